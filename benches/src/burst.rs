@@ -1,0 +1,219 @@
+//! One burst of one contender: the two traits a contender implements, and the clockwork around it.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::control::Control;
+use crate::cpu;
+use crate::peer::Peer;
+
+/// The measuring side of a contender.
+pub trait Exchange {
+    /// How many operations one [`step`](Self::step) stands for.
+    const OPERATIONS: u64 = 1;
+
+    /// Does them.
+    fn step(&mut self);
+
+    /// Does so many steps.
+    #[inline]
+    fn steps(&mut self, steps: u64) {
+        for _ in 0..steps {
+            self.step();
+        }
+    }
+
+    /// Does so many steps and says how long each took.
+    #[inline]
+    fn clocked(&mut self, steps: u64, mut each: impl FnMut(Duration)) {
+        let mut before = Instant::now();
+        for _ in 0..steps {
+            self.step();
+            let now = Instant::now();
+            each(now - before);
+            before = now;
+        }
+    }
+
+    /// Ends the burst: whatever the steps left under way has arrived when this returns.
+    fn finish(&mut self) {}
+}
+
+/// The peer's side of a contender.
+pub trait Serve {
+    /// Does its part of a burst of `steps`, or returns at once when threads of its own do it.
+    fn serve(&mut self, steps: u64);
+}
+
+/// Which clock a contender can bear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sampling {
+    /// Every step is clocked; reading the clock (22 ns) is small beside it. The mean is that of all steps.
+    EachStep,
+    /// The mean comes from clocking the burst in a few chunks, the percentiles from a second, shorter
+    /// burst with every step clocked.
+    MeanThenSteps,
+    /// Steps overlap: only chunks of a burst can be clocked.
+    MeanOnly,
+}
+
+/// What one burst showed, in nanoseconds an operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Burst {
+    /// Of the whole burst, see [`Sampling`].
+    pub mean: f64,
+    /// Of single steps.
+    pub p50: f64,
+    /// Of single steps.
+    pub p99: f64,
+    /// CPU time of both processes.
+    pub cpu: f64,
+}
+
+/// A contender, its peer running, ready for a burst at any time.
+pub trait Contender {
+    /// Runs a burst of about `length`.
+    ///
+    /// # Errors
+    /// When the peer is gone.
+    fn burst(&mut self, length: Duration) -> io::Result<Burst>;
+}
+
+/// An [`Exchange`] and the process that [`Serve`]s it.
+#[derive(Debug)]
+pub struct Running<E> {
+    exchange: E,
+    peer: Peer,
+    sampling: Sampling,
+    /// Nanoseconds a step took last time, from which the next burst's length follows.
+    step_ns: f64,
+}
+
+impl<E: Exchange> Running<E> {
+    /// Puts the two together and warms them up.
+    ///
+    /// # Errors
+    /// When the peer is gone.
+    pub fn start(exchange: E, peer: Peer, sampling: Sampling) -> io::Result<Self> {
+        let mut running = Self { exchange, peer, sampling, step_ns: 0.0 };
+        for steps in [20, 200] {
+            let whole = running.run(steps, None)?;
+            running.step_ns = whole.step_ns;
+        }
+        Ok(running)
+    }
+
+    /// The mean of a burst of `steps` with nothing clocked in between.
+    ///
+    /// # Errors
+    /// When the peer is gone.
+    pub fn mean_of(&mut self, steps: u64) -> io::Result<f64> {
+        Ok(self.run(steps, None)?.step_ns / E::OPERATIONS as f64)
+    }
+
+    fn run(&mut self, steps: u64, clocked: Option<&mut Histogram<u64>>) -> io::Result<Whole> {
+        let control = &self.peer.control;
+        control.send(steps)?;
+        control.recv()?;
+        let cpu = cpu::used();
+        let step_ns = match clocked {
+            None => in_chunks(&mut self.exchange, steps),
+            Some(histogram) => step_by_step(&mut self.exchange, steps, histogram),
+        };
+        let own_cpu = cpu::used() - cpu;
+        control.send(OVER)?;
+        let peer_cpu = Duration::from_nanos(control.recv()?);
+        Ok(Whole { step_ns, cpu: own_cpu + peer_cpu })
+    }
+}
+
+/// Tells the peer that the measuring side has all its answers.
+const OVER: u64 = 0;
+
+/// So many parts of a burst are clocked on their own when its steps are not.
+const CHUNKS: u64 = 32;
+
+/// Nanoseconds a step: the median of the chunks' means, so that a chunk in which something else had the CPU does not
+/// count.
+fn in_chunks<E: Exchange>(exchange: &mut E, steps: u64) -> f64 {
+    let chunk = steps.div_ceil(CHUNKS);
+    let mut means = Vec::with_capacity(CHUNKS as usize);
+    let mut left = steps;
+    while left > 0 {
+        let now = chunk.min(left);
+        left -= now;
+        let begin = Instant::now();
+        exchange.steps(now);
+        if left == 0 {
+            exchange.finish();
+        }
+        means.push(begin.elapsed().as_nanos() as f64 / now as f64);
+    }
+    means.sort_by(f64::total_cmp);
+    means[means.len() / 2]
+}
+
+/// Nanoseconds a step over all of them; each goes into the histogram.
+fn step_by_step<E: Exchange>(exchange: &mut E, steps: u64, histogram: &mut Histogram<u64>) -> f64 {
+    let begin = Instant::now();
+    exchange.clocked(steps, |time| histogram.saturating_record(time.as_nanos() as u64));
+    exchange.finish();
+    begin.elapsed().as_nanos() as f64 / steps as f64
+}
+
+impl<E: Exchange> Contender for Running<E> {
+    fn burst(&mut self, length: Duration) -> io::Result<Burst> {
+        let steps = (length.as_nanos() as f64 / self.step_ns).clamp(20.0, 4e6) as u64;
+        let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;
+        let whole = match self.sampling {
+            Sampling::EachStep => self.run(steps, Some(&mut histogram))?,
+            Sampling::MeanOnly => self.run(steps, None)?,
+            Sampling::MeanThenSteps => {
+                let whole = self.run(steps, None)?;
+                self.run((steps / 2).max(20), Some(&mut histogram))?;
+                whole
+            }
+        };
+        self.step_ns = whole.step_ns;
+        let quantile = |q| match self.sampling {
+            Sampling::MeanOnly => f64::NAN,
+            _ => histogram.value_at_quantile(q) as f64 / E::OPERATIONS as f64,
+        };
+        Ok(Burst {
+            mean: whole.step_ns / E::OPERATIONS as f64,
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            cpu: whole.cpu.as_nanos() as f64 / (steps * E::OPERATIONS) as f64,
+        })
+    }
+}
+
+/// A burst before it is divided by its operations.
+#[derive(Debug)]
+struct Whole {
+    step_ns: f64,
+    cpu: Duration,
+}
+
+/// The peer's life: serves bursts until the measuring process hangs up.
+///
+/// # Errors
+/// When the control socket fails in another way than by its end.
+pub fn answer(control: &Control, mut serve: impl Serve) -> io::Result<()> {
+    loop {
+        let steps = match control.recv() {
+            Ok(steps) => steps,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let cpu = cpu::used();
+        control.send(0)?;
+        serve.serve(steps);
+        // Threads of its own may serve still.
+        control.recv()?;
+        let cpu = cpu::used() - cpu;
+        control.send(cpu.as_nanos() as u64)?;
+    }
+}

@@ -1,0 +1,78 @@
+//! BENCHMARKS.md, of which each bench writes its own part and leaves the others as they are.
+
+/// The part of one bench.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Of the bench `session`.
+    Session,
+    /// Of the bench `rpc`.
+    Rpc,
+}
+
+impl Part {
+    /// In the document's order.
+    const ALL: [Self; 2] = [Self::Session, Self::Rpc];
+
+    /// The bench's name.
+    #[must_use]
+    pub fn bench(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Rpc => "rpc",
+        }
+    }
+
+    fn begin(self) -> String {
+        format!("<!-- begin: {} -->\n", self.bench())
+    }
+
+    fn end(self) -> String {
+        format!("<!-- end: {} -->\n", self.bench())
+    }
+
+    fn find(self, document: &str) -> Option<&str> {
+        let (_, rest) = document.split_once(&self.begin())?;
+        let (text, _) = rest.split_once(&self.end())?;
+        Some(text)
+    }
+}
+
+const HEAD: &str = "\
+# Benchmarks
+
+Two processes, each pinned to a CPU. All contenders take turns in bursts of some 20 ms; each figure is the median over \
+the bursts. Each burst stands between two probes of a cache line's round trip and counts as *near* or *far* when both say \
+so, else not at all: on a virtual machine the distance of two CPUs changes over seconds. \
+Compare within one table only. CPU is the time of both processes together for one operation. In the tables of figures \
+bold means: missed here.
+
+";
+
+/// The document with another text for one part.
+#[must_use]
+pub fn with(document: &str, part: Part, text: &str) -> String {
+    let mut new = String::from(HEAD);
+    for each in Part::ALL {
+        if let Some(text) = if each == part { Some(text) } else { each.find(document) } {
+            new += &each.begin();
+            new += text;
+            new += &each.end();
+        }
+    }
+    new
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bench_replaces_its_own_part_and_no_other() {
+        let both = with(&with("# Something older", Part::Rpc, "calls\n"), Part::Session, "messages\n");
+        let newer = with(&both, Part::Rpc, "faster calls\n");
+        assert_eq!(Part::Session.find(&newer), Some("messages\n"));
+        assert_eq!(Part::Rpc.find(&newer), Some("faster calls\n"));
+        assert_eq!(with(&newer, Part::Rpc, "calls\n"), both);
+        assert!(!newer.contains("older"));
+    }
+}

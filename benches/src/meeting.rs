@@ -1,0 +1,144 @@
+//! From `connect` to the answer to the first message: a server process on a path, met many times.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use hdrhistogram::Histogram;
+
+use crate::cpu;
+use crate::distance::{Boundaries, Class, Probe};
+use crate::figures::Figure;
+use crate::floor;
+use crate::peer::Peer;
+use crate::product;
+use crate::work::Work;
+
+/// Times of one kind of meeting.
+#[derive(Debug)]
+pub struct Times {
+    /// What it is called in the table.
+    pub label: &'static str,
+    /// Nanoseconds, by the class they were taken in.
+    pub classes: Vec<(Class, Histogram<u64>)>,
+}
+
+impl Times {
+    fn new(label: &'static str) -> io::Result<Self> {
+        let mut classes = Vec::new();
+        for class in [Class::Near, Class::Far] {
+            let times = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;
+            classes.push((class, times));
+        }
+        Ok(Self { label, classes })
+    }
+
+    /// The times of one class, if there are any.
+    #[must_use]
+    pub fn of(&self, class: Class) -> Option<&Histogram<u64>> {
+        let (_, times) = self.classes.iter().find(|(of, _)| *of == class)?;
+        (!times.is_empty()).then_some(times)
+    }
+}
+
+/// The figures that rapace's meetings answer.
+#[must_use]
+pub fn figures(meetings: &[Times]) -> Vec<Figure> {
+    let of = |quantile: f64| {
+        let rapace = meetings.iter().find(|times| times.label == RAPACE);
+        let of = |class| Some(rapace?.of(class)?.value_at_quantile(quantile) as f64);
+        (of(Class::Near), of(Class::Far))
+    };
+    vec![
+        Figure::nanoseconds("connect to the answer to the first message, p50", (250e3, 150e3), of(0.5)),
+        Figure::nanoseconds("the same, p99", (2e6, 2e6), of(0.99)),
+    ]
+}
+
+const RAPACE: &str = "rapace, default";
+
+/// How often at a time between two probes.
+const GROUP: usize = 10;
+
+/// What meets a server at a path and comes back with the answer; what it returns is the session, not
+/// yet let go.
+type Meet = fn(&Path) -> io::Result<Box<dyn std::any::Any>>;
+
+/// Meets the hand-written server and rapace's in turn, `count` times each.
+///
+/// # Errors
+/// When a server or a session does not come up.
+pub fn measure(count: usize, boundaries: Boundaries) -> io::Result<Vec<Times>> {
+    let kinds: [(&'static str, Work, Meet); 2] = [
+        ("hand-written, two sealed halves of the same size (floor)", Work::Meeting, |path| {
+            Ok(Box::new(floor::meeting::meet(path)?))
+        }),
+        (RAPACE, Work::Connect, |path| Ok(Box::new(product::connect::meet(path)?))),
+    ];
+    let mut probe = Probe::start(boundaries)?;
+    let mut servers = Vec::new();
+    for (label, work, meet) in kinds {
+        servers.push((Server::start(work)?, meet, Times::new(label)?));
+    }
+    for _ in 0..count.div_ceil(GROUP) {
+        for (server, meet, times) in &mut servers {
+            let before = probe.class()?;
+            let mut taken = Vec::with_capacity(GROUP);
+            for _ in 0..GROUP {
+                taken.push(server.meet(*meet)?);
+            }
+            let after = probe.class()?;
+            let class = before.filter(|_| before == after);
+            for (_, times) in times.classes.iter_mut().filter(|(of, _)| Some(*of) == class) {
+                taken.iter().for_each(|time| times.saturating_record(*time));
+            }
+        }
+    }
+    Ok(servers.into_iter().map(|(_, _, times)| times).collect())
+}
+
+/// A server process on a path, and the path's directory, which goes with it.
+#[derive(Debug)]
+struct Server {
+    peer: Peer,
+    path: PathBuf,
+}
+
+impl Server {
+    fn start(work: Work) -> io::Result<Self> {
+        let path = path(std::process::id(), work);
+        if let Some(directory) = path.parent() {
+            DirBuilder::new().mode(0o700).create(directory)?;
+        }
+        let server = Self { peer: Peer::spawn(&work.to_string(), cpu::THERE)?, path };
+        server.peer.control.recv()?;
+        Ok(server)
+    }
+
+    fn meet(&self, meet: Meet) -> io::Result<u64> {
+        let begin = Instant::now();
+        let session = meet(&self.path)?;
+        let time = begin.elapsed().as_nanos() as u64;
+        drop(session);
+        // The server has cleared its end away: the next meeting does not pay for this one.
+        self.peer.control.recv()?;
+        Ok(time)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(directory) = self.path.parent() {
+            // Only a directory in the place for temporary files would stay behind.
+            let _ = fs::remove_dir_all(directory);
+        }
+    }
+}
+
+/// Where the server of this work listens; both processes work it out from the measuring one's number.
+#[must_use]
+pub fn path(measuring: u32, work: Work) -> PathBuf {
+    std::env::temp_dir().join(format!("rapace-bench-{measuring}-{work}")).join("socket")
+}

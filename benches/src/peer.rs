@@ -1,0 +1,57 @@
+//! The second process: this binary again, with its work in the arguments.
+
+use std::io;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal};
+
+use crate::control::Control;
+
+/// The argument that turns the bench binary into a peer; its work and its CPU follow.
+pub const ARGUMENT: &str = "--peer";
+
+/// A running peer; killed when dropped.
+#[derive(Debug)]
+pub struct Peer {
+    /// The wire to it.
+    pub control: Control,
+    child: Child,
+}
+
+impl Peer {
+    /// Starts a peer for `work` on `cpu`.
+    ///
+    /// # Errors
+    /// When this binary cannot be run again.
+    pub fn spawn(work: &str, cpu: usize) -> io::Result<Self> {
+        let (control, theirs) = Control::pair()?;
+        let child = Command::new(std::env::current_exe()?)
+            .args([ARGUMENT, work, &cpu.to_string()])
+            .stdin(Stdio::from(theirs))
+            .spawn()?;
+        Ok(Self { control, child })
+    }
+
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // A spinning peer does not look at its control socket. Both calls fail only for a child
+        // that is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Says that this process, a peer, is not to outlive the measuring one.
+///
+/// # Errors
+/// Those of `prctl`.
+pub fn die_with_parent() -> io::Result<()> {
+    Ok(rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?)
+}

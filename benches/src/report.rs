@@ -1,0 +1,189 @@
+//! What the tables look like, on the terminal and in BENCHMARKS.md.
+
+use std::fmt::{self, Write};
+
+use hdrhistogram::Histogram;
+
+use crate::distance::Class;
+use crate::document::Part;
+use crate::figures::Figure;
+use crate::machine::Machine;
+use crate::meeting::Times;
+use crate::product::idle::Idle;
+use crate::rounds::{Done, Row};
+use crate::rows::Section;
+
+/// Nanoseconds with a unit that leaves three or four digits.
+#[must_use]
+pub fn duration(ns: f64) -> String {
+    match ns {
+        _ if ns.is_nan() => "–".into(),
+        _ if ns < 100.0 => format!("{ns:.1} ns"),
+        _ if ns < 1_000.0 => format!("{ns:.0} ns"),
+        _ if ns < 100_000.0 => format!("{:.2} µs", ns / 1e3),
+        _ if ns < 1e6 => format!("{:.0} µs", ns / 1e3),
+        _ => format!("{:.2} ms", ns / 1e6),
+    }
+}
+
+/// The head of a bench's report: what was measured, and where.
+///
+/// # Errors
+/// Those of the writer, as in all functions here.
+pub fn head(out: &mut impl Write, part: Part, title: &str, machine: &Machine, done: Done) -> fmt::Result {
+    writeln!(out, "## {title}\n")?;
+    writeln!(
+        out,
+        "Made by `cargo bench -p rapace-benches --bench {} -- --write`; run it on your own machine.\n",
+        part.bench()
+    )?;
+    writeln!(
+        out,
+        "{}, {} CPUs, Linux {}, {}, {}. {} rounds. Near is a cache line's round trip below {}, far one above {}; half \
+         of the probes were below {}, a tenth below {}, a tenth above {}.\n",
+        machine.cpu,
+        machine.cpus,
+        machine.kernel,
+        machine.rustc,
+        machine.date,
+        done.rounds,
+        duration(done.boundaries.near_below),
+        duration(done.boundaries.far_above),
+        duration(done.probed[1]),
+        duration(done.probed[0]),
+        duration(done.probed[2])
+    )
+}
+
+/// The table of figures.
+///
+/// # Errors
+/// As [`head`].
+pub fn figures(out: &mut impl Write, figures: &[Figure]) -> fmt::Result {
+    writeln!(out, "| what | target | moonshot | near | far |\n|---|---|---|---|---|")?;
+    let cell = |measured: &Option<(String, bool)>| match measured {
+        None => "–".into(),
+        Some((text, true)) => text.clone(),
+        Some((text, false)) => format!("**{text}**"),
+    };
+    for figure in figures {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} |",
+            figure.what,
+            figure.target,
+            figure.moonshot,
+            cell(&figure.near),
+            cell(&figure.far)
+        )?;
+    }
+    writeln!(out)
+}
+
+/// The tables of one section, one for each class that has bursts.
+///
+/// # Errors
+/// As [`head`].
+pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fmt::Result {
+    if rows.iter().all(|row| row.section != title) {
+        return Ok(());
+    }
+    writeln!(out, "### {title}\n")?;
+    if !note.is_empty() {
+        writeln!(out, "{note}\n")?;
+    }
+    for (class, name) in [(Class::Near, "near"), (Class::Far, "far"), (Class::OneCpu, "one CPU")] {
+        let of_class = rows.iter().filter(|row| row.section == title && row.median(class).is_some());
+        let of_class: Vec<_> = of_class.collect();
+        if of_class.is_empty() {
+            continue;
+        }
+        writeln!(
+            out,
+            "| {name} | mean | p50 | p99 | mean × floor | p50 × | p99 × | CPU | bursts |\n\
+             |---|---|---|---|---|---|---|---|---|"
+        )?;
+        for row in of_class {
+            line(out, rows, row, class)?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The table of meetings, the floor's first.
+///
+/// # Errors
+/// As [`head`].
+pub fn meetings(out: &mut impl Write, meetings: &[Times]) -> fmt::Result {
+    writeln!(out, "### Connect to the answer to the first message\n")?;
+    writeln!(out, "| | class | p50 | p99 | p50 × floor | p99 × | meetings |\n|---|---|---|---|---|---|---|")?;
+    for (class, name) in [(Class::Near, "near"), (Class::Far, "far")] {
+        let Some(floor) = meetings.first().and_then(|floor| floor.of(class)) else {
+            continue;
+        };
+        for meeting in meetings {
+            let Some(times) = meeting.of(class) else {
+                continue;
+            };
+            let at = |times: &Histogram<u64>, quantile| times.value_at_quantile(quantile) as f64;
+            let ratio = |quantile| at(times, quantile) / at(floor, quantile);
+            writeln!(
+                out,
+                "| {} | {name} | {} | {} | {:.2} | {:.2} | {} |",
+                meeting.label,
+                duration(at(times, 0.5)),
+                duration(at(times, 0.99)),
+                ratio(0.5),
+                ratio(0.99),
+                times.len()
+            )?;
+        }
+    }
+    writeln!(out)
+}
+
+/// The table of a session that nobody uses.
+///
+/// # Errors
+/// As [`head`].
+pub fn idle(out: &mut impl Write, idle: &Idle) -> fmt::Result {
+    writeln!(out, "### A default session that nobody uses, for {} s\n", idle.watched.as_secs_f32())?;
+    writeln!(out, "| process | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
+    for (name, usage) in [("PeerA", idle.a), ("PeerB", idle.b)] {
+        let cpu = duration(usage.cpu_ns as f64);
+        writeln!(out, "| {name} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
+    }
+    writeln!(
+        out,
+        "\nIts shared memory, both halves: {} KiB mapped, {} KiB resident.\n",
+        idle.shared.mapped_kib, idle.shared.resident_kib
+    )
+}
+
+fn line(out: &mut impl Write, rows: &[Row], row: &Row, class: Class) -> fmt::Result {
+    let Some((burst, count)) = row.median(class) else {
+        return Ok(());
+    };
+    let floor = row
+        .floor
+        .as_ref()
+        .and_then(|floor| rows.iter().find(|row| row.label == *floor))
+        .and_then(|floor| floor.median(class));
+    let ratio = |own: f64, floor: Option<f64>| match floor {
+        Some(floor) if own.is_finite() => format!("{:.2}", own / floor),
+        _ => String::new(),
+    };
+    writeln!(
+        out,
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {count} |",
+        row.label,
+        duration(burst.mean),
+        duration(burst.p50),
+        duration(burst.p99),
+        ratio(burst.mean, floor.map(|(floor, _)| floor.mean)),
+        ratio(burst.p50, floor.map(|(floor, _)| floor.p50)),
+        ratio(burst.p99, floor.map(|(floor, _)| floor.p99)),
+        duration(burst.cpu),
+    )
+}

@@ -1,0 +1,86 @@
+//! The rows of the bench `rpc`: typed calls.
+
+use std::io;
+
+use super::{Reading, Rows, Section, mean, p50};
+use crate::budget::Budget;
+use crate::figures::Figure;
+use crate::rounds::Row;
+use crate::waiting::Waiting;
+use crate::work::{Slots, Work};
+
+const ADD: &str = "`add(u32, u32) -> u32`, one after the other";
+const ASLEEP: &str = "`add`, both asleep";
+const AWAITED: &str = "`add`, awaited on a current-thread tokio runtime";
+const ECHO: &str = "`echo(Vec<u8>) -> Vec<u8>`, default waiting, four copies";
+const IN_FLIGHT: &str = "`add`, 64 in flight from one thread, a call";
+
+/// The tables in the order of the report.
+pub const SECTIONS: [Section; 5] = [
+    (
+        ADD,
+        "The floor is a call by hand over hand-written rings: mapped as rapace maps its memory, waiting as rapace does, \
+         no macro, no table of methods, no limits, and the peer is believed. Compare by the mean: its clock is read 32 \
+         times a burst, while p50 and p99 contain the clock of each step (some 30-60 ns).",
+    ),
+    (ASLEEP, "The floor wakes and waits on one page that both processes may write, and carries nothing."),
+    (
+        AWAITED,
+        "Busy: the server's thread waits as by default and finds each request before it sleeps. The floor of the \
+         sleepers is one byte over a Unix socket that both sides wait for in `epoll_wait`.",
+    ),
+    (
+        ECHO,
+        "In, out, in, out: the caller's bytes into shared memory, out of it into a new `Vec` on the other side, and the \
+         same way back. Up to 64 KiB the floor uses one slot; a message of 1 MiB is a slot of its own in one floor, and \
+         in the other 16 fragments, as rapace's, which both sides copy at once.",
+    ),
+    (IN_FLIGHT, "64 calls are begun, then 64 answers waited for."),
+];
+
+/// The sizes of [`ECHO`].
+const SIZES: [(usize, &str); 3] = [(1 << 10, "1 KiB"), (64 << 10, "64 KiB"), (1 << 20, "1 MiB")];
+
+const HAND_DEFAULT: &str = "hand-written, default waiting (floor)";
+const HAND_FOREVER: &str = "hand-written, spinning (floor)";
+const FUTEX: &str = "raw futex (floor)";
+const EPOLL: &str = "a byte over a socket behind epoll (floor)";
+const HAND_MIB_IN_FRAGMENTS: &str = "hand-written, 1 MiB in fragments (floor)";
+const HAND_IN_FLIGHT: &str = "hand-written, default waiting, in flight (floor)";
+const HAND_IN_FLIGHT_FOREVER: &str = "hand-written, spinning, in flight (floor)";
+
+fn floor_of(size: &str) -> String {
+    format!("hand-written, {size} (floor)")
+}
+
+/// Starts the contenders whose table or label contains `only`.
+///
+/// # Errors
+/// When one does not come up.
+pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
+    let mut rows = Rows::new(only);
+    rows.add(ADD, HAND_FOREVER, None, Work::HandAdd(Waiting::Forever))?;
+    rows.add(ADD, HAND_DEFAULT, None, Work::HandAdd(Waiting::Default))?;
+
+    rows.add(ASLEEP, FUTEX, None, Work::Futex)?;
+    rows.add(ASLEEP, "hand-written, asleep", Some(FUTEX), Work::HandAdd(Waiting::Never))?;
+
+    rows.add(AWAITED, EPOLL, None, Work::Epoll)?;
+    rows.add(AWAITED, "a byte over a tokio `UnixStream`", Some(EPOLL), Work::TokioByte)?;
+
+    for (len, size) in SIZES {
+        rows.add(ECHO, &floor_of(size), None, Work::HandEcho { slots: Slots::Whole, len })?;
+    }
+    rows.add(ECHO, HAND_MIB_IN_FRAGMENTS, None, Work::HandEcho { slots: Slots::Fragments, len: 1 << 20 })?;
+
+    rows.add(IN_FLIGHT, HAND_IN_FLIGHT_FOREVER, None, Work::HandInFlight(Waiting::Forever))?;
+    rows.add(IN_FLIGHT, HAND_IN_FLIGHT, None, Work::HandInFlight(Waiting::Default))?;
+    Ok(rows.rows)
+}
+
+/// The figures that the rows and the budget of instructions answer.
+#[must_use]
+pub fn figures(rows: &[Row], budget: &Budget) -> Vec<Figure> {
+    let _ = (Reading(rows), mean, p50);
+    vec![Figure::count("instructions of an `add`, both halves", (600, 450), budget.of("add"))]
+}

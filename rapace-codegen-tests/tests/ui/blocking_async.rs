@@ -1,0 +1,7 @@
+#[rapace::service]
+trait Service {
+    #[rapace(blocking)]
+    async fn sleep(&self);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Store<#[cfg(all())] T> {
+    fn put(&self, value: T);
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Service {
+    fn context(&self) -> rapace::Context;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Service {
+    fn owned(&self, cx: rapace::Context) -> u32;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Service {
+    fn exclusive(&self, cx: &mut rapace::Context) -> u32;
+}
+
+fn main() {}

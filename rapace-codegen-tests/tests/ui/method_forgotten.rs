@@ -1,0 +1,15 @@
+#[rapace::service]
+trait Service {
+    fn first(&self, a: u8) -> u8;
+    async fn second(&self, a: &str) -> u8;
+}
+
+struct Implementation;
+
+impl Service for Implementation {
+    fn first(&self, a: u8) -> u8 {
+        a
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#![deny(unused_must_use)]
+
+#[rapace::service]
+trait Service {
+    fn add(&self, a: u8, b: &str) -> u8;
+    fn check(&self) -> Result<u8, String>;
+}
+
+fn missing(client: &ServiceClient) {
+    let _ = client.add(1).wait();
+}
+
+fn main() {}

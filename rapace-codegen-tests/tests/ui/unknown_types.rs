@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Service {
+    fn put(&self, a: Pont, b: u8) -> Resul;
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rapace::service]
+unsafe trait Service {
+    fn sound(&self) -> u8;
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+#[rapace::service]
+trait Store<T: ?Sized> {
+    fn put(&self, value: &T);
+}
+
+#[rapace::service]
+trait Other<T>
+where
+    T: ?Sized,
+{
+    fn put(&self, value: &T);
+}
+
+fn main() {}

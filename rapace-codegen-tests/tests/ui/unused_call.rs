@@ -1,0 +1,13 @@
+#![deny(unused_must_use)]
+
+#[rapace::service]
+trait Service {
+    fn add(&self, a: u8, b: &str) -> u8;
+    fn check(&self) -> Result<u8, String>;
+}
+
+fn unused(client: &ServiceClient) {
+    client.add(1, "a");
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Service {
+    fn print(&self, format: &str, ...);
+}
+
+fn main() {}

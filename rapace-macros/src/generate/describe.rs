@@ -1,0 +1,59 @@
+//! What the service is, for comparing two programs: names, signatures, and the shapes of what travels.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt as _;
+use syn::{Lifetime, Type};
+
+use super::super::model::{Method, Output};
+use super::super::spelling;
+use super::{Generator, cfg, codec, method, signature, span_of};
+
+/// The function that makes the description.
+pub(super) fn function(generator: &Generator<'_>) -> TokenStream {
+    let service = generator.service;
+    let private = generator.private();
+    let (describe, name) = (&service.names.describe, &service.wire_name);
+    let (declared, clause) = (&generator.generics.declared, generator.generics.clause(None));
+    let methods = service.answered().map(|method| info(generator, method));
+    quote! {
+        fn #describe #declared() -> #private::Service #clause {
+            let methods: ::std::vec::Vec<#private::MethodInfo> = ::core::convert::From::from([#(#methods,)*]);
+            #private::Service::new(#name, methods)
+        }
+    }
+}
+
+fn info(generator: &Generator<'_>, method: &Method) -> TokenStream {
+    let private = generator.private();
+    let (cfg, name, signature) = (cfg(&method.cfgs), &method.wire_name, signature(method));
+    let arguments = method.arguments().map(|argument| {
+        let name = argument.name.unraw().to_string();
+        let codec = codec::codec(generator, &lasting_for_ever(&argument.ty));
+        quote_spanned!(span_of(&argument.ty)=> shapes.argument(#name, &#codec);)
+    });
+    let ty = lasting_for_ever(method.output.ty());
+    let output = match &method.output {
+        Output::Value(_) => Output::Value(ty),
+        Output::Result(_) => Output::Result(ty),
+    };
+    let (ok, err) = method::result_codecs(generator, &generator.method(method), &output);
+    let method::Located { codec, span } = ok;
+    let ok = quote_spanned!(span=> shapes.returns(&#codec););
+    let err = err.map(|method::Located { codec, span }| quote_spanned!(span=> shapes.fails(&#codec);));
+    let blocking = method.args.blocking.as_ref().map(|_| quote!(.blocking()));
+    quote! {
+        #cfg
+        #private::MethodInfo::new(#name, #signature, |shapes| {
+            #(#arguments)*
+            #ok
+            #err
+        })
+        #blocking
+    }
+}
+
+/// Shapes are asked of types that outlive every message.
+fn lasting_for_ever(ty: &Type) -> Type {
+    spelling::with_lifetime(ty, &Lifetime::new("'static", Span::mixed_site()))
+}

@@ -1,0 +1,378 @@
+//! Calls, awaited: polled by the same link that threads wait on.
+//!
+//! A future that finds nothing leaves its waker with the link and raises the wish to be rung. The ring is heard by the
+//! [watch](super::watch) of its runtime, which runs the receive step and wakes whose answer came. So a future that is not
+//! polled keeps nobody else from its answer.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::Sleep;
+
+use super::watch::keep_watch;
+use crate::doorbell::{Bed, Counter};
+use crate::lane::Outgoing;
+use crate::ring;
+use crate::rpc::call::{Call, Pending, decode, encoded};
+use crate::rpc::client::Client;
+use crate::rpc::deadline::Deadline;
+use crate::rpc::error::RpcError;
+use crate::rpc::link::{Begin, Begun, Core, Link};
+use crate::rpc::method::Method;
+use crate::rpc::serving::{Arrived, Replying};
+use crate::rpc::tickets::Outcome;
+use crate::rpc::waiting::with_deadline;
+use crate::session::Spin;
+use crate::session::waiting::{Waker, look};
+
+/// Looks with a pause that a future takes at most: less than a microsecond.
+const PAUSES: u32 = 24;
+
+impl Link {
+    /// Tries something under the lock until it succeeds, after each receive step; `register` says who is to be woken.
+    fn poll_until<T>(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        wants_room: bool,
+        mut attempt: impl FnMut(&mut Core) -> Option<T>,
+        register: impl Fn(&mut Core, Waker),
+    ) -> Poll<Result<T, RpcError>> {
+        let shared = &self.shared;
+        let mut may_look = shared.spin != Spin::Never;
+        loop {
+            let mut core = self.lock();
+            // Counted before the try, so that what is given back after it is noticed.
+            let freed = if wants_room { shared.freed() } else { 0 };
+            if let Some(done) = attempt(&mut core) {
+                return Poll::Ready(Ok(done));
+            }
+            let ended = core.check_end();
+            let next = core.inbox.next();
+            let is_there = || ring::may_be_there(shared.peer.entries(), next) || wants_room && shared.freed() != freed;
+            if ended {
+                // Everybody has got an end by now.
+                if let Some(done) = attempt(&mut core) {
+                    return Poll::Ready(Ok(done));
+                }
+            }
+            if std::mem::take(&mut may_look) && core.engine.in_flight() <= 1 {
+                drop(core);
+                if look(is_there)
+                    || (0..PAUSES).any(|_| {
+                        std::hint::spin_loop();
+                        is_there()
+                    })
+                {
+                    continue;
+                }
+                core = self.lock();
+                if core.inbox.next() != next {
+                    continue;
+                }
+            }
+            register(&mut core, Waker::Task(cx.waker().clone()));
+            let owes = core.room_owed();
+            drop(core);
+            // The peer may be waiting for room just as this side is.
+            shared.report_room();
+            if shared.spin == Spin::Forever {
+                // It is not rung, so it looks again when the runtime comes round.
+                shared.mind_death();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if let Err(error) = keep_watch(self) {
+                return Poll::Ready(Err(error));
+            }
+            shared.raise(Bed::Socket, Counter::Message, next);
+            if let Some(freed) = owes.or(wants_room.then_some(freed)) {
+                shared.raise(Bed::Socket, Counter::Room, freed.wrapping_add(1));
+                if shared.freed() != freed {
+                    continue;
+                }
+            }
+            if !is_there() && !shared.is_over() && !shared.peer_closed() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Tries something that wants room.
+    fn poll_room<T>(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut(&mut Core) -> Option<T>,
+    ) -> Poll<Result<T, RpcError>> {
+        let attempt = |core: &mut Core| {
+            core.pump(None);
+            attempt(core)
+        };
+        self.poll_until(cx, true, attempt, |core, waker| core.block(waker))
+    }
+
+    fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
+        let attempt = |core: &mut Core| {
+            let outcome = core.tickets.fetch(begun.ticket);
+            if outcome.is_some() {
+                return outcome;
+            }
+            let outcome = core.pump(Some(begun.ticket))?;
+            core.give_back(begun.ticket);
+            Some(outcome)
+        };
+        self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
+    }
+
+    /// The next request to be served; `None` when the session is over.
+    pub(crate) fn poll_request(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Option<Arrived>, RpcError>> {
+        let attempt = |core: &mut Core| {
+            core.pump(None);
+            match core.take_request() {
+                Some(request) => Some(Some(request)),
+                None if core.end.is_some() => Some(None),
+                None => None,
+            }
+        };
+        self.poll_until(cx, false, attempt, |core, waker| core.serving = Some(waker))
+    }
+}
+
+/// Wakes a future at its deadline.
+#[derive(Debug, Default)]
+pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    /// Ready when the deadline is past.
+    fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), RpcError>> {
+        let Some(instant) = deadline.instant() else { return Poll::Pending };
+        if Instant::now() >= instant {
+            return Poll::Ready(Ok(()));
+        }
+        if self.0.is_none() {
+            // In a runtime without time tokio panics instead of saying so.
+            let sleep = catch_unwind(AssertUnwindSafe(|| Box::pin(tokio::time::sleep_until(instant.into()))));
+            self.0 = sleep.ok();
+        }
+        match &mut self.0 {
+            Some(sleep) => sleep.as_mut().poll(cx).map(Ok),
+            None => Poll::Ready(Err(RpcError::NoRuntime)),
+        }
+    }
+}
+
+/// A request on its way. Dropped before it is sent, the server sees nothing of it.
+struct Starting<'a, M: Method> {
+    call: Call<'a, M>,
+    deadline: Deadline,
+    timer: Timer,
+    state: StartState,
+}
+
+enum StartState {
+    Fresh,
+    /// Encoded, and not sent whole.
+    Sending(Begin, Vec<u8>),
+    Done,
+}
+
+impl<'a, M: Method> Starting<'a, M> {
+    fn new(call: Call<'a, M>) -> Self {
+        Self { deadline: call.deadline(), call, timer: Timer::default(), state: StartState::Fresh }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Begun, RpcError>> {
+        let link = self.call.client.link();
+        if matches!(self.state, StartState::Fresh) {
+            self.state = StartState::Done;
+            let mut begin = Begin::new(self.call.client.method(M::INDEX)?);
+            let deadline = self.deadline;
+            let rest = encoded::<M, _>(&self.call.args, |payload| {
+                let begun = link.lock().begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
+                Ok::<_, RpcError>(begun.ok_or_else(|| payload.to_vec()))
+            })??;
+            match rest {
+                Ok(begun) => return Poll::Ready(Ok(begun)),
+                Err(payload) => self.state = StartState::Sending(begin, payload),
+            }
+        }
+        let StartState::Sending(begin, payload) = &mut self.state else {
+            return Poll::Ready(Err(RpcError::Cancelled));
+        };
+        if let Poll::Ready(due) = self.timer.poll(cx, &mut self.deadline) {
+            let past = RpcError::DeadlineExceeded { may_have_executed: false };
+            return Poll::Ready(Err(due.err().unwrap_or(past)));
+        }
+        let deadline = self.deadline;
+        let sent = link.poll_room(cx, |core| {
+            core.begin(begin, &Outgoing::whole(&payload.as_slice()), |head| with_deadline(head, deadline)).transpose()
+        });
+        match sent {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(Ok(begun))) => {
+                self.state = StartState::Done;
+                Poll::Ready(Ok(begun))
+            }
+            Poll::Ready(Ok(Err(error)) | Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl<M: Method> Drop for Starting<'_, M> {
+    fn drop(&mut self) {
+        if let StartState::Sending(begin, _) = &mut self.state {
+            self.call.client.link().give_up(begin);
+        }
+    }
+}
+
+/// Polls for the outcome of a call.
+fn poll_begun<M: Method>(
+    client: &Client,
+    begun: &mut Option<Begun>,
+    timer: &mut Timer,
+    deadline: &mut Deadline,
+    cx: &mut Context<'_>,
+) -> Poll<Result<M::Ok, M::Error>> {
+    let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
+    match client.link().poll_outcome(cx, this) {
+        Poll::Ready(Ok(outcome)) => {
+            *begun = None;
+            return Poll::Ready(decode::<M>(client, outcome));
+        }
+        Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+        Poll::Pending => {}
+    }
+    timer.poll(cx, deadline).map(|due| {
+        // What is left of it is cancelled when its owner is dropped.
+        Err(due.err().unwrap_or(RpcError::DeadlineExceeded { may_have_executed: true }).into())
+    })
+}
+
+/// An awaited [`Call`]. Dropped before its end, the call is cancelled at the server.
+#[must_use = "futures do nothing unless polled"]
+pub struct CallFuture<'a, M: Method> {
+    starting: Starting<'a, M>,
+    begun: Option<Begun>,
+}
+
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<M: Method> Unpin for CallFuture<'_, M> {}
+
+impl<M: Method> Future for CallFuture<'_, M> {
+    type Output = Result<M::Ok, M::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { starting, begun } = self.get_mut();
+        if begun.is_none() {
+            match starting.poll(cx) {
+                Poll::Ready(Ok(sent)) => *begun = Some(sent),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        poll_begun::<M>(starting.call.client, begun, &mut starting.timer, &mut starting.deadline, cx)
+    }
+}
+
+impl<M: Method> Drop for CallFuture<'_, M> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.begun {
+            self.starting.call.client.link().forget(begun);
+        }
+    }
+}
+
+impl<'a, M: Method> IntoFuture for Call<'a, M> {
+    type Output = Result<M::Ok, M::Error>;
+    type IntoFuture = CallFuture<'a, M>;
+
+    fn into_future(self) -> CallFuture<'a, M> {
+        CallFuture { starting: Starting::new(self), begun: None }
+    }
+}
+
+/// An awaited [`Call::start_async`].
+#[must_use = "futures do nothing unless polled"]
+pub struct StartFuture<'a, M: Method>(Starting<'a, M>);
+
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<M: Method> Unpin for StartFuture<'_, M> {}
+
+impl<M: Method> Future for StartFuture<'_, M> {
+    type Output = Result<Pending<M>, RpcError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let starting = &mut self.get_mut().0;
+        // From here on time runs.
+        starting.deadline.instant();
+        starting.poll(cx).map_ok(|begun| Pending::new(starting.call.client, begun, starting.deadline))
+    }
+}
+
+impl<'a, M: Method> Call<'a, M> {
+    /// As [`start`](Self::start), awaited: it is ready when the call is begun, not when it has ended.
+    ///
+    /// # Errors
+    /// As there, and [`RpcError::NoRuntime`].
+    pub fn start_async(self) -> StartFuture<'a, M> {
+        StartFuture(Starting::new(self))
+    }
+}
+
+impl<M: Method> Future for Pending<M> {
+    type Output = Result<M::Ok, M::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        poll_begun::<M>(&this.client, &mut this.begun, &mut this.timer, &mut this.deadline, cx)
+    }
+}
+
+impl<M: Method> fmt::Debug for CallFuture<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("CallFuture").field(&self.starting.call).finish()
+    }
+}
+
+impl<M: Method> fmt::Debug for StartFuture<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StartFuture").field(&self.0.call).finish()
+    }
+}
+
+/// A reply of which a part may be sent. Dropped before its end, the caller is told that the call was cancelled.
+struct Rest {
+    link: Arc<Link>,
+    /// Gone once it is sent.
+    replying: Option<Replying>,
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        if let Some(mut replying) = self.replying.take() {
+            self.link.lock().give_up_reply(&mut replying);
+        }
+    }
+}
+
+/// Sends what is left of a reply, waiting for room.
+pub(crate) async fn finish_reply(link: Arc<Link>, replying: Replying, payload: Vec<u8>) {
+    let mut rest = Rest { link, replying: Some(replying) };
+    std::future::poll_fn(|cx| {
+        let Rest { link, replying } = &mut rest;
+        let Some(reply) = replying else { return Poll::Ready(()) };
+        let sent = link.poll_room(cx, |core| core.reply(reply, &Outgoing::whole(&payload.as_slice())).then_some(()));
+        // Without a runtime there is nobody to wait; the caller is told when this is dropped.
+        sent.map(|sent| {
+            if sent.is_ok() {
+                *replying = None;
+            }
+        })
+    })
+    .await;
+}

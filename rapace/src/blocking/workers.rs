@@ -1,0 +1,103 @@
+//! Threads for handlers that may block for long: started when they are needed, gone when they are not.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::rpc::link::Link;
+use crate::rpc::service::Services;
+use crate::rpc::serving::Arrived;
+
+/// How long a worker without work stays.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// The workers of one server.
+pub(crate) struct Workers {
+    max: usize,
+    state: Mutex<State>,
+    work_came: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Bounded by the calls in flight of all sessions.
+    work: VecDeque<Work>,
+    idle: usize,
+    running: usize,
+}
+
+struct Work {
+    link: Arc<Link>,
+    services: Arc<Services>,
+    arrived: Arrived,
+}
+
+impl Work {
+    fn run(self) {
+        let Self { link, services, arrived } = self;
+        // Its caller may have gone, or its time be over, while it waited for a worker.
+        if link.lock().still_wanted(&arrived) {
+            super::handle_here(&link, &services, arrived);
+        }
+    }
+}
+
+impl Workers {
+    pub(crate) fn new(max: usize) -> Arc<Self> {
+        Arc::new(Self { max, state: Mutex::default(), work_came: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No foreign code runs under this lock, so a poisoned one is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has a request handled by a worker; on this thread when there are to be none, or none can be had.
+    pub(crate) fn run(self: &Arc<Self>, link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
+        let work = Work { link: Arc::clone(link), services: Arc::clone(services), arrived };
+        if self.max == 0 {
+            return work.run();
+        }
+        let mut state = self.lock();
+        state.work.push_back(work);
+        if state.idle >= state.work.len() || state.running >= self.max {
+            drop(state);
+            self.work_came.notify_one();
+            return;
+        }
+        state.running = state.running.saturating_add(1);
+        drop(state);
+        let workers = Arc::clone(self);
+        let started = std::thread::Builder::new().name("rapace-worker".into()).spawn(move || workers.work());
+        if started.is_err() {
+            let mut state = self.lock();
+            state.running = state.running.saturating_sub(1);
+            // Others may take it as well; somebody does.
+            let work = if state.running == 0 { state.work.pop_front() } else { None };
+            drop(state);
+            if let Some(work) = work {
+                work.run();
+            }
+        }
+    }
+
+    fn work(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(work) = state.work.pop_front() {
+                drop(state);
+                work.run();
+                state = self.lock();
+                continue;
+            }
+            state.idle = state.idle.saturating_add(1);
+            let (waited, timeout) = self.work_came.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+            state = waited;
+            state.idle = state.idle.saturating_sub(1);
+            if timeout.timed_out() && state.work.is_empty() {
+                state.running = state.running.saturating_sub(1);
+                return;
+            }
+        }
+    }
+}

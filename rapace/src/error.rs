@@ -1,0 +1,337 @@
+//! What can go wrong, sorted by what the reader can do about it.
+//!
+//! [`Violation`] is the peer's fault and ends the session, [`Lost`] is why a session ended, [`SendError`] and
+//! [`RecvError`] are what one operation met, [`OpenError`] is why there is no session.
+
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::layout::geometry::GeometryError;
+use crate::layout::head::Kind;
+
+/// The peer broke a rule of the protocol. The session ends with it; nothing that the peer said is believed further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are the numbers that the message names")]
+pub enum Violation {
+    /// A ring entry holds neither the expected number nor the one of a lap before.
+    #[error("ring entry of message {expected} holds the sequence number {found}")]
+    Sequence { expected: u32, found: u32 },
+    /// `consumed` went back, or beyond what was published.
+    #[error("the peer says it consumed {consumed} messages, after {seen}, of {published} published")]
+    Consumed { consumed: u64, seen: u64, published: u64 },
+    /// A message of no known kind.
+    #[error("message kind {kind} does not exist")]
+    Kind { kind: u8 },
+    /// Flags that cannot stand together, or not with this kind.
+    #[error("flags {flags:#04x} are not allowed on a {kind:?} message")]
+    Flags { kind: Kind, flags: u8 },
+    /// A field that this kind of message does not have is not zero.
+    #[error("field {field} is {value} on a {kind:?} message, which does not have it")]
+    Field { kind: Kind, field: &'static str, value: u32 },
+    /// A message of fixed length has another.
+    #[error("a {kind:?} message has {len} bytes of payload instead of {allowed}")]
+    Length { kind: Kind, len: usize, allowed: usize },
+    /// The inline length is above the room in the descriptor or does not go with the length.
+    #[error("inline_len {inline_len} does not go with a payload of {len} bytes")]
+    InlineLength { inline_len: usize, len: usize },
+    /// A message without a slot names one.
+    #[error("a message without slot names slot {slot} in generation {generation}")]
+    SlotInInline { slot: u32, generation: u32 },
+    /// There is no such slot.
+    #[error("slot {index} of class {class} does not exist")]
+    Slot { class: u8, index: u32 },
+    /// More bytes than the slot has, or none.
+    #[error("{len} bytes are announced in a slot of {slot_bytes}")]
+    SlotLength { len: usize, slot_bytes: usize },
+    /// The slot was sent again before it was released.
+    #[error("slot {index} of class {class} was sent again while it is still held")]
+    SlotHeld { class: u8, index: u32 },
+    /// The generation is not the one after the last.
+    #[error("slot {index} of class {class} came in generation {found} instead of {expected}")]
+    Generation { class: u8, index: u32, expected: u32, found: u32 },
+    /// A payload beyond the receiver's limit.
+    #[error("a payload of {len} bytes is above the receiver's limit payload_max ({payload_max})")]
+    PayloadMax { len: u64, payload_max: usize },
+    /// A fragment that is not in a slot.
+    #[error("a fragment is not in a slot")]
+    FragmentWithoutSlot,
+    /// A fragment of a message that was never begun.
+    #[error("a fragment of call {call}, stream {stream}, came without a first one")]
+    FragmentUnexpected { call: u32, stream: u32 },
+    /// A message was begun again before it was finished.
+    #[error("a message of call {call}, stream {stream}, was begun again before its last fragment came")]
+    FragmentRestarted { call: u32, stream: u32 },
+    /// Too many messages in fragments at once.
+    #[error("more messages are sent in fragments at once than the limit fragmented_calls ({limit}) allows")]
+    FragmentedCalls { limit: usize },
+    /// The fragments do not add up to the announced length.
+    #[error("fragments bring {got} bytes of an announced {total}")]
+    FragmentBytes { got: u64, total: usize },
+    /// A call that the other side did not begin, or that was answered already.
+    #[error("call {call:#010x} is not one that can be meant here")]
+    UnknownCall { call: u32 },
+    /// A request under a number whose call was not answered yet.
+    #[error("call {call:#010x} was begun again before it was answered")]
+    CallReused { call: u32 },
+    /// More calls at once than the receiver keeps.
+    #[error("call {call:#010x} is beyond the limit in_flight ({in_flight})")]
+    InFlight { call: u32, in_flight: u32 },
+    /// A terminal with a status that does not exist.
+    #[error("status {status} of a terminal does not exist")]
+    Status { status: u16 },
+    /// A message of a kind that does not belong here.
+    #[error("a {kind:?} message came where none is expected")]
+    Unexpected { kind: Kind },
+    /// The description of the peer's services is none.
+    #[error("the peer's description of its services cannot be read")]
+    Catalogue,
+    /// More bells than the receiver asked for.
+    #[error("the peer rang {rung} times for {raised} requests to be woken")]
+    Bells { rung: u64, raised: u64 },
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Lost {
+    /// The kernel reported the end of the peer's process or of its end of the socket, without a farewell.
+    #[error("the peer died ({0}); reconnect to go on")]
+    PeerDied(Death),
+    /// The peer broke the protocol. Its program has a bug or is hostile; this side has stopped listening to it.
+    #[error("the peer broke the protocol: {0}")]
+    Violation(#[from] Violation),
+    /// A system call failed in a way that may have lost a wake-up.
+    #[error("a system call of the session failed: {0}")]
+    System(Errno),
+    /// The peer took nothing for longer than the limit `stall_max`.
+    #[error("the peer took nothing for {stalled:?}, longer than the limit stall_max")]
+    Stalled {
+        /// How long a sender waited.
+        stalled: Duration,
+    },
+    /// This side closed the session.
+    #[error("this side closed the session")]
+    ClosedHere,
+    /// This process is a fork of the one that opened the session; only that one can use it.
+    #[error("the session belongs to the process that opened it, and this is a fork of it; open a session of its own")]
+    Forked,
+}
+
+/// How the end of a peer became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Death {
+    /// Its end of the socket is closed.
+    #[error("its socket hung up")]
+    HangUp,
+    /// Its process ended, though somebody else still holds its socket.
+    #[error("its process ended")]
+    ProcessEnded,
+}
+
+/// An error number of the system, comparable and printed as its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+impl std::fmt::Display for Errno {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        io::Error::from_raw_os_error(self.0).fmt(f)
+    }
+}
+
+/// Why a message was not sent. Nothing of it reaches the receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The ring or the slots are full and the call was not to wait.
+    #[error("no room: the peer has not taken earlier messages yet")]
+    Full,
+    /// There was no room before the deadline.
+    #[error("no room before the deadline: the peer has not taken earlier messages")]
+    Timeout,
+    /// The payload is above what one slot carries or what the peer accepts.
+    #[error("a payload of {len} bytes is above the limit {limit} ({max} bytes)")]
+    TooLarge {
+        /// The payload's length.
+        len: usize,
+        /// The limit's name.
+        limit: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// This kind of message has a fixed payload length.
+    #[error("a {kind:?} message takes exactly {allowed} bytes of payload, not {len}")]
+    Length {
+        /// The message's kind.
+        kind: Kind,
+        /// The payload's length.
+        len: usize,
+        /// The only length it may have.
+        allowed: usize,
+    },
+    /// The peer said that it receives nothing more.
+    #[error("the peer closed the session")]
+    Closed,
+    /// The future must wait and there is no tokio runtime, or it is shutting down.
+    #[error("no tokio runtime to wait on: await this inside one")]
+    NoRuntime,
+    /// The session is over.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why no message was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// Nothing is there and the call was not to wait.
+    #[error("no message is there")]
+    Empty,
+    /// Nothing came before the deadline.
+    #[error("no message came before the deadline")]
+    Timeout,
+    /// The peer closed the session; everything it sent was received.
+    #[error("the peer closed the session")]
+    Closed,
+    /// The future must wait and there is no tokio runtime, or it is shutting down.
+    #[error("no tokio runtime to wait on: await this inside one")]
+    NoRuntime,
+    /// The session is over. If the peer died, everything that it published before was received.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why there is no session.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The other side refused, for the reason it gave.
+    #[error("the peer refused the session: {reason}")]
+    Refused {
+        /// The peer's words, bounded and without control characters.
+        reason: String,
+    },
+    /// The credentials of the other process are not in the allow list.
+    #[error("the peer runs as uid {uid}, which is not in allow_uids")]
+    Uid {
+        /// Its effective user id.
+        uid: u32,
+    },
+    /// The handshake was not finished in time.
+    #[error("the peer did not finish the handshake within the limit handshake_time ({0:?}); is it a rapace peer?")]
+    Timeout(Duration),
+    /// The other side hung up during the handshake.
+    #[error("the peer hung up during the handshake; is it a rapace peer?")]
+    HungUp,
+    /// What answered does not speak this protocol, or another version of it.
+    #[error("the peer's {field} is {found:#x} instead of {expected:#x}: it is not a rapace peer of this version")]
+    Protocol {
+        /// Which number differs.
+        field: &'static str,
+        /// Ours.
+        expected: u64,
+        /// The peer's.
+        found: u64,
+    },
+    /// The other side says more of its services than this one reads.
+    #[error("the peer describes its services in {bytes} bytes, above the limit hello_bytes ({hello_bytes})")]
+    Catalogue {
+        /// What it announced.
+        bytes: usize,
+        /// The limit.
+        hello_bytes: usize,
+    },
+    /// The segment cannot have this shape.
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+    /// The peer's shared memory is not what it must be.
+    #[error("the peer's shared memory is refused: {0}")]
+    Segment(#[from] SegmentError),
+    /// Nobody listens at the path.
+    #[error("no server listens at {path}")]
+    NoServer {
+        /// The path.
+        path: std::path::PathBuf,
+    },
+    /// Somebody listens at the path already.
+    #[error("another server listens at {path} already")]
+    AddressInUse {
+        /// The path.
+        path: std::path::PathBuf,
+    },
+    /// The path cannot be used for a socket.
+    #[error("{path} cannot be used: {reason}")]
+    Path {
+        /// The path.
+        path: std::path::PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: &'static str,
+    },
+    /// The number is not an open Unix stream socket of this process.
+    #[error("descriptor {fd} is not an open Unix stream socket of this process")]
+    NotASocket {
+        /// The number.
+        fd: i32,
+    },
+    /// There is no tokio runtime, or it is shutting down.
+    #[error("no tokio runtime: await this inside one")]
+    NoRuntime,
+    /// A system call failed.
+    #[error("{doing}: {source}")]
+    System {
+        /// What was being done.
+        doing: &'static str,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+#[cfg(not(loom))]
+impl OpenError {
+    pub(crate) fn system(doing: &'static str) -> impl Fn(rustix::io::Errno) -> Self {
+        move |errno| Self::System { doing, source: errno.into() }
+    }
+
+    pub(crate) fn io(doing: &'static str) -> impl Fn(io::Error) -> Self {
+        move |source| Self::System { doing, source }
+    }
+}
+
+/// What is wrong with the shared memory that a peer handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are the numbers that the message names")]
+pub enum SegmentError {
+    /// Not exactly one descriptor came.
+    #[error("{count} file descriptors came instead of one")]
+    Count { count: usize },
+    /// More descriptors came than there was room for.
+    #[error(
+        "not all file descriptors that came could be taken: there are too many, or this process has no room for more"
+    )]
+    Truncated,
+    /// The file is not sealed as it must be, so its owner could shrink it or others could write it.
+    #[error("its seals are {found:#x}, which lack some of {required:#x}")]
+    Seals { found: u32, required: u32 },
+    /// The file does not know seals: it is no memfd.
+    #[error("it is not a memory file")]
+    NotMemory,
+    /// The file lies on another file system than memory files do.
+    #[error("it lies on a file system of type {found:#x}, not on tmpfs")]
+    FileSystem { found: u64 },
+    /// The file is not as long as the geometry says.
+    #[error("it has {found} bytes instead of {expected}")]
+    Size { found: u64, expected: u64 },
+    /// Pages are missing, for which the reader would pay or be killed.
+    #[error("only {found} of its {expected} bytes are there")]
+    Sparse { found: u64, expected: u64 },
+    /// The header does not say what the handshake said.
+    #[error("its header's {field} is {found:#x} instead of {expected:#x}")]
+    Header { field: &'static str, expected: u64, found: u64 },
+    /// The pages cannot be read.
+    #[error("its pages cannot be read: {0}")]
+    Unreadable(Errno),
+}

@@ -1,0 +1,586 @@
+//! What a descriptor says once it parsed: private fields, made by [`Arrival::parse`] or by a sender, never by bytes.
+
+use std::time::Duration;
+
+use super::INLINE_MAX;
+use zerocopy::IntoBytes;
+
+use super::descriptor::{Descriptor, InlineWords, TOTAL_BYTES, WORDS, flag};
+use super::geometry::{Layout, SlotId};
+use crate::error::Violation;
+
+/// What a message is. The session moves all kinds alike; the calls above it give them their meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Kind {
+    /// Asks for a terminal message.
+    Request = 1,
+    /// Asks for nothing; what [`Head::message`] makes.
+    OneWay = 2,
+    /// Ends a call: reply, error or cancelled, told apart by the status.
+    Terminal = 3,
+    /// One item of a stream of a call.
+    Item = 4,
+    /// The end of a stream of a call. No payload.
+    End = 5,
+    /// Gives the other side room in a stream of a call. The payload is 8 bytes: the amount.
+    Credit = 6,
+    /// Asks that a call be cancelled. No payload.
+    Cancel = 7,
+    /// Says which message is the last to be handled. The payload is 8 bytes: its number.
+    Goodbye = 8,
+}
+
+impl Kind {
+    #[inline(always)]
+    fn parse(byte: u8) -> Result<Self, Violation> {
+        Ok(match byte {
+            1 => Self::Request,
+            2 => Self::OneWay,
+            3 => Self::Terminal,
+            4 => Self::Item,
+            5 => Self::End,
+            6 => Self::Credit,
+            7 => Self::Cancel,
+            8 => Self::Goodbye,
+            _ => return Err(Violation::Kind { kind: byte }),
+        })
+    }
+
+    /// The only payload length that this kind may have, if there is only one.
+    #[inline]
+    pub(crate) fn fixed_len(self) -> Option<usize> {
+        match self {
+            Self::Request | Self::OneWay | Self::Terminal | Self::Item => None,
+            Self::End | Self::Cancel => Some(0),
+            Self::Credit | Self::Goodbye => Some(TOTAL_BYTES),
+        }
+    }
+
+    /// Whether it begins work at the receiver. Such messages leave a quarter of each slot class to the others, so
+    /// that answers can always be sent.
+    #[inline]
+    pub(crate) fn begins_work(self) -> bool {
+        matches!(self, Self::Request | Self::OneWay)
+    }
+}
+
+/// What a message says of itself beside its payload.
+///
+/// ```
+/// use rapace::{Head, Kind};
+///
+/// let head = Head::request(7, 42);
+/// assert_eq!((head.kind(), head.call(), head.method()), (Kind::Request, 7, 42));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    kind: Kind,
+    status: u16,
+    call: u32,
+    method: u32,
+    parent: u32,
+    timeout_us: u32,
+}
+
+impl Head {
+    const fn new(kind: Kind, call: u32, method: u32) -> Self {
+        Self { kind, status: 0, call, method, parent: 0, timeout_us: 0 }
+    }
+
+    /// A message that stands for itself; `method` is a number of the user's choice that travels with it.
+    pub const fn message(method: u32) -> Self {
+        Self::new(Kind::OneWay, 0, method)
+    }
+
+    /// A request of `method`, to be ended by a terminal with the same `call`.
+    pub const fn request(call: u32, method: u32) -> Self {
+        Self::new(Kind::Request, call, method)
+    }
+
+    /// Ends `call`; zero is success, other numbers are the user's.
+    pub const fn terminal(call: u32, status: u16) -> Self {
+        Self { status, ..Self::new(Kind::Terminal, call, 0) }
+    }
+
+    /// An item of `stream` of `call`.
+    pub const fn item(call: u32, stream: u32) -> Self {
+        Self::new(Kind::Item, call, stream)
+    }
+
+    /// The end of `stream` of `call`; sent without payload.
+    pub const fn end(call: u32, stream: u32) -> Self {
+        Self::new(Kind::End, call, stream)
+    }
+
+    /// Room in `stream` of `call`; sent with 8 bytes, the amount.
+    pub const fn credit(call: u32, stream: u32) -> Self {
+        Self::new(Kind::Credit, call, stream)
+    }
+
+    /// Asks that `call` be cancelled; sent without payload.
+    pub const fn cancel(call: u32) -> Self {
+        Self::new(Kind::Cancel, call, 0)
+    }
+
+    /// Says which message will be the last to be handled; sent with 8 bytes, its number.
+    pub const fn goodbye() -> Self {
+        Self::new(Kind::Goodbye, 0, 0)
+    }
+
+    /// The same head with a remaining time, in whole microseconds, rounded up. Only requests and one-ways carry it,
+    /// on others it is dropped. More than 71 minutes is no deadline on the wire.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        let us = timeout.as_nanos().div_ceil(1_000).max(1);
+        if self.kind.begins_work() {
+            self.timeout_us = u32::try_from(us).unwrap_or(0);
+        }
+        self
+    }
+
+    /// The same request made in the handler of the receiver's call `parent`. On other kinds it is dropped.
+    #[must_use]
+    pub const fn with_parent(mut self, parent: u32) -> Self {
+        if matches!(self.kind, Kind::Request) {
+            self.parent = parent;
+        }
+        self
+    }
+
+    /// What the message is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Of a terminal: how the call ended. Else zero.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The call it belongs to; zero for none.
+    pub const fn call(&self) -> u32 {
+        self.call
+    }
+
+    /// Of a request or one-way the method, of an item, end or credit the stream. Else zero.
+    pub const fn method(&self) -> u32 {
+        self.method
+    }
+
+    /// Of a request: the receiver's call in whose handler it was made, else zero.
+    pub const fn parent(&self) -> u32 {
+        self.parent
+    }
+
+    /// The time that was left when it was sent, if it has a deadline.
+    pub fn timeout(&self) -> Option<Duration> {
+        (self.timeout_us != 0).then(|| Duration::from_micros(self.timeout_us.into()))
+    }
+
+    /// Some kinds have a payload of one length only.
+    #[inline(always)]
+    fn check_len(&self, len: usize) -> Result<(), Violation> {
+        match self.kind.fixed_len() {
+            Some(allowed) if allowed != len => Err(Violation::Length { kind: self.kind, len, allowed }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The descriptor of this head, without payload and number.
+    #[inline]
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            kind: self.kind as u8,
+            status: self.status,
+            call: self.call,
+            method: self.method,
+            parent: self.parent,
+            timeout_us: self.timeout_us,
+            ..Descriptor::default()
+        }
+    }
+
+    /// Which fields may differ from zero depends on the kind.
+    #[inline(always)]
+    fn parse(descriptor: &Descriptor) -> Result<Self, Violation> {
+        let kind = Kind::parse(descriptor.kind)?;
+        // One test for all, on the words as they came; which field it was is found out afterwards.
+        let words = descriptor.into_words();
+        let unused = UNUSED.get(kind as usize).unwrap_or(&[0; WORDS]);
+        let strays = words.iter().zip(unused).fold(0, |all, (word, mask)| all | (word & mask));
+        if strays != 0 {
+            return Err(stray(kind, descriptor));
+        }
+        let Descriptor { status, call, method, parent, timeout_us, .. } = *descriptor;
+        Ok(Self { kind, status, call, method, parent, timeout_us })
+    }
+}
+
+/// Of each kind of message, by its number: the bits of the head that it does not use, and that must be zero.
+static UNUSED: [[u64; WORDS]; 9] = [
+    [0; WORDS],
+    unused(Kind::Request),
+    unused(Kind::OneWay),
+    unused(Kind::Terminal),
+    unused(Kind::Item),
+    unused(Kind::End),
+    unused(Kind::Credit),
+    unused(Kind::Cancel),
+    unused(Kind::Goodbye),
+];
+
+const fn unused(kind: Kind) -> [u64; WORDS] {
+    let begins_work = matches!(kind, Kind::Request | Kind::OneWay);
+    let has_method = begins_work || matches!(kind, Kind::Item | Kind::End | Kind::Credit);
+    Descriptor {
+        seq: 0,
+        kind: 0,
+        flags: 0,
+        status: all_unless(matches!(kind, Kind::Terminal)) as u16,
+        call: all_unless(!matches!(kind, Kind::Goodbye)),
+        method: all_unless(has_method),
+        len: 0,
+        slot: 0,
+        generation: 0,
+        parent: all_unless(matches!(kind, Kind::Request)),
+        timeout_us: all_unless(begins_work),
+        inline_len: 0,
+        reserved: [u8::MAX; 3],
+        inline: [0; 3],
+    }
+    .into_words()
+}
+
+/// All bits, or none of a field that is used.
+const fn all_unless(used: bool) -> u32 {
+    if used { 0 } else { u32::MAX }
+}
+
+/// The first field that is set though this kind of message does not have it.
+#[cold]
+fn stray(kind: Kind, found: &Descriptor) -> Violation {
+    let [a, b, c] = found.reserved;
+    let fields = [
+        ("status", u32::from(found.status), kind == Kind::Terminal),
+        ("call", found.call, kind != Kind::Goodbye),
+        ("method", found.method, kind.begins_work() || matches!(kind, Kind::Item | Kind::End | Kind::Credit)),
+        ("parent", found.parent, kind == Kind::Request),
+        ("timeout_us", found.timeout_us, kind.begins_work()),
+        ("reserved", u32::from_ne_bytes([a, b, c, 0]), false),
+    ];
+    let stray = fields.into_iter().find(|(_, value, used)| *value != 0 && !used);
+    let (field, value, _) = stray.unwrap_or(("reserved", 0, false));
+    Violation::Field { kind, field, value }
+}
+
+/// Which part of a message a descriptor brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Whole,
+    /// The first fragment of a message of `total` bytes.
+    First {
+        total: usize,
+    },
+    Next,
+    Last,
+    /// The message begun before will not be finished.
+    Abandoned,
+}
+
+/// Where the bytes of a part are, beyond those in the descriptor: a slot that the layout has, and as many of its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InSlot {
+    /// From the start of the half.
+    pub(crate) offset: usize,
+    /// Bytes of the part that are in the slot; at least one, at most the slot's.
+    pub(crate) len: u32,
+    pub(crate) id: SlotId,
+    /// Through all classes, from 0.
+    pub(crate) number: u32,
+    pub(crate) generation: u32,
+}
+
+/// A descriptor that parsed: every number in it is within its bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) head: Head,
+    pub(crate) part: Part,
+    pub(crate) slot: Option<InSlot>,
+    pub(crate) inline: Inline,
+}
+
+/// The payload bytes that a descriptor itself carries; they precede those in the slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inline {
+    words: InlineWords,
+    from: u32,
+    to: u32,
+}
+
+impl Inline {
+    /// The bytes as words from the first one on, and how many they are. What follows them is not said.
+    #[inline]
+    pub(crate) fn into_words(self) -> (InlineWords, usize) {
+        let len = self.to.saturating_sub(self.from) as usize;
+        // They begin the words, or follow the word that is the total of a first fragment.
+        let [_, a, b] = self.words;
+        (if self.from == 0 { self.words } else { [a, b, 0] }, len)
+    }
+
+    #[inline]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.words.as_bytes().get(self.from as usize..self.to as usize).unwrap_or(&[])
+    }
+}
+
+impl Arrival {
+    /// Checks every field of a descriptor without flags: a whole message that it carries itself.
+    #[inline(always)]
+    pub(crate) fn parse_inline(descriptor: &Descriptor) -> Result<(Head, Inline), Violation> {
+        let head = Head::parse(descriptor)?;
+        let (inline_len, len) = (u32::from(descriptor.inline_len), descriptor.len);
+        if inline_len != len || len > INLINE_MAX as u32 {
+            return Err(Violation::InlineLength { inline_len: inline_len as usize, len: len as usize });
+        }
+        if descriptor.slot != 0 || descriptor.generation != 0 {
+            return Err(Violation::SlotInInline { slot: descriptor.slot, generation: descriptor.generation });
+        }
+        head.check_len(len as usize)?;
+        Ok((head, Inline { words: descriptor.inline, from: 0, to: len }))
+    }
+
+    /// Checks every field of a descriptor with the flag SLOT alone: a whole message, of which at least a part is in a slot.
+    #[inline(always)]
+    pub(crate) fn parse_in_slot(
+        descriptor: &Descriptor,
+        layout: &Layout,
+        payload_max: usize,
+    ) -> Result<(Head, Inline, InSlot), Violation> {
+        let head = Head::parse(descriptor)?;
+        if head.kind.fixed_len().is_some() {
+            return Err(Violation::Flags { kind: head.kind, flags: descriptor.flags });
+        }
+        let inline = Self::inline(descriptor, 0, payload_max)?;
+        let slot = Self::slot(descriptor, layout)?;
+        Ok((head, inline, slot))
+    }
+
+    /// Checks every field of `descriptor` against `layout` and the receiver's `payload_max`.
+    pub(crate) fn parse(descriptor: &Descriptor, layout: &Layout, payload_max: usize) -> Result<Self, Violation> {
+        if descriptor.flags == 0 {
+            let (head, inline) = Self::parse_inline(descriptor)?;
+            return Ok(Self { head, part: Part::Whole, slot: None, inline });
+        }
+        if descriptor.flags == flag::SLOT {
+            let (head, inline, slot) = Self::parse_in_slot(descriptor, layout, payload_max)?;
+            return Ok(Self { head, part: Part::Whole, slot: Some(slot), inline });
+        }
+        let head = Head::parse(descriptor)?;
+        let in_flags = Violation::Flags { kind: head.kind, flags: descriptor.flags };
+        if head.kind.fixed_len().is_some() {
+            return Err(in_flags);
+        }
+        let (part, inline_from) = match descriptor.flags & !flag::SLOT {
+            f if f == flag::FIRST | flag::MORE => {
+                (Part::First { total: total_of(descriptor, payload_max)? }, TOTAL_BYTES)
+            }
+            f if f == flag::NEXT | flag::MORE => (Part::Next, 0),
+            flag::NEXT => (Part::Last, 0),
+            flag::ABANDONED if descriptor.flags == flag::ABANDONED => (Part::Abandoned, 0),
+            _ => return Err(in_flags),
+        };
+        let inline = Self::inline(descriptor, inline_from, payload_max)?;
+        let slot = if descriptor.flags & flag::SLOT == 0 {
+            Self::no_slot(descriptor, part)?;
+            None
+        } else {
+            Some(Self::slot(descriptor, layout)?)
+        };
+        Ok(Self { head, part, slot, inline })
+    }
+
+    /// The inline bytes of a part, which begin at `from`.
+    #[inline(always)]
+    fn inline(descriptor: &Descriptor, from: usize, payload_max: usize) -> Result<Inline, Violation> {
+        let (len, inline_len) = (descriptor.len as usize, usize::from(descriptor.inline_len));
+        if len > payload_max {
+            return Err(Violation::PayloadMax { len: len as u64, payload_max });
+        }
+        if inline_len > INLINE_MAX.saturating_sub(from) || inline_len > len {
+            return Err(Violation::InlineLength { inline_len, len });
+        }
+        let to = from.saturating_add(inline_len);
+        Ok(Inline { words: descriptor.inline, from: from as u32, to: to as u32 })
+    }
+
+    /// Only the word that nothing more comes is neither whole nor in a slot.
+    fn no_slot(descriptor: &Descriptor, part: Part) -> Result<(), Violation> {
+        let (len, inline_len) = (descriptor.len as usize, usize::from(descriptor.inline_len));
+        if part != Part::Abandoned {
+            return Err(Violation::FragmentWithoutSlot);
+        }
+        if len != 0 {
+            return Err(Violation::InlineLength { inline_len, len });
+        }
+        if descriptor.slot != 0 || descriptor.generation != 0 {
+            return Err(Violation::SlotInInline { slot: descriptor.slot, generation: descriptor.generation });
+        }
+        Ok(())
+    }
+
+    /// The slot of a part, whose inline bytes were checked before.
+    #[inline(always)]
+    fn slot(descriptor: &Descriptor, layout: &Layout) -> Result<InSlot, Violation> {
+        let id = SlotId(descriptor.slot);
+        let Some(place) = layout.slot(id) else {
+            return Err(Violation::Slot { class: id.class(), index: id.index() });
+        };
+        let len = descriptor.len.saturating_sub(descriptor.inline_len.into());
+        if len == 0 || len as usize > place.bytes {
+            return Err(Violation::SlotLength { len: len as usize, slot_bytes: place.bytes });
+        }
+        Ok(InSlot { offset: place.offset, len, id, number: place.number, generation: descriptor.generation })
+    }
+
+    /// Payload bytes that this part brings.
+    pub(crate) fn len(&self) -> usize {
+        self.inline.as_slice().len().saturating_add(self.slot.map_or(0, |slot| slot.len as usize))
+    }
+}
+
+/// The announced total of a first fragment: more than the fragment has itself, at most `payload_max`.
+fn total_of(descriptor: &Descriptor, payload_max: usize) -> Result<usize, Violation> {
+    let [total, ..] = descriptor.inline;
+    match usize::try_from(total) {
+        Ok(total) if total <= payload_max && total > descriptor.len as usize => Ok(total),
+        Ok(total) if total <= payload_max => Err(Violation::FragmentBytes { got: descriptor.len.into(), total }),
+        _ => Err(Violation::PayloadMax { len: total, payload_max }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
+    use super::super::geometry::Geometry;
+    use super::*;
+    use proptest::prelude::*;
+
+    const PAYLOAD_MAX: usize = 1 << 20;
+
+    fn parse(descriptor: &Descriptor) -> Result<Arrival, Violation> {
+        Arrival::parse(descriptor, &Geometry::default().layout().unwrap(), PAYLOAD_MAX)
+    }
+
+    fn inline() -> Descriptor {
+        Descriptor { len: 5, inline_len: 5, ..Head::request(1, 2).descriptor() }
+    }
+
+    fn in_slot() -> Descriptor {
+        let slot = SlotId::new(1, 3).0;
+        Descriptor { len: 4_000, flags: flag::SLOT, slot, generation: 9, ..Head::request(1, 2).descriptor() }
+    }
+
+    fn first() -> Descriptor {
+        let inline = [100_000, 0, 0];
+        let flags = flag::SLOT | flag::FIRST | flag::MORE;
+        Descriptor { len: 65_536, flags, slot: SlotId::new(2, 0).0, generation: 1, inline, ..in_slot() }
+    }
+
+    #[test]
+    fn what_a_sender_makes_parses_to_the_same_head() {
+        for head in [
+            Head::message(3),
+            Head::request(1, 2).with_timeout(Duration::from_millis(5)).with_parent(4),
+            Head::terminal(9, 400),
+            Head::item(1, 2),
+        ] {
+            assert_eq!(parse(&head.descriptor()).unwrap().head, head);
+        }
+        assert_eq!(parse(&Head::end(1, 2).descriptor()).unwrap().head, Head::end(1, 2));
+        let credit = Descriptor { len: 8, inline_len: 8, ..Head::credit(1, 2).descriptor() };
+        assert_eq!(parse(&credit).unwrap().head, Head::credit(1, 2));
+        assert_eq!(parse(&in_slot()).unwrap().len(), 4_000);
+        assert_eq!(parse(&first()).unwrap().part, Part::First { total: 100_000 });
+    }
+
+    #[test]
+    fn timeouts_round_up_and_very_long_ones_are_none() {
+        let timeout = |d| Head::request(1, 1).with_timeout(d).timeout();
+        assert_eq!(timeout(Duration::from_nanos(1)), Some(Duration::from_micros(1)));
+        assert_eq!(timeout(Duration::ZERO), Some(Duration::from_micros(1)));
+        assert_eq!(timeout(Duration::from_secs(72 * 60)), None);
+        assert_eq!(Head::end(1, 1).with_timeout(Duration::from_secs(1)).timeout(), None);
+    }
+
+    /// Each wrong field, and the name of the rule that must catch it.
+    #[test]
+    fn each_wrong_field_is_a_violation_that_names_its_rule() {
+        let inline = inline();
+        let in_slot = in_slot();
+        let first = first();
+        let end = Head::end(1, 2).descriptor();
+        let cases = [
+            (Descriptor { kind: 0, ..inline }, "Kind"),
+            (Descriptor { kind: 9, ..inline }, "Kind"),
+            (Descriptor { flags: 32, ..inline }, "Flags"),
+            (Descriptor { flags: flag::FIRST, ..inline }, "Flags"),
+            (Descriptor { flags: flag::FIRST | flag::NEXT, ..inline }, "Flags"),
+            (Descriptor { flags: flag::ABANDONED | flag::SLOT, ..in_slot }, "Flags"),
+            (Descriptor { flags: flag::SLOT, ..end }, "Flags"),
+            (Descriptor { status: 1, ..inline }, "Field"),
+            (Descriptor { reserved: [0, 1, 0], ..inline }, "Field"),
+            (Descriptor { parent: 1, ..Head::message(1).descriptor() }, "Field"),
+            (Descriptor { timeout_us: 1, ..end }, "Field"),
+            (Descriptor { method: 1, ..Head::terminal(1, 0).descriptor() }, "Field"),
+            (Descriptor { call: 1, len: 8, inline_len: 8, ..Head::goodbye().descriptor() }, "Field"),
+            (Descriptor { len: 1, inline_len: 1, ..end }, "Length"),
+            (Descriptor { len: 7, inline_len: 7, ..Head::credit(1, 2).descriptor() }, "Length"),
+            (Descriptor { len: 25, inline_len: 24, ..inline }, "InlineLength"),
+            (Descriptor { len: 25, inline_len: 25, ..inline }, "InlineLength"),
+            (Descriptor { len: 5, inline_len: 4, ..inline }, "InlineLength"),
+            (Descriptor { inline_len: 255, ..in_slot }, "InlineLength"),
+            (Descriptor { inline_len: 17, ..first }, "InlineLength"),
+            (Descriptor { slot: 1, ..inline }, "SlotInInline"),
+            (Descriptor { generation: 1, ..inline }, "SlotInInline"),
+            (Descriptor { slot: SlotId::new(1, 64).0, ..in_slot }, "Slot"),
+            (Descriptor { slot: SlotId::new(3, 0).0, ..in_slot }, "Slot"),
+            (Descriptor { slot: u32::MAX, ..in_slot }, "Slot"),
+            (Descriptor { len: 0, ..in_slot }, "SlotLength"),
+            (Descriptor { len: 10, inline_len: 10, ..in_slot }, "SlotLength"),
+            (Descriptor { len: 4_161, ..in_slot }, "SlotLength"),
+            (Descriptor { len: u32::MAX, ..in_slot }, "PayloadMax"),
+            (Descriptor { flags: flag::NEXT, ..inline }, "FragmentWithoutSlot"),
+            (Descriptor { inline: [u64::MAX; 3], ..first }, "PayloadMax"),
+            (Descriptor { inline: [0; 3], ..first }, "FragmentBytes"),
+            (Descriptor { flags: flag::ABANDONED, ..inline }, "InlineLength"),
+        ];
+        for (descriptor, rule) in cases {
+            let violation = parse(&descriptor).expect_err(rule);
+            let name = format!("{violation:?}");
+            assert_eq!(name.split([' ', '{']).next(), Some(rule), "{descriptor:?}: {violation}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_64_bytes_parse_within_their_bounds_or_are_a_violation(words: [u64; 8], kind in 0_u8..10, flags in 0_u8..32) {
+            for descriptor in [
+                Descriptor::from_words(words),
+                Descriptor { kind, flags, status: 0, parent: 0, reserved: [0; 3], ..Descriptor::from_words(words) },
+            ] {
+                if let Ok(arrival) = parse(&descriptor) {
+                    prop_assert!(arrival.len() <= PAYLOAD_MAX);
+                    prop_assert_eq!(arrival.len(), descriptor.len as usize);
+                    if let Some(slot) = arrival.slot {
+                        let place = Geometry::default().layout().unwrap().slot(slot.id).unwrap();
+                        prop_assert_eq!((slot.offset, slot.number), (place.offset, place.number));
+                        prop_assert!(slot.len as usize <= place.bytes);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Messages between processes of one machine, over shared memory that no peer can corrupt.
+//!
+//! Two processes share a *segment* of two halves, each written by its owner alone; the kernel refuses everybody else.
+//! Through it a [`Session`] moves messages in both directions: up to 24 bytes in a descriptor of one cache line,
+//! larger payloads in slots, still larger ones in fragments. The other process may crash, hang or lie; this one gets
+//! an error that says which.
+//!
+//! ```
+//! use rapace::{Head, Listener, Session};
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("echo.sock");
+//! let mut listener = Listener::bind(&path)?;
+//! std::thread::spawn(move || -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let mut session = listener.accept()?.open()?;
+//!     loop {
+//!         let message = session.recv()?;
+//!         let head = *message.head();
+//!         session.send(head, &message.into_inbound_payload().into_vec())?;
+//!     }
+//! });
+//!
+//! let mut session = Session::connect(&path)?;
+//! session.send(Head::message(1), b"hello")?;
+//! assert_eq!(session.recv()?.into_inbound_payload().into_vec(), b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Start at [`Session`]; [`session`] describes its life. With the feature `tokio` the same sessions are awaited:
+//! `rapace::aio`.
+
+#![cfg_attr(loom, allow(dead_code, reason = "models use a part of what a session uses"))]
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("rapace needs a 64-bit system: its shared counters are 64-bit words");
+
+#[cfg(not(loom))]
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+#[cfg(all(feature = "tokio", not(loom)))]
+pub mod aio;
+#[cfg(not(loom))]
+mod blocking;
+#[cfg(not(loom))]
+pub(crate) mod codec;
+mod doorbell;
+mod error;
+#[cfg(not(loom))]
+mod lane;
+mod layout;
+mod limits;
+#[cfg(not(loom))]
+mod local;
+#[cfg(test)]
+#[cfg(loom)]
+mod models;
+#[cfg(not(loom))]
+mod os;
+mod ring;
+#[cfg(not(loom))]
+mod rpc;
+#[cfg(not(loom))]
+mod segment;
+#[cfg(not(loom))]
+pub mod session;
+mod slots;
+mod sync;
+
+pub use error::{Death, Errno, Lost, OpenError, RecvError, SegmentError, SendError, Violation};
+pub use layout::INLINE_MAX;
+pub use layout::geometry::{Geometry, GeometryError, SLOT_CLASSES, SlotClass};
+pub use layout::head::{Head, Kind};
+pub use limits::Limits;
+
+#[cfg(rapace_codegen)]
+#[doc(hidden)]
+pub use ring::read_check_use;
+
+#[cfg(not(loom))]
+pub use blocking::{Server, ServerHandle, serve, serve_on};
+#[cfg(not(loom))]
+pub use codec::{DecodeError, EncodeError};
+#[cfg(not(loom))]
+pub use os::Credentials;
+#[cfg(not(loom))]
+pub use rapace_macros::service;
+#[cfg(not(loom))]
+pub use rpc::{
+    call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},
+    client::{Client, ClientBuilder, ConnectError},
+    context::Context,
+    error::{CallError, CallResult, RpcError, TooLarge},
+};
+#[cfg(not(loom))]
+pub use session::{
+    Config, Control, Inbound, Incoming, Listener, OutboundPayload, Payload, PeerA, PeerB, PeerState, Receiver, Role,
+    Route, Sender, Session, SlotWriter, Spin,
+};
+#[cfg(not(loom))]
+pub use slots::bytes::Trust;
+
+/// The examples of README.md, run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,0 +1,102 @@
+//! Every bound that a session keeps, in one place; each is named in the error that it causes.
+
+use std::time::Duration;
+
+/// What a peer may make this process hold, and how long it may be waited for.
+///
+/// ```
+/// use rapace::Limits;
+///
+/// let mut limits = Limits::hostile();
+/// limits.payload_max = 256 << 10;
+/// assert!(limits.segment_bytes < Limits::default().segment_bytes);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Shared memory of a session, both halves, in bytes. 64 MiB by default.
+    pub segment_bytes: u64,
+    /// Longest payload that is received, in bytes; the peer's sender learns it in the handshake. It also bounds the
+    /// bytes of all unfinished fragmented messages together. 64 MiB by default.
+    pub payload_max: usize,
+    /// Messages that may be in fragments at once, in each direction. 4 by default.
+    pub fragmented_calls: usize,
+    /// Calls of the other side that are kept at once, begun and not answered; further ones wait at the caller, who learns
+    /// the number in the handshake. At most 65,535. 128 by default.
+    pub in_flight: u32,
+    /// Bytes of replies that may wait for room at once, before no further request of that session is started. 16 MiB
+    /// by default.
+    pub parked_bytes: usize,
+    /// What the other side may say of its services in the handshake, in bytes. 64 KiB by default.
+    pub hello_bytes: usize,
+    /// Clients of a server that may be in their handshake at once; further ones are turned away. 64 by default.
+    pub handshakes: usize,
+    /// Sessions that a server keeps open with processes of one user at once; further ones are turned away. 1,024 by default.
+    pub sessions_per_uid: usize,
+    /// How deep a value that is decoded may be nested: every struct, enum, option, tuple, sequence and map is a level. It
+    /// bounds the stack that a peer can make a decoding thread use. 64 by default.
+    pub decode_depth: usize,
+    /// Elements of sequences and maps, fields and tuple members that one message may be decoded to, all together. A list
+    /// of values without bytes is as long as the peer says, so the bytes that came do not bound it. 16,777,216 by
+    /// default: a `Vec<u8>` of 16 MiB within a struct (of any length, with `serde_bytes`).
+    pub decode_elements: usize,
+    /// Memory that decoding one message may take beyond its byte strings, in bytes: the sizes of all elements, fields and
+    /// members, nested ones counted on each level. A byte can become an element of a kilobyte. 64 MiB by default.
+    pub decode_bytes: usize,
+    /// Time for the whole handshake. 2 s by default.
+    pub handshake_time: Duration,
+    /// How long a peer may make no step while messages wait for it before it is reported as
+    /// [`PeerState::Unresponsive`](crate::PeerState::Unresponsive). 1 s by default.
+    pub hang_after: Duration,
+    /// How long a send waits without gaining any room, whatever the peer says it gave back, before the session ends with
+    /// [`Lost::Stalled`](crate::Lost::Stalled). No bound by default. Of blocking sends only: an awaited one is bounded by
+    /// the timeout that the program puts around it.
+    pub stall_max: Option<Duration>,
+    /// Text that is kept of a peer's refusal, in bytes. 256 by default.
+    pub error_text_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            payload_max: 64 << 20,
+            fragmented_calls: 4,
+            in_flight: 128,
+            parked_bytes: 16 << 20,
+            hello_bytes: 64 << 10,
+            handshakes: 64,
+            sessions_per_uid: 1_024,
+            decode_depth: 64,
+            decode_elements: 16 << 20,
+            decode_bytes: 64 << 20,
+            handshake_time: Duration::from_secs(2),
+            hang_after: Duration::from_secs(1),
+            stall_max: None,
+            error_text_bytes: 256,
+        }
+    }
+}
+
+impl Limits {
+    /// Stricter bounds, for peers that may be malicious.
+    pub fn hostile() -> Self {
+        Self {
+            segment_bytes: 4 << 20,
+            payload_max: 1 << 20,
+            fragmented_calls: 2,
+            in_flight: 32,
+            parked_bytes: 1 << 20,
+            hello_bytes: 16 << 10,
+            handshakes: 16,
+            sessions_per_uid: 64,
+            decode_depth: 32,
+            decode_elements: 64 << 10,
+            decode_bytes: 4 << 20,
+            handshake_time: Duration::from_millis(500),
+            stall_max: Some(Duration::from_secs(10)),
+            error_text_bytes: 64,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! A client and a server in one process, for tests.
+
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use crate::blocking::{WORKERS, Workers, handle_here, serve_session};
+use crate::error::OpenError;
+use crate::rpc::client::{ClientBuilder, ConnectError};
+use crate::rpc::link::Link;
+use crate::rpc::method::Stub;
+use crate::rpc::service::{Serve, Services};
+use crate::session::{Config, PeerA, Session};
+
+/// For generated code: a client of an implementation in this same process, on a session like any other. It is served
+/// by a thread of its own until the client is gone.
+///
+/// # Errors
+/// Why there is no session.
+pub fn local<C: Stub, S: Serve>(service: S) -> Result<C, ConnectError> {
+    let services = Services::new(vec![Arc::new(service)]);
+    let (ours, theirs) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
+    let serving = move || {
+        // If it fails, the other end learns it.
+        if let Ok(session) = Session::<PeerA>::over_with(theirs, &Config::default(), services.catalogue()) {
+            serve(&Link::new(session, true), &services);
+        }
+    };
+    std::thread::Builder::new()
+        .name("rapace-local".into())
+        .spawn(serving)
+        .map_err(OpenError::io("starting a thread"))?;
+    ClientBuilder::new().over(ours)
+}
+
+/// In a tokio runtime of its own, if there is tokio: an async handler may want one.
+fn serve(link: &Arc<Link>, services: &Arc<Services>) {
+    #[cfg(feature = "tokio")]
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        return runtime.block_on(crate::aio::serve_session(link, services));
+    }
+    serve_session(link, services, &Workers::new(WORKERS));
+}
+
+/// For counting instructions: a client, and its server to be stepped by the same thread.
+///
+/// # Errors
+/// Why there is no session.
+pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<(C, Stepper), ConnectError> {
+    let services = Services::new(vec![Arc::new(service)]);
+    let (ours, theirs) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
+    let client = std::thread::Builder::new()
+        .spawn(move || ClientBuilder::new().over(ours))
+        .map_err(OpenError::io("starting a thread"))?;
+    let session = Session::<PeerA>::over_with(theirs, &Config::default(), services.catalogue())?;
+    let stepper = Stepper { link: Link::new(session, true), services };
+    let client = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    Ok((client?, stepper))
+}
+
+/// A server that does one step when it is told to.
+#[derive(Debug)]
+pub struct Stepper {
+    link: Arc<Link>,
+    services: Arc<Services>,
+}
+
+impl Stepper {
+    /// Handles the next request, if one is there.
+    pub fn step(&self) {
+        let mut core = self.link.lock();
+        core.pump(None);
+        let request = core.take_request();
+        drop(core);
+        if let Some(request) = request {
+            handle_here(&self.link, &self.services, request);
+        }
+    }
+}

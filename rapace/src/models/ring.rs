@@ -1,0 +1,75 @@
+//! The ring: a message is whole when its number is there, and its entry is not overwritten while it is read.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{CONFLICTING_ACCESS, by, search};
+use crate::layout::descriptor::Descriptor;
+use crate::ring::{self, Consumer, Entry, Producer};
+use crate::sync::{AtomicU64, Fault, with_fault};
+
+/// Differs in every word.
+pub(super) fn message(number: u64) -> Descriptor {
+    let number = number as u32;
+    Descriptor {
+        kind: 1,
+        call: number,
+        method: !number,
+        len: number.rotate_left(8),
+        slot: number.rotate_left(16),
+        generation: number.wrapping_add(1),
+        parent: number.wrapping_add(2),
+        timeout_us: number.wrapping_add(3),
+        inline: [number.into(); 3],
+        ..Descriptor::default()
+    }
+}
+
+/// Three messages through a ring of `capacity` entries, the first of them numbered `first`.
+fn three_messages(capacity: usize, first: u64) {
+    search(move || {
+        let entries = Entry::on_heap(capacity);
+        ring::initialise(&entries, first);
+        let consumed = Arc::new(AtomicU64::new(first - 1));
+        let mut producer = Producer::new(Arc::clone(&entries), Arc::clone(&consumed), first);
+        let mut consumer = Consumer::new(entries, consumed, first);
+        let sending = thread::spawn(move || {
+            for number in first..first + 3 {
+                while !producer.has_room().unwrap() {
+                    thread::yield_now();
+                }
+                producer.push(message(number));
+            }
+        });
+        for number in first..first + 3 {
+            let found = loop {
+                match consumer.try_pop().unwrap() {
+                    Some(found) => break found,
+                    None => thread::yield_now(),
+                }
+            };
+            assert_eq!(found, Descriptor { seq: number as u32, ..message(number) });
+        }
+        sending.join().unwrap();
+    });
+}
+
+/// The second message is the one whose low 32 bits are zero.
+const BEFORE_THE_WRAP: u64 = u32::MAX as u64;
+
+#[test]
+fn a_ring_of_one_entry_delivers_every_message_whole() {
+    three_messages(1, BEFORE_THE_WRAP);
+}
+
+#[test]
+fn a_ring_of_two_entries_delivers_every_message_whole() {
+    three_messages(2, BEFORE_THE_WRAP);
+}
+
+#[test]
+fn without_release_on_consumed_an_entry_is_overwritten_while_it_is_read() {
+    assert!(with_fault(Fault::ConsumedRelaxed, || by(CONFLICTING_ACCESS, || three_messages(1, BEFORE_THE_WRAP))));
+    assert!(with_fault(Fault::ConsumedRelaxed, || by(CONFLICTING_ACCESS, || three_messages(2, BEFORE_THE_WRAP))));
+}

@@ -1,0 +1,371 @@
+//! A call as its caller holds it: not begun, or begun and not fetched.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::client::Client;
+use super::deadline::Deadline;
+use super::error::RpcError;
+use super::link::Begun;
+use super::method::{FromApp, Method};
+use super::status::Status;
+use super::tickets::Outcome;
+use crate::codec::{Budget, Encoder, Message};
+use crate::lane::Outgoing;
+use crate::session::Payload;
+
+/// A call that was not begun: [`wait`](Self::wait) for it on a thread, `.await` it in a task, or [`start`](Self::start)
+/// it and fetch its result later.
+///
+/// It borrows the client and the arguments; nothing is encoded or sent before one of these.
+///
+/// ```
+/// # #[rapace::service]
+/// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; }
+/// # struct Calc;
+/// # impl Calculator for Calc { fn add(&self, a: i32, b: i32) -> i32 { a + b } }
+/// # let client = CalculatorClient::local(Calc)?;
+/// use std::time::Duration;
+///
+/// assert_eq!(client.add(1, 2).wait()?, 3);
+/// assert_eq!(client.add(1, 2).timeout(Duration::from_secs(1)).wait()?, 3);
+/// let calls = [client.add(1, 2).start()?, client.add(3, 4).start()?];
+/// assert_eq!(rapace::wait_all(calls).collect::<Result<Vec<_>, _>>()?, [3, 7]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a call does nothing until it is waited for, awaited or started"]
+pub struct Call<'a, M: Method> {
+    pub(crate) client: &'a Client,
+    pub(crate) args: M::Args<'a>,
+    timeout: Option<Duration>,
+}
+
+impl<'a, M: Method> Call<'a, M> {
+    /// For generated code.
+    #[doc(hidden)]
+    #[inline]
+    pub fn new(client: &'a Client, args: M::Args<'a>) -> Self {
+        Self { client, args, timeout: M::TIMEOUT }
+    }
+
+    /// The longest time to wait for the call, from when it is begun. The server learns it, does not start the call
+    /// after it, and cancels it then; the caller returns in time whatever the server does.
+    ///
+    /// Without it the method's own timeout counts, then the client's; without any a call waits as long as the server
+    /// lives. A call made in a handler never waits longer than the handler's own caller.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Whether the method is marked as one that may run twice.
+    pub fn is_idempotent(&self) -> bool {
+        M::IDEMPOTENT
+    }
+
+    #[inline]
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::new(self.timeout.or_else(|| self.client.timeout()))
+    }
+
+    /// Makes the call and blocks this thread until it has ended.
+    ///
+    /// # Errors
+    /// The method's own error, or how else the call ended.
+    #[inline]
+    pub fn wait(self) -> Result<M::Ok, M::Error> {
+        let method = self.client.method(M::INDEX)?;
+        let mut deadline = self.deadline();
+        let outcome = encoded::<M, _>(&self.args, |payload| self.client.link().call(method, payload, &mut deadline))?;
+        decode::<M>(self.client, outcome)
+    }
+
+    /// Begins the call, blocking this thread while there is no room for it, and returns while the server works on it.
+    ///
+    /// Any number of calls can be begun; as many as the server keeps ([`Limits::in_flight`](crate::Limits::in_flight))
+    /// are with it at once, and beginning another one waits for an answer. Answers that came are kept until they are
+    /// fetched.
+    ///
+    /// # Errors
+    /// Why the call could not be begun.
+    pub fn start(self) -> Result<Pending<M>, RpcError> {
+        let method = self.client.method(M::INDEX)?;
+        let mut deadline = self.deadline();
+        // From here on time runs.
+        deadline.instant();
+        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().start(method, payload, &mut deadline))??;
+        Ok(Pending::new(self.client, begun, deadline))
+    }
+
+    /// Begins the call if there is room for all of it now. Of one that travels in fragments, as much is sent as there is
+    /// room for, and given up when that is not all.
+    ///
+    /// # Errors
+    /// [`TryStartError::Full`] with the call when there is no room; or why it could not be begun.
+    pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
+        let method = self.client.method(M::INDEX)?;
+        let mut deadline = self.deadline();
+        deadline.instant();
+        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().try_start(method, payload, deadline))??;
+        match begun {
+            Some(begun) => Ok(Pending::new(self.client, begun, deadline)),
+            None => Err(TryStartError::Full(self)),
+        }
+    }
+}
+
+/// Encodes the arguments and has them sent.
+#[inline]
+pub(crate) fn encoded<M: Method, X>(args: &M::Args<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, RpcError> {
+    let mut out = Encoder::new();
+    M::encode_args(args, &mut out).map_err(|error| RpcError::Encode(Box::new(error)))?;
+    Ok(out.with_pieces(|lead, rest| send(&Outgoing::new(lead, rest))))
+}
+
+/// The result of a call that ended.
+#[inline]
+pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome) -> Result<M::Ok, M::Error> {
+    let (status, payload) = match outcome {
+        Outcome::Answer(status, payload) => (status, payload),
+        Outcome::End(error) => return Err(error.into()),
+    };
+    if !matches!(status, Status::Ok | Status::App) {
+        return Err(refused(client, M::INDEX, status, payload).into());
+    }
+    let message = Message::new(payload, Budget::new(&client.link().shared.limits));
+    let mut from = message.reader();
+    let decoded = match status {
+        Status::Ok => M::decode_ok(&mut from).map(Ok),
+        _ => M::decode_err(&mut from).map(Err),
+    };
+    match decoded.and_then(|decoded| from.finish().map(|()| decoded)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(M::Error::from_app(error)),
+        Err(error) => Err(RpcError::Decode(Box::new(error)).into()),
+    }
+}
+
+/// What a terminal says that brings no result.
+#[cold]
+fn refused(client: &Client, method: usize, status: Status, payload: Payload) -> RpcError {
+    let text = || {
+        let mut bytes = payload.into_vec();
+        bytes.truncate(client.link().shared.limits.error_text_bytes);
+        let text = String::from_utf8_lossy(&bytes);
+        // What could change how a terminal shows it becomes one harmless character.
+        text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>().into_boxed_str()
+    };
+    match status {
+        Status::Ok | Status::App | Status::Cancelled => RpcError::Cancelled,
+        Status::Expired => RpcError::DeadlineExceeded { may_have_executed: false },
+        Status::UnknownMethod => RpcError::UnknownMethod(client.service().method_name(method).into()),
+        Status::BadArguments => RpcError::BadArguments(text()),
+        Status::Overloaded => RpcError::Overloaded(text()),
+        Status::Panicked => RpcError::Panicked(text()),
+        Status::BadReply => RpcError::BadReply(text()),
+    }
+}
+
+/// Why a call was not begun at once.
+#[derive(Debug)]
+pub enum TryStartError<C> {
+    /// There is no room, or the server keeps as many calls as it can. The call comes back.
+    Full(C),
+    /// The call cannot be begun.
+    Rpc(RpcError),
+}
+
+impl<C> From<RpcError> for TryStartError<C> {
+    fn from(error: RpcError) -> Self {
+        Self::Rpc(error)
+    }
+}
+
+impl<C> fmt::Display for TryStartError<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("no room to begin the call now"),
+            Self::Rpc(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<C: fmt::Debug> std::error::Error for TryStartError<C> {}
+
+impl<M: Method> fmt::Debug for Call<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.client.service().method_name(M::INDEX))
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call that was begun. It owns what it needs; dropping it cancels the call at the server.
+#[must_use = "dropping it cancels the call"]
+pub struct Pending<M: Method> {
+    pub(crate) client: Client,
+    /// Gone once the outcome was fetched.
+    pub(crate) begun: Option<Begun>,
+    pub(crate) deadline: Deadline,
+    #[cfg(feature = "tokio")]
+    pub(crate) timer: crate::aio::calls::Timer,
+    method: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M: Method> Pending<M> {
+    pub(crate) fn new(client: &Client, begun: Begun, deadline: Deadline) -> Self {
+        Self {
+            client: client.clone(),
+            begun: Some(begun),
+            deadline,
+            #[cfg(feature = "tokio")]
+            timer: Default::default(),
+            method: std::marker::PhantomData,
+        }
+    }
+
+    /// Blocks this thread until the call has ended.
+    ///
+    /// # Errors
+    /// The method's own error, or how else the call ended.
+    pub fn wait(mut self) -> Result<M::Ok, M::Error> {
+        match self.begun.take() {
+            Some(begun) => {
+                let outcome = self.client.link().outcome(begun, &mut self.deadline);
+                decode::<M>(&self.client, outcome)
+            }
+            None => Err(RpcError::Cancelled.into()),
+        }
+    }
+
+    /// The outcome if it is there now; else the call comes back.
+    ///
+    /// # Errors
+    /// This call, when it has not ended.
+    pub fn try_wait(mut self) -> Result<Result<M::Ok, M::Error>, Self> {
+        let Some(begun) = self.begun else { return Ok(Err(RpcError::Cancelled.into())) };
+        match self.client.link().try_outcome(begun) {
+            Some(outcome) => {
+                self.begun = None;
+                Ok(decode::<M>(&self.client, outcome))
+            }
+            None if self.deadline != Deadline::None && self.deadline.is_past() => {
+                Ok(Err(RpcError::DeadlineExceeded { may_have_executed: true }.into()))
+            }
+            None => Err(self),
+        }
+    }
+
+    /// Cancels the call at the server. Dropping does the same.
+    pub fn cancel(self) {}
+}
+
+impl<M: Method> Drop for Pending<M> {
+    fn drop(&mut self) {
+        if let Some(begun) = self.begun {
+            self.client.link().forget(begun);
+        }
+    }
+}
+
+impl<M: Method> fmt::Debug for Pending<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("method", &self.client.service().method_name(M::INDEX))
+            .field("is_fetched", &self.begun.is_none())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Blocks this thread until one of the calls has ended, and says which: its place, then to be
+/// [waited for](Pending::wait), which returns at once. `Ok(None)` when there are none, or the timeout passed.
+///
+/// The calls are those of one client and its clones; they may be of different methods.
+///
+/// ```
+/// # #[rapace::service]
+/// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; fn name(&self) -> String; }
+/// # struct Calc;
+/// # impl Calculator for Calc {
+/// #     fn add(&self, a: i32, b: i32) -> i32 { a + b }
+/// #     fn name(&self) -> String { "calc".into() }
+/// # }
+/// # let client = CalculatorClient::local(Calc)?;
+/// let (sum, name) = (client.add(1, 2).start()?, client.name().start()?);
+/// match rapace::wait_any(&[&sum, &name], None)? {
+///     Some(0) => assert_eq!(sum.wait()?, 3),
+///     _ => assert_eq!(name.wait()?, "calc"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`RpcError::DifferentClients`].
+pub fn wait_any(calls: &[&dyn AnyPending], timeout: Option<Duration>) -> Result<Option<usize>, RpcError> {
+    let Some(first) = calls.first() else { return Ok(None) };
+    let (client, _) = first.parts();
+    let mut begun = Vec::with_capacity(calls.len());
+    for (place, call) in calls.iter().enumerate() {
+        let (of, this) = call.parts();
+        if !std::ptr::eq(of.link(), client.link()) {
+            return Err(RpcError::DifferentClients);
+        }
+        match this {
+            Some(this) => begun.push(this),
+            // Fetched before: there is nothing to wait for.
+            None => return Ok(Some(place)),
+        }
+    }
+    let own = calls.iter().filter_map(|call| call.deadline()).min();
+    let mut deadline = timeout.map_or(Deadline::None, Deadline::After);
+    let until = [own, deadline.instant()].into_iter().flatten().min();
+    let mut until = until.map_or(Deadline::None, Deadline::At);
+    match client.link().any_outcome(&begun, &mut until) {
+        Some(place) => Ok(Some(place)),
+        // One whose own deadline is past has ended.
+        None => Ok(own
+            .filter(|own| *own <= std::time::Instant::now())
+            .and_then(|own| calls.iter().position(|call| call.deadline() == Some(own)))),
+    }
+}
+
+/// Waits for each of several calls in turn: their outcomes, in order.
+pub fn wait_all<M: Method>(
+    calls: impl IntoIterator<Item = Pending<M>>,
+) -> impl Iterator<Item = Result<M::Ok, M::Error>> {
+    calls.into_iter().map(Pending::wait)
+}
+
+/// A [`Pending`] call of any method, for [`wait_any`].
+pub trait AnyPending: sealed::Parts {}
+
+impl<M: Method> AnyPending for Pending<M> {}
+
+mod sealed {
+    use std::time::Instant;
+
+    use super::{Begun, Client, Deadline, Method, Pending};
+
+    pub trait Parts {
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "nobody else can implement or call it")]
+        fn parts(&self) -> (&Client, Option<Begun>);
+        #[doc(hidden)]
+        fn deadline(&self) -> Option<Instant>;
+    }
+
+    impl<M: Method> Parts for Pending<M> {
+        #[expect(private_interfaces, reason = "nobody else can implement or call it")]
+        fn parts(&self) -> (&Client, Option<Begun>) {
+            (&self.client, self.begun)
+        }
+
+        fn deadline(&self) -> Option<Instant> {
+            match self.deadline {
+                Deadline::At(instant) => Some(instant),
+                Deadline::None | Deadline::After(_) => None,
+            }
+        }
+    }
+}

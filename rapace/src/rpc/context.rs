@@ -1,0 +1,92 @@
+//! What a handler can know of the call that it serves.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::engine::CallId;
+use super::link::Link;
+use crate::os::Credentials;
+
+/// The call that a handler serves: who makes it, how much time is left, and whether it is still wanted.
+///
+/// A method of a service has it as a parameter `&rapace::Context`, anywhere in its list; callers do not see it.
+///
+/// ```
+/// #[rapace::service]
+/// trait Renderer {
+///     fn render(&self, cx: &rapace::Context, frames: u32) -> u32;
+/// }
+///
+/// struct Slow;
+/// impl Renderer for Slow {
+///     fn render(&self, cx: &rapace::Context, frames: u32) -> u32 {
+///         // Work that nobody waits for any more is not gone on with.
+///         (0..frames).take_while(|_| !cx.is_cancelled()).count() as u32
+///     }
+/// }
+/// let client = RendererClient::local(Slow)?;
+/// assert_eq!(client.render(3).wait()?, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    link: Arc<Link>,
+    call: CallId,
+    deadline: Option<Instant>,
+}
+
+impl Context {
+    pub(crate) fn new(link: &Arc<Link>, call: CallId, deadline: Option<Instant>) -> Self {
+        Self { link: Arc::clone(link), call, deadline }
+    }
+
+    /// Who the caller is, by the kernel's word.
+    pub fn peer(&self) -> Credentials {
+        self.link.shared.credentials
+    }
+
+    /// When the caller stops waiting, by this process's clock, if it set a deadline.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// How long the caller still waits, if it set a deadline; zero when it is past.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether nobody waits for the call any more: it was cancelled, its deadline is past, or the caller is gone. Looks
+    /// at what the caller sent until now, so a handler that works long asks from time to time.
+    pub fn is_cancelled(&self) -> bool {
+        if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            return true;
+        }
+        let mut core = self.link.lock();
+        core.pump(None);
+        core.check_end();
+        core.is_cancelled(self.call)
+    }
+}
+
+/// How generated code makes sure that a parameter named `Context` is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Context`, but is not `rapace::Context`",
+    note = "a parameter `&rapace::Context` tells a method of its call; give another type another name, or pass it by value"
+)]
+pub trait IsContext {
+    /// The context as this type.
+    fn of(context: &Context) -> &Self;
+}
+
+impl IsContext for Context {
+    fn of(context: &Context) -> &Self {
+        context
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").field("peer", &self.peer()).field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

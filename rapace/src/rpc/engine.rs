@@ -1,0 +1,430 @@
+//! The protocol of calls without I/O: which calls are begun, which are being answered, and what a message means for them.
+//! It sees heads and numbers, never payloads, clocks or locks.
+//!
+//! ```text
+//! begun here      Begun ─sent─► Sent ─terminal─► (free)
+//!                   │ unbegin     │ forget (the user has its end; a Cancel is owed) ─► Forgotten ─terminal─► (free)
+//!                   └─► (free)    └ lost ─► (free), with the truth of whether it may have run
+//! received here   Queued ─start─► Running ─answer─► (free)
+//!                   │ cancel        │ cancel ─► Cancelling ─answer─► (free)
+//!                   └─► (free)
+//! ```
+//!
+//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry. So a
+//! number is never used again while an answer to it can still come; its generation is a cross-check.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use crate::error::Violation;
+
+/// Names a call on the wire: the index in its caller's table, a generation, and which side began it. Never zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct CallId(pub(crate) u32);
+
+/// Which of the two sides of a session this is; it marks the calls that it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    A,
+    B,
+}
+
+impl Side {
+    fn bit(self) -> u32 {
+        match self {
+            Self::A => 0,
+            Self::B => 1 << 31,
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// The most calls of one side at once, whatever the limits say: what an index has bits for.
+pub(crate) const IN_FLIGHT_MAX: u32 = u16::MAX as u32;
+
+const GENERATION_MAX: u16 = (1 << 15) - 1;
+
+impl CallId {
+    fn new(side: Side, index: u16, generation: u16) -> Self {
+        Self(side.bit() | u32::from(generation) << 16 | u32::from(index))
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        (self.0 & 0xffff) as usize
+    }
+
+    #[inline]
+    fn generation(self) -> u16 {
+        (self.0 >> 16) as u16 & GENERATION_MAX
+    }
+
+    #[inline]
+    fn is_of(self, side: Side) -> bool {
+        self.0 & Side::B.bit() == side.bit()
+    }
+}
+
+/// Names the waiting user of a call within this process.
+pub(crate) type Ticket = u32;
+
+/// The calls of one session, of both directions.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    side: Side,
+    begun: Vec<Begun>,
+    /// Indices of `begun` that are free, last freed first.
+    free: Vec<u16>,
+    /// How many calls the peer keeps at once.
+    begun_max: u32,
+    received: Vec<Received>,
+    /// How many calls of the peer are kept at once.
+    received_max: u32,
+}
+
+#[derive(Debug)]
+struct Begun {
+    generation: u16,
+    state: BegunState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BegunState {
+    Free,
+    /// No message of it is complete yet.
+    Begun(Ticket),
+    /// It is the message of this number.
+    Sent(Ticket, u64),
+    /// Nobody waits for it any more.
+    Forgotten,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Received {
+    generation: u16,
+    state: ReceivedState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReceivedState {
+    Free,
+    Queued,
+    Running,
+    Cancelling,
+}
+
+/// What a cancel means for the call it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// It was not started, and is free now: to be answered as cancelled at once.
+    Unstarted,
+    /// Its handler is to be told.
+    Running,
+    /// It was answered before; the two messages crossed.
+    Answered,
+}
+
+/// What the caller of a received call wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Answer,
+    /// It has given the call up; the terminal says so and nothing else.
+    Cancelled,
+    /// It has its terminal, or is gone.
+    Nothing,
+}
+
+/// What becomes of a call nobody waits for any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Forgotten {
+    /// The peer has it: a cancel is to be sent.
+    CancelOwed,
+    /// The peer knows nothing of it.
+    Nothing,
+}
+
+impl Engine {
+    pub(crate) fn new(side: Side, begun_max: u32, received_max: u32) -> Self {
+        Self {
+            side,
+            begun: Vec::new(),
+            free: Vec::new(),
+            begun_max: begun_max.min(IN_FLIGHT_MAX),
+            received: Vec::new(),
+            received_max: received_max.min(IN_FLIGHT_MAX),
+        }
+    }
+
+    /// How many calls of this side are not answered yet.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn in_flight(&self) -> usize {
+        self.begun.len().saturating_sub(self.free.len())
+    }
+
+    /// Begins a call; `None` when the peer keeps no more at once.
+    #[inline]
+    pub(crate) fn begin(&mut self, ticket: Ticket) -> Option<CallId> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => self.grow()?,
+        };
+        let entry = self.begun.get_mut(usize::from(index))?;
+        entry.generation = entry.generation.wrapping_add(1) & GENERATION_MAX;
+        entry.generation = entry.generation.max(1);
+        entry.state = BegunState::Begun(ticket);
+        Some(CallId::new(self.side, index, entry.generation))
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Option<u16> {
+        if self.begun.len() as u64 >= u64::from(self.begun_max) {
+            return None;
+        }
+        self.begun.push(Begun { generation: 0, state: BegunState::Free });
+        u16::try_from(self.begun.len().saturating_sub(1)).ok()
+    }
+
+    /// The entry of a call of this side, if it is the one that the number means.
+    #[inline]
+    fn begun(&mut self, call: CallId) -> Option<&mut Begun> {
+        let side = self.side;
+        let entry = self.begun.get_mut(call.index())?;
+        (call.is_of(side) && entry.generation == call.generation() && entry.state != BegunState::Free).then_some(entry)
+    }
+
+    /// Nothing of the call was sent whole, and nothing will be.
+    pub(crate) fn unbegin(&mut self, call: CallId) {
+        if let Some(entry) = self.begun(call) {
+            entry.state = BegunState::Free;
+            self.free.push(call.index() as u16);
+        }
+    }
+
+    /// The request of the call is message `number`.
+    #[inline]
+    pub(crate) fn sent(&mut self, call: CallId, number: u64) {
+        if let Some(entry) = self.begun(call) {
+            if let BegunState::Begun(ticket) = entry.state {
+                entry.state = BegunState::Sent(ticket, number);
+            }
+        }
+    }
+
+    /// A terminal came. Who waits for it, if anybody still does.
+    #[inline]
+    pub(crate) fn handle_terminal(&mut self, call: CallId) -> Result<Option<Ticket>, Violation> {
+        let unknown = Violation::UnknownCall { call: call.0 };
+        let entry = self.begun(call).ok_or(unknown)?;
+        let ticket = match entry.state {
+            BegunState::Sent(ticket, _) => Some(ticket),
+            BegunState::Forgotten => None,
+            BegunState::Begun(_) | BegunState::Free => return Err(unknown),
+        };
+        entry.state = BegunState::Free;
+        self.free.push(call.index() as u16);
+        Ok(ticket)
+    }
+
+    /// Nobody waits for the call any more.
+    pub(crate) fn forget(&mut self, call: CallId) -> Forgotten {
+        match self.begun(call) {
+            Some(entry) if matches!(entry.state, BegunState::Sent(..)) => {
+                entry.state = BegunState::Forgotten;
+                Forgotten::CancelOwed
+            }
+            Some(_) => {
+                self.unbegin(call);
+                Forgotten::Nothing
+            }
+            None => Forgotten::Nothing,
+        }
+    }
+
+    /// The session is over, and the peer took out messages up to `consumed`. Who still waits, and whether the call may
+    /// have run.
+    pub(crate) fn handle_lost(&mut self, consumed: u64) -> Vec<(Ticket, bool)> {
+        let ends = self.begun.iter().filter_map(|entry| match entry.state {
+            BegunState::Begun(ticket) => Some((ticket, false)),
+            BegunState::Sent(ticket, number) => Some((ticket, number <= consumed)),
+            BegunState::Free | BegunState::Forgotten => None,
+        });
+        let ends = ends.collect();
+        self.begun.clear();
+        self.free.clear();
+        self.received.clear();
+        // Nothing more is begun or received.
+        self.begun_max = 0;
+        self.received_max = 0;
+        ends
+    }
+
+    /// A request came.
+    #[inline]
+    pub(crate) fn handle_request(&mut self, call: CallId) -> Result<(), Violation> {
+        if !call.is_of(self.side.other()) || call.generation() == 0 {
+            return Err(Violation::UnknownCall { call: call.0 });
+        }
+        let index = call.index();
+        if index as u64 >= u64::from(self.received_max) {
+            return Err(Violation::InFlight { call: call.0, in_flight: self.received_max });
+        }
+        if index >= self.received.len() {
+            let free = Received { generation: 0, state: ReceivedState::Free };
+            self.received.resize(index.saturating_add(1), free);
+        }
+        match self.received.get_mut(index) {
+            Some(entry) if entry.state == ReceivedState::Free => {
+                *entry = Received { generation: call.generation(), state: ReceivedState::Queued };
+                Ok(())
+            }
+            _ => Err(Violation::CallReused { call: call.0 }),
+        }
+    }
+
+    #[inline]
+    fn received(&mut self, call: CallId) -> Option<&mut Received> {
+        let entry = self.received.get_mut(call.index())?;
+        (entry.generation == call.generation() && entry.state != ReceivedState::Free).then_some(entry)
+    }
+
+    /// A cancel came.
+    pub(crate) fn handle_cancel(&mut self, call: CallId) -> Result<Cancel, Violation> {
+        if !call.is_of(self.side.other()) || call.index() as u64 >= u64::from(self.received_max) {
+            return Err(Violation::UnknownCall { call: call.0 });
+        }
+        let Some(entry) = self.received(call) else { return Ok(Cancel::Answered) };
+        if entry.state == ReceivedState::Queued {
+            entry.state = ReceivedState::Free;
+            return Ok(Cancel::Unstarted);
+        }
+        entry.state = ReceivedState::Cancelling;
+        Ok(Cancel::Running)
+    }
+
+    /// The handler of a queued call begins.
+    #[inline]
+    pub(crate) fn start(&mut self, call: CallId) {
+        if let Some(entry) = self.received(call) {
+            entry.state = ReceivedState::Running;
+        }
+    }
+
+    /// Whether an answer to a call is still wanted.
+    #[inline]
+    pub(crate) fn wish(&mut self, call: CallId) -> Wish {
+        match self.received(call) {
+            None => Wish::Nothing,
+            Some(entry) if entry.state == ReceivedState::Cancelling => Wish::Cancelled,
+            Some(_) => Wish::Answer,
+        }
+    }
+
+    /// The terminal of a call is sent. True for the first one, which is the only one.
+    #[inline]
+    pub(crate) fn answer(&mut self, call: CallId) -> bool {
+        match self.received(call) {
+            Some(entry) => {
+                entry.state = ReceivedState::Free;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn engines(in_flight: u32) -> (Engine, Engine) {
+        (Engine::new(Side::B, in_flight, in_flight), Engine::new(Side::A, in_flight, in_flight))
+    }
+
+    #[test]
+    fn a_call_goes_there_and_back_and_its_number_is_not_used_again_before() {
+        let (mut client, mut server) = engines(2);
+        let first = client.begin(10).unwrap();
+        let second = client.begin(11).unwrap();
+        assert_eq!(client.begin(12), None, "the peer keeps two");
+        client.sent(first, 1);
+        client.sent(second, 2);
+        server.handle_request(first).unwrap();
+        server.handle_request(second).unwrap();
+        server.start(first);
+        assert!(server.answer(first) && !server.answer(first), "one terminal, and only one");
+        assert_eq!(client.handle_terminal(first), Ok(Some(10)));
+        assert_eq!(client.handle_terminal(first), Err(Violation::UnknownCall { call: first.0 }));
+        let third = client.begin(12).unwrap();
+        assert_ne!(first, third, "the same index, another generation");
+        assert_eq!(server.handle_request(third), Ok(()));
+    }
+
+    #[test]
+    fn a_terminal_before_its_request_is_a_violation() {
+        let (mut client, _) = engines(2);
+        let call = client.begin(1).unwrap();
+        assert_eq!(client.handle_terminal(call), Err(Violation::UnknownCall { call: call.0 }));
+    }
+
+    #[test]
+    fn requests_of_the_wrong_side_beyond_the_limit_or_twice_are_violations() {
+        let (mut client, mut server) = engines(1);
+        assert!(matches!(server.handle_request(CallId(0)), Err(Violation::UnknownCall { .. })));
+        let of_the_server = CallId::new(Side::A, 0, 1);
+        assert!(matches!(server.handle_request(of_the_server), Err(Violation::UnknownCall { .. })));
+        let beyond = CallId::new(Side::B, 1, 1);
+        assert_eq!(server.handle_request(beyond), Err(Violation::InFlight { call: beyond.0, in_flight: 1 }));
+        let call = client.begin(1).unwrap();
+        server.handle_request(call).unwrap();
+        assert_eq!(server.handle_request(call), Err(Violation::CallReused { call: call.0 }));
+    }
+
+    #[test]
+    fn a_forgotten_call_still_holds_its_place_until_its_terminal() {
+        let (mut client, mut server) = engines(1);
+        let call = client.begin(1).unwrap();
+        client.sent(call, 1);
+        server.handle_request(call).unwrap();
+        assert_eq!(client.forget(call), Forgotten::CancelOwed);
+        assert_eq!(client.begin(2), None);
+        assert_eq!(server.handle_cancel(call), Ok(Cancel::Unstarted));
+        assert!(!server.answer(call), "it is answered by whoever took the cancel");
+        assert_eq!(client.handle_terminal(call), Ok(None));
+        assert!(client.begin(2).is_some());
+    }
+
+    #[test]
+    fn a_cancel_of_a_running_call_tells_its_handler_and_one_that_crossed_the_answer_nobody() {
+        let (mut client, mut server) = engines(1);
+        let call = client.begin(1).unwrap();
+        client.sent(call, 1);
+        server.handle_request(call).unwrap();
+        server.start(call);
+        assert_eq!(server.wish(call), Wish::Answer);
+        assert_eq!(server.handle_cancel(call), Ok(Cancel::Running));
+        assert_eq!(server.wish(call), Wish::Cancelled);
+        assert!(server.answer(call));
+        assert_eq!(server.wish(call), Wish::Nothing);
+        assert_eq!(server.handle_cancel(call), Ok(Cancel::Answered));
+    }
+
+    #[test]
+    fn at_the_end_each_waiting_call_learns_whether_it_may_have_run() {
+        let (mut client, _) = engines(8);
+        let calls: Vec<_> = (0..4).map(|ticket| client.begin(ticket).unwrap()).collect();
+        client.sent(calls[0], 1);
+        client.sent(calls[1], 2);
+        client.sent(calls[2], 3);
+        client.forget(calls[1]);
+        assert_eq!(client.handle_lost(2), [(0, true), (2, false), (3, false)]);
+        assert_eq!(client.begin(9), None);
+        assert_eq!(client.handle_lost(9), []);
+    }
+}

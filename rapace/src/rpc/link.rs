@@ -1,0 +1,584 @@
+//! A session with calls on it: the engine, the two ends of the session, and who waits for what.
+//!
+//! One lock guards all of it; no foreign code runs under it. Whoever has the lock may run the receive step, which takes
+//! out what came, and waits for nothing. Of the threads that wait, one *leads*: it looks at the ring, without the lock, and
+//! sleeps where the peer rings; the others are parked until what they wait for is there, or until they are to lead. Tasks
+//! do not lead; for them a watcher of the runtime sleeps on the session's socket (`aio`).
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::Thread;
+
+use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
+use super::error::{RpcError, TooLarge};
+use super::serving::Arrived;
+use super::status::Status;
+use super::tickets::{Dropped, Outcome, Tickets};
+use crate::doorbell::Notify;
+use crate::error::{Lost, RecvError, SendError, Violation};
+use crate::lane::Outgoing;
+use crate::layout::head::{Head, Kind};
+use crate::session::shared::Shared;
+use crate::session::waiting::{Spinner, Waker};
+use crate::session::{Inbox, Outbox, Payload, Role, Sending, Session};
+
+/// Messages that one receive step takes out at most, so that a peer that never stops sending outlasts nobody's deadline.
+const STEP_MAX: u32 = 1_024;
+
+/// A session that carries calls.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) shared: Arc<Shared>,
+    core: Mutex<Core>,
+    /// The runtimes whose tasks wait for this session, each with a watcher.
+    #[cfg(feature = "tokio")]
+    pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
+}
+
+/// All that the lock guards.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) outbox: Outbox,
+    pub(crate) inbox: Inbox,
+    pub(crate) engine: Engine,
+    pub(crate) tickets: Tickets,
+    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call.
+    pub(crate) owed: VecDeque<(Head, Box<str>)>,
+    /// Requests that wait for a handler.
+    pub(super) requests: VecDeque<Arrived>,
+    /// Whether there are handlers.
+    pub(super) serves: bool,
+    /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
+    #[cfg(feature = "tokio")]
+    pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
+    /// A thread looks at the ring or sleeps where the peer rings.
+    pub(crate) leading: bool,
+    /// That thread waits for room, or for its turn to send.
+    pub(crate) leader_is_blocked: bool,
+    pub(crate) spinner: Spinner,
+    /// Threads that are parked, and could lead.
+    pub(crate) standby: Vec<Thread>,
+    /// Who waits for room, or for its turn to send.
+    pub(crate) blocked: Vec<Waker>,
+    /// Who waits for requests.
+    pub(crate) serving: Option<Waker>,
+    /// Bytes of replies that wait for room.
+    pub(crate) parked_bytes: usize,
+    /// The peer's count of what it gave back, when the blocked were last woken.
+    pub(crate) freed: u64,
+    /// Why nothing more comes or goes.
+    pub(crate) end: Option<RecvError>,
+    /// What is to be done once the lock is released.
+    after: Vec<After>,
+    /// Something is in `after` or `standby`: one look for both when the lock is released.
+    has_chores: bool,
+}
+
+/// Something that may run foreign code or enter the kernel, and so waits until the lock is released.
+#[derive(Debug)]
+pub(crate) enum After {
+    Wake(Waker),
+    Unpark(Thread),
+    /// The leader is to look again.
+    Nudge(Arc<Shared>),
+    Drop(#[expect(dead_code, reason = "kept only to be dropped")] Dropped),
+    #[cfg(feature = "tokio")]
+    Abort(tokio::task::AbortHandle),
+}
+
+impl After {
+    fn run(self) {
+        match self {
+            Self::Wake(waker) => waker.notify(),
+            Self::Unpark(thread) => thread.unpark(),
+            Self::Nudge(shared) => shared.nudge(),
+            Self::Drop(_) => {}
+            #[cfg(feature = "tokio")]
+            Self::Abort(handler) => handler.abort(),
+        }
+    }
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub(crate) struct Begin {
+    method: u32,
+    state: BeginState,
+}
+
+#[derive(Debug)]
+enum BeginState {
+    /// The peer keeps as many calls as it can.
+    Waiting,
+    Sending(Ticket, CallId, Head, Sending),
+    Sent(Ticket, CallId),
+}
+
+impl Begin {
+    #[inline]
+    pub(crate) fn new(method: u32) -> Self {
+        Self { method, state: BeginState::Waiting }
+    }
+}
+
+/// A call that was sent, and whose outcome was not fetched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) ticket: Ticket,
+    pub(crate) call: CallId,
+}
+
+/// The lock, held. When it is released, what must follow is done, and if nobody leads, a parked thread is told to.
+pub(crate) struct Locked<'a> {
+    /// Always there; taken out by the drop.
+    guard: Option<MutexGuard<'a, Core>>,
+}
+
+impl std::ops::Deref for Locked<'_> {
+    type Target = Core;
+
+    #[inline]
+    #[expect(clippy::expect_used, reason = "taken out by the drop only")]
+    fn deref(&self) -> &Core {
+        self.guard.as_deref().expect("the lock is held")
+    }
+}
+
+impl std::ops::DerefMut for Locked<'_> {
+    #[inline]
+    #[expect(clippy::expect_used, reason = "taken out by the drop only")]
+    fn deref_mut(&mut self) -> &mut Core {
+        self.guard.as_deref_mut().expect("the lock is held")
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.has_chores {
+            self.do_chores();
+        }
+    }
+}
+
+impl Locked<'_> {
+    #[cold]
+    fn do_chores(&mut self) {
+        if !self.leading && !self.standby.is_empty() {
+            let next = self.standby.swap_remove(0);
+            self.after.push(After::Unpark(next));
+        }
+        let after = std::mem::take(&mut self.after);
+        self.has_chores = !self.standby.is_empty();
+        self.guard = None;
+        after.into_iter().for_each(After::run);
+    }
+}
+
+impl Link {
+    /// Puts calls on an open session. `serves` says whether there are handlers for the peer's requests.
+    pub(crate) fn new<R: Role>(session: Session<R>, serves: bool) -> Arc<Self> {
+        let side = if R::IS_A { Side::A } else { Side::B };
+        let (outbox, inbox) = session.into_ends();
+        let shared = Arc::clone(&outbox.shared);
+        let engine = Engine::new(side, shared.terms.in_flight, shared.limits.in_flight);
+        let core = Core {
+            outbox,
+            inbox,
+            engine,
+            tickets: Tickets::default(),
+            owed: VecDeque::new(),
+            requests: VecDeque::new(),
+            serves,
+            #[cfg(feature = "tokio")]
+            handlers: Vec::new(),
+            leading: false,
+            leader_is_blocked: false,
+            spinner: Spinner::new(),
+            standby: Vec::new(),
+            blocked: Vec::new(),
+            serving: None,
+            parked_bytes: 0,
+            freed: 0,
+            end: None,
+            after: Vec::new(),
+            has_chores: false,
+        };
+        Arc::new(Self {
+            shared,
+            core: Mutex::new(core),
+            #[cfg(feature = "tokio")]
+            watches: Mutex::default(),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Locked<'_> {
+        // No foreign code runs under this lock, so a poisoned one is whole.
+        Locked { guard: Some(self.core.lock().unwrap_or_else(PoisonError::into_inner)) }
+    }
+
+    /// Why a reply of this length cannot be sent, if it cannot.
+    pub(crate) fn too_large(&self, len: usize) -> Option<String> {
+        let max = self.shared.terms.payload_max;
+        (len > max).then(|| format!("it takes {len} bytes, above the limit payload_max of the caller ({max})"))
+    }
+
+    /// The user waits no more for a call that was sent: the server is told, if it has not answered yet.
+    pub(crate) fn forget(&self, begun: Begun) {
+        self.lock().forget(begun);
+    }
+
+    /// A request that will not be sent to its end.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn give_up(&self, begin: &mut Begin) {
+        self.lock().give_up(begin);
+    }
+}
+
+impl Core {
+    pub(super) fn do_after(&mut self, after: After) {
+        self.after.push(after);
+        self.has_chores = true;
+    }
+
+    pub(super) fn do_all_after(&mut self, after: impl IntoIterator<Item = After>) {
+        self.after.extend(after);
+        self.has_chores = !self.after.is_empty() || !self.standby.is_empty();
+    }
+
+    /// A thread is about to park, and could lead.
+    pub(crate) fn stand_by(&mut self, thread: Thread) {
+        self.standby.push(thread);
+        self.has_chores = true;
+    }
+
+    /// The receive step: takes out all that came and acts on it, up to the answer to `own`, which is not put aside.
+    #[inline]
+    pub(crate) fn pump(&mut self, own: Option<Ticket>) -> Option<Outcome> {
+        self.inbox.shared.beat();
+        if self.end.is_some() {
+            return None;
+        }
+        for _ in 0..STEP_MAX {
+            let popped = match self.inbox.pop() {
+                Ok(popped) => popped,
+                Err(error) => {
+                    self.finish(error);
+                    return None;
+                }
+            };
+            let Some(descriptor) = popped else { break };
+            // A small message goes through registers only.
+            let (head, payload) = match self.inbox.understand_inline(&descriptor) {
+                Some(Ok((head, lead))) => (head, Payload::inline(lead)),
+                Some(Err(violation)) => {
+                    self.fail(violation);
+                    return None;
+                }
+                None => match self.inbox.understand_any(descriptor.into_words()) {
+                    Ok(Some(message)) => message.into_parts(),
+                    Ok(None) => continue,
+                    Err(error) => {
+                        self.finish(error);
+                        return None;
+                    }
+                },
+            };
+            if head.kind() == Kind::Terminal {
+                match self.handle_terminal(&head) {
+                    Ok((Some(ticket), status)) if Some(ticket) == own => return Some(Outcome::Answer(status, payload)),
+                    Ok((Some(ticket), status)) => self.put_aside(ticket, status, payload),
+                    Ok((None, _)) => {}
+                    Err(violation) => self.fail(violation),
+                }
+            } else {
+                self.handle(&head, payload);
+            }
+            if self.end.is_some() {
+                return None;
+            }
+        }
+        if !self.owed.is_empty() {
+            self.pay();
+        }
+        None
+    }
+
+    #[inline]
+    fn handle_terminal(&mut self, head: &Head) -> Result<(Option<Ticket>, Status), Violation> {
+        let status = Status::parse(head.status())?;
+        let ticket = self.engine.handle_terminal(CallId(head.call()))?;
+        if self.leader_is_blocked || !self.blocked.is_empty() {
+            // One more call can be begun.
+            self.wake_blocked();
+        }
+        Ok((ticket, status))
+    }
+
+    /// The answer to somebody else: copied out, so that it holds no slot while nobody looks at it.
+    #[inline(never)]
+    fn put_aside(&mut self, ticket: Ticket, status: Status, payload: Payload) {
+        let woken = self.tickets.deliver(ticket, Outcome::Answer(status, payload.into_private()));
+        self.do_all_after(woken.map(After::Wake));
+    }
+
+    /// Anything but a terminal.
+    #[inline(never)]
+    fn handle(&mut self, head: &Head, payload: Payload) {
+        let call = CallId(head.call());
+        match head.kind() {
+            Kind::Request => match self.engine.handle_request(call) {
+                Ok(()) => self.arrive(head, payload),
+                Err(violation) => self.fail(violation),
+            },
+            Kind::Cancel => match self.engine.handle_cancel(call) {
+                Ok(Cancel::Unstarted) => {
+                    // What it held goes with it.
+                    self.requests.retain(|request| request.call != call);
+                    self.owe(call, Status::Cancelled, "");
+                }
+                Ok(Cancel::Running) => self.abort_handler(call),
+                Ok(Cancel::Answered) => {}
+                Err(violation) => self.fail(violation),
+            },
+            kind => self.fail(Violation::Unexpected { kind }),
+        }
+    }
+
+    /// Answers a request that was not started, when there is room.
+    pub(super) fn refuse_unstarted(&mut self, call: CallId, status: Status, text: &str) {
+        if self.engine.answer(call) {
+            self.owe(call, status, text);
+        }
+    }
+
+    pub(super) fn owe(&mut self, call: CallId, status: Status, text: &str) {
+        self.owed.push_back((Head::terminal(call.0, status as u16), text.into()));
+    }
+
+    /// Sends what is owed, as far as there is room.
+    #[inline(never)]
+    pub(crate) fn pay(&mut self) {
+        while let Some((head, text)) = self.owed.front() {
+            let payload = text.as_bytes();
+            let head = *head;
+            match self.outbox.advance(&head, &Outgoing::whole(&payload), &mut Sending::default()) {
+                Ok(true) => drop(self.owed.pop_front()),
+                Ok(false) => return,
+                Err(_) => return self.owed.clear(),
+            }
+        }
+    }
+
+    /// The peer's count of what it gave back, if something is owed that waits for it to move.
+    pub(crate) fn room_owed(&mut self) -> Option<u64> {
+        if self.owed.is_empty() {
+            return None;
+        }
+        // Counted before the try, so that what is given back after it ends the wait.
+        let freed = self.inbox.shared.freed();
+        self.pay();
+        (!self.owed.is_empty()).then_some(freed)
+    }
+
+    /// Begins a request and sends as much of it as there is room for. The call once all of it is sent.
+    #[inline]
+    pub(crate) fn begin(
+        &mut self,
+        begin: &mut Begin,
+        payload: &Outgoing<'_>,
+        head: impl FnOnce(Head) -> Head,
+    ) -> Result<Option<Begun>, RpcError> {
+        if matches!(begin.state, BeginState::Waiting) {
+            let first = Head::request(0, begin.method);
+            self.outbox.check(&first, payload.len()).map_err(|error| self.send_error(error))?;
+            let ticket = self.tickets.take();
+            let Some(call) = self.engine.begin(ticket) else {
+                self.tickets.give_back(ticket);
+                return Ok(None);
+            };
+            let head = head(Head::request(call.0, begin.method));
+            begin.state = BeginState::Sending(ticket, call, head, Sending::default());
+        }
+        match &mut begin.state {
+            BeginState::Sending(ticket, call, head, sending) => match self.outbox.advance(head, payload, sending) {
+                Ok(true) => {
+                    let begun = Begun { ticket: *ticket, call: *call };
+                    self.engine.sent(begun.call, self.outbox.published());
+                    begin.state = BeginState::Sent(begun.ticket, begun.call);
+                    Ok(Some(begun))
+                }
+                Ok(false) => Ok(None),
+                Err(error) => {
+                    self.give_up(begin);
+                    Err(self.send_error(error))
+                }
+            },
+            BeginState::Sent(ticket, call) => Ok(Some(Begun { ticket: *ticket, call: *call })),
+            BeginState::Waiting => Ok(None),
+        }
+    }
+
+    pub(crate) fn give_up(&mut self, begin: &mut Begin) {
+        if let BeginState::Sending(ticket, call, head, sending) = &mut begin.state {
+            let was_in_fragments = sending.is_begun();
+            self.outbox.give_up(head, sending);
+            self.engine.unbegin(*call);
+            let dropped = self.tickets.give_back(*ticket);
+            self.do_all_after(dropped.map(After::Drop));
+            begin.state = BeginState::Waiting;
+            if was_in_fragments || !self.blocked.is_empty() {
+                self.wake_blocked();
+            }
+        }
+    }
+
+    pub(crate) fn forget(&mut self, begun: Begun) {
+        let was_done = self.tickets.is_done(begun.ticket);
+        let dropped = self.tickets.give_back(begun.ticket);
+        self.do_all_after(dropped.map(After::Drop));
+        if !was_done && self.end.is_none() && self.engine.forget(begun.call) == Forgotten::CancelOwed {
+            self.owed.push_back((Head::cancel(begun.call.0), "".into()));
+            self.pay();
+        }
+    }
+
+    /// Everybody who waits to send is to try again.
+    #[cold]
+    pub(crate) fn wake_blocked(&mut self) {
+        let blocked = std::mem::take(&mut self.blocked);
+        self.do_all_after(blocked.into_iter().map(After::Wake));
+        if self.leader_is_blocked {
+            self.do_after(After::Nudge(Arc::clone(&self.inbox.shared)));
+        }
+    }
+
+    #[inline]
+    pub(super) fn wake_serving(&mut self) {
+        if let Some(waker) = self.serving.take() {
+            self.do_after(After::Wake(waker));
+        }
+    }
+
+    /// A task waits for room, or for its turn to send.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn block(&mut self, waker: Waker) {
+        let same = |other: &Waker| match (other, &waker) {
+            (Waker::Task(other), Waker::Task(waker)) => other.will_wake(waker),
+            _ => false,
+        };
+        if !self.blocked.iter().any(same) {
+            self.blocked.push(waker);
+        }
+    }
+
+    /// A task waits for the outcome of a call.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn wait_for(&mut self, ticket: Ticket, waker: Waker) {
+        let dropped = self.tickets.wait(ticket, waker);
+        self.drop_later(dropped);
+    }
+
+    /// The outcome of a call was fetched without having been put aside.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn give_back(&mut self, ticket: Ticket) {
+        let dropped = self.tickets.give_back(ticket);
+        self.drop_later(dropped);
+    }
+
+    /// Whether a task waits for anything here.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_waiting_tasks(&self) -> bool {
+        let is_task = |waker: &Waker| matches!(waker, Waker::Task(_));
+        self.tickets.waiting_tasks() > 0
+            || self.blocked.iter().any(is_task)
+            || self.serving.as_ref().is_some_and(is_task)
+    }
+
+    /// Has every task that waits here polled again.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn wake_tasks(&mut self) {
+        self.after.extend(self.tickets.wakers_of_tasks().map(After::Wake));
+        self.has_chores = true;
+        self.wake_blocked();
+        self.wake_serving();
+    }
+
+    /// After a wait: has the peer given something back?
+    pub(crate) fn note_room(&mut self) {
+        let freed = self.inbox.shared.freed();
+        if std::mem::replace(&mut self.freed, freed) != freed && !self.blocked.is_empty() {
+            self.wake_blocked();
+        }
+    }
+
+    /// Has something dropped once the lock is released.
+    pub(crate) fn drop_later(&mut self, dropped: Option<Dropped>) {
+        self.do_all_after(dropped.map(After::Drop));
+    }
+
+    /// Looks whether the session is over, and ends all calls if it is. To be asked before waiting.
+    pub(crate) fn check_end(&mut self) -> bool {
+        if self.end.is_none() {
+            let forked = self.inbox.shared.is_forked().then_some(RecvError::Lost(Lost::Forked));
+            if let Some(end) = forked.or_else(|| self.inbox.end()) {
+                self.finish(end);
+            }
+        }
+        self.end.is_some()
+    }
+
+    #[cold]
+    fn fail(&mut self, violation: Violation) {
+        let lost = self.inbox.shared.fail(violation.into());
+        self.finish(lost.into());
+    }
+
+    /// Ends every call that is not ended yet, each with the truth of whether it may have run, and wakes everybody.
+    #[cold]
+    pub(crate) fn finish(&mut self, end: RecvError) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(end);
+        // A peer whose count cannot be true may have done anything.
+        let consumed = self.outbox.consumed().unwrap_or(u64::MAX);
+        for (ticket, may_have_executed) in self.engine.handle_lost(consumed) {
+            let outcome = Outcome::End(end_error(end, may_have_executed));
+            let woken = self.tickets.deliver(ticket, outcome);
+            self.do_all_after(woken.map(After::Wake));
+        }
+        self.requests.clear();
+        self.owed.clear();
+        self.wake_blocked();
+        self.wake_serving();
+        #[cfg(feature = "tokio")]
+        self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
+        self.has_chores = true;
+    }
+
+    /// Why a request was not sent.
+    #[cold]
+    fn send_error(&mut self, error: SendError) -> RpcError {
+        let end = match error {
+            SendError::TooLarge { len: size, limit, max } => {
+                return RpcError::TooLarge(Box::new(TooLarge { size, limit, max }));
+            }
+            SendError::Lost(lost) => RecvError::Lost(lost),
+            SendError::NoRuntime => return RpcError::NoRuntime,
+            _ => RecvError::Closed,
+        };
+        end_error(self.end.unwrap_or(end), false)
+    }
+}
+
+/// The end of a session as a call sees it.
+pub(crate) fn end_error(end: RecvError, may_have_executed: bool) -> RpcError {
+    match end {
+        RecvError::Lost(Lost::PeerDied(_)) => RpcError::PeerDied { may_have_executed },
+        RecvError::Lost(Lost::ClosedHere) => RpcError::Closed { may_have_executed },
+        RecvError::Lost(lost) => RpcError::Lost(Box::new(lost)),
+        _ => RpcError::Closed { may_have_executed },
+    }
+}

@@ -1,0 +1,318 @@
+//! A request in the hands of generated code, until it is answered.
+
+use std::any::Any;
+use std::fmt;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use super::context::Context;
+use super::deadline::Inherit;
+use super::engine::CallId;
+use super::link::Link;
+use super::method::{Method, NoError};
+use super::service::{Description, Services};
+use super::serving::{Arrived, Replying};
+use super::status::Status;
+use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::lane::Outgoing;
+
+/// A request that is given to its handler.
+pub struct Request<'a> {
+    link: &'a Arc<Link>,
+    call: CallId,
+    deadline: Option<Instant>,
+    message: Message,
+    face: Face,
+}
+
+/// Where a handler runs, and so how its reply may wait for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// On a thread, which may block.
+    Thread,
+    /// In a task, which may not.
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks are the async face's"))]
+    Task,
+}
+
+/// What became of a request.
+#[must_use]
+pub enum Handled {
+    /// It is answered.
+    Done,
+    /// It is answered by this future.
+    Later(HandlerFuture),
+}
+
+/// The rest of a request's handling.
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl fmt::Debug for Handled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Done => "Done",
+            Self::Later(_) => "Later",
+        })
+    }
+}
+
+impl<'a> Request<'a> {
+    #[inline]
+    pub(crate) fn new(link: &'a Arc<Link>, arrived: Arrived, face: Face) -> Self {
+        let Arrived { call, deadline, payload, .. } = arrived;
+        let message = Message::new(payload, Budget::new(&link.shared.limits));
+        Self { link, call, deadline, message, face }
+    }
+
+    /// What the handler may ask about the call.
+    pub fn context(&self) -> Context {
+        Context::new(self.link, self.call, self.deadline)
+    }
+
+    /// The number that it came under means nothing here.
+    pub fn unknown_method(self) -> Handled {
+        refuse(self.link, self.call, self.face, Status::UnknownMethod, "")
+    }
+
+    /// Runs a method that cannot fail: `handler` takes the arguments out and has the user's code run.
+    #[inline]
+    pub fn answer<M, F>(self, handler: F) -> Handled
+    where
+        M: Method<Err = NoError>,
+        F: FnOnce(&mut Reader<'_>) -> Result<M::Ok, DecodeError>,
+    {
+        self.run(handler, |value, out| M::encode_ok(value, out).map(|()| Status::Ok))
+    }
+
+    /// Runs a method with an error of its own.
+    #[inline]
+    pub fn answer_result<M, F>(self, handler: F) -> Handled
+    where
+        M: Method,
+        F: FnOnce(&mut Reader<'_>) -> Result<Result<M::Ok, M::Err>, DecodeError>,
+    {
+        self.run(handler, encode_result::<M>)
+    }
+
+    /// Runs an async method that cannot fail.
+    pub fn answer_async<M, F, R>(self, handler: F) -> Handled
+    where
+        M: Method<Err = NoError>,
+        M::Ok: Send,
+        F: FnOnce(Message) -> R,
+        R: Future<Output = Result<M::Ok, DecodeError>> + Send + 'static,
+    {
+        self.run_later(handler, |value, out| M::encode_ok(value, out).map(|()| Status::Ok))
+    }
+
+    /// Runs an async method with an error of its own.
+    pub fn answer_result_async<M, F, R>(self, handler: F) -> Handled
+    where
+        M: Method,
+        M::Ok: Send,
+        M::Err: Send,
+        F: FnOnce(Message) -> R,
+        R: Future<Output = Result<Result<M::Ok, M::Err>, DecodeError>> + Send + 'static,
+    {
+        self.run_later(handler, encode_result::<M>)
+    }
+
+    /// Answers with what is served, in words.
+    pub(crate) fn describe(self, services: &Services) -> Handled {
+        let handler = |_: &mut Reader<'_>| Ok(services.describe());
+        self.run(handler, |value: &Vec<Description>, out| out.serialize(value).map(|()| Status::Ok))
+    }
+
+    /// Everything of the user's runs within one catch: decoding, the handler, encoding and what they drop.
+    #[inline]
+    fn run<T>(
+        self,
+        handler: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
+        encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError>,
+    ) -> Handled {
+        let Self { link, call, deadline, message, face } = self;
+        let run = AssertUnwindSafe(|| {
+            let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
+            let value = match handler(&mut message.reader()) {
+                Ok(value) => value,
+                Err(error) => return refuse(link, call, face, Status::BadArguments, &error.to_string()),
+            };
+            let mut out = Encoder::new();
+            match encode(&value, &mut out) {
+                Ok(status) => out.with_pieces(|lead, rest| reply(link, call, face, status, &Outgoing::new(lead, rest))),
+                Err(error) => refuse(link, call, face, Status::BadReply, &error.to_string()),
+            }
+        });
+        match catch_unwind(run) {
+            Ok(handled) => handled,
+            Err(panic) => panicked(link, call, face, panic),
+        }
+    }
+
+    fn run_later<T, R>(
+        self,
+        handler: impl FnOnce(Message) -> R,
+        encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError> + Send + 'static,
+    ) -> Handled
+    where
+        T: Send,
+        R: Future<Output = Result<T, DecodeError>> + Send + 'static,
+    {
+        let Self { link, call, deadline, message, face } = self;
+        let unanswered = Unanswered { link: Arc::clone(link), call };
+        let handler = handler(message);
+        Handled::Later(Box::pin(async move {
+            let outcome = guarded(handler, deadline).await;
+            let (status, reply) = match outcome {
+                Ok(Ok(value)) => match catch_unwind(AssertUnwindSafe(move || encode_owned(value, encode))) {
+                    Ok(encoded) => encoded,
+                    Err(panic) => (Status::Panicked, panic_text(panic).into_bytes()),
+                },
+                Ok(Err(error)) => (Status::BadArguments, error.to_string().into_bytes()),
+                Err(panic) => (Status::Panicked, panic_text(panic).into_bytes()),
+            };
+            let link = &unanswered.link;
+            let too_large = link.too_large(reply.len());
+            let handled = match (too_large, status) {
+                (Some(text), _) => refuse(link, call, face, Status::BadReply, &text),
+                (None, Status::Ok | Status::App) => send(link, call, face, status, &Outgoing::whole(&reply.as_slice())),
+                (None, _) => refuse(link, call, face, status, &String::from_utf8_lossy(&reply)),
+            };
+            if let Handled::Later(rest) = handled {
+                rest.await;
+            }
+        }))
+    }
+}
+
+/// A reply in memory of its own, for a task that may have to wait.
+fn encode_owned<T>(
+    value: T,
+    encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError>,
+) -> (Status, Vec<u8>) {
+    let mut out = Encoder::new();
+    match encode(&value, &mut out) {
+        Ok(status) => (status, out.to_vec()),
+        Err(error) => (Status::BadReply, error.to_string().into_bytes()),
+    }
+}
+
+fn encode_result<'v, M: Method>(
+    value: &'v Result<M::Ok, M::Err>,
+    out: &mut Encoder<'v>,
+) -> Result<Status, EncodeError> {
+    match value {
+        Ok(value) => M::encode_ok(value, out).map(|()| Status::Ok),
+        Err(error) => M::encode_err(error, out).map(|()| Status::App),
+    }
+}
+
+/// Sends a reply, if it is not too long to be sent.
+#[inline(never)]
+fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
+    match link.too_large(payload.len()) {
+        None => send(link, call, face, status, payload),
+        Some(text) => refuse(link, call, face, Status::BadReply, &text),
+    }
+}
+
+/// Sends a reply: now, or later where this thread may not block.
+fn send(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
+    match face {
+        Face::Thread => {
+            link.reply(Replying::new(call, status), payload);
+            Handled::Done
+        }
+        #[cfg(not(feature = "tokio"))]
+        Face::Task => Handled::Done,
+        #[cfg(feature = "tokio")]
+        Face::Task => {
+            let mut replying = Replying::new(call, status);
+            if link.lock().reply(&mut replying, payload) {
+                return Handled::Done;
+            }
+            let (link, payload) = (Arc::clone(link), payload.to_vec());
+            Handled::Later(Box::pin(crate::aio::calls::finish_reply(link, replying, payload)))
+        }
+    }
+}
+
+/// Answers with a text, of which the caller gets a bounded part.
+#[cold]
+fn refuse(link: &Arc<Link>, call: CallId, face: Face, status: Status, text: &str) -> Handled {
+    let text = bounded(text, link.shared.limits.error_text_bytes);
+    send(link, call, face, status, &Outgoing::whole(&text.as_bytes()))
+}
+
+fn bounded(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    text.get(..end).unwrap_or("")
+}
+
+#[cold]
+fn panicked(link: &Arc<Link>, call: CallId, face: Face, panic: Box<dyn Any + Send>) -> Handled {
+    refuse(link, call, face, Status::Panicked, &panic_text(panic))
+}
+
+/// What a panic said. Dropping what it carried is foreign code, which may panic again.
+fn panic_text(panic: Box<dyn Any + Send>) -> String {
+    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => (*text).to_owned(),
+        (_, Some(text)) => text.clone(),
+        _ => "no message".to_owned(),
+    };
+    if let Err(again) = catch_unwind(AssertUnwindSafe(move || drop(panic))) {
+        std::mem::forget(again);
+    }
+    text
+}
+
+/// A call that a future answers. If the future is dropped before, the call was cancelled.
+struct Unanswered {
+    link: Arc<Link>,
+    call: CallId,
+}
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        // Nothing is done for one that has its answer.
+        self.link.lock().stop(self.call);
+    }
+}
+
+/// Drives a handler's future such that its panics are caught, also those of its drop, and that the calls it makes inherit
+/// its deadline.
+async fn guarded<F: Future>(future: F, deadline: Option<Instant>) -> Result<F::Output, Box<dyn Any + Send>> {
+    let mut future = pin!(Some(future));
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
+            let polled = future.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx));
+            if polled.is_ready() {
+                future.set(None);
+            }
+            polled
+        }));
+        match polled {
+            Ok(polled) => polled.map(Ok),
+            Err(panic) => {
+                let _ = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+                Poll::Ready(Err(panic))
+            }
+        }
+    })
+    .await
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("call", &self.call).field("message", &self.message).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,345 @@
+//! What a trait became: its methods with their shapes, and how a request finds its handler.
+//!
+//! In the handshake each side says what it serves, as names and numbers: for each method a 64-bit name and the
+//! fingerprint of its shapes. From that the caller knows the number of each of its methods on the wire, which the server
+//! lacks, and which mean something else there. The readable texts travel only then, as the answer to a request of
+//! method 0.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use super::request::{Handled, Request};
+use crate::codec::generated::ShapeWith;
+use crate::codec::{Budget, DecodeError, Encoder, Message, Shape};
+
+/// The number of the method that every program answers: what it serves, in words.
+pub(crate) const DESCRIBE: u32 = 0;
+
+/// A service as one program knows it.
+pub struct Service {
+    name: &'static str,
+    methods: Vec<MethodInfo>,
+    /// Method names on the wire and fingerprints, made when they are first asked for.
+    entries: OnceLock<Vec<Entry>>,
+}
+
+/// A method as one program knows it.
+pub struct MethodInfo {
+    name: &'static str,
+    signature: &'static str,
+    shapes: fn(&mut ShapeBuilder),
+    blocking: bool,
+}
+
+/// Collects the shapes of a method's arguments and results.
+#[derive(Debug, Default)]
+pub struct ShapeBuilder {
+    parts: Vec<(String, Shape)>,
+}
+
+/// A method in a catalogue: what it is called and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    id: u64,
+    fingerprint: u64,
+}
+
+/// What a side serves, as the handshake says it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Catalogue {
+    services: Vec<(String, Vec<Entry>)>,
+}
+
+/// A method in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Description {
+    service: String,
+    method: String,
+    signature: String,
+    parts: Vec<(String, Shape)>,
+}
+
+/// 64-bit FNV-1a, of `Service.method`: how methods are named on the wire.
+#[must_use]
+pub const fn method_id(service: &str, method: &str) -> u64 {
+    let hash = fnv(0xcbf2_9ce4_8422_2325, service.as_bytes());
+    fnv(fnv(hash, b"."), method.as_bytes())
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "bounded by the loop; a const fn has no iterators"
+)]
+const fn fnv(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut index = 0;
+    while index < bytes.len() {
+        hash = (hash ^ bytes[index] as u64).wrapping_mul(0x0000_0100_0000_01b3);
+        index += 1;
+    }
+    hash
+}
+
+impl ShapeBuilder {
+    /// An argument, as its codec reads it.
+    pub fn argument(&mut self, name: &str, codec: &impl ShapeWith) {
+        self.parts.push((format!("argument `{name}`"), codec.shape()));
+    }
+
+    /// The result.
+    pub fn returns(&mut self, codec: &impl ShapeWith) {
+        self.parts.push(("result".to_owned(), codec.shape()));
+    }
+
+    /// The method's own error.
+    pub fn fails(&mut self, codec: &impl ShapeWith) {
+        self.parts.push(("error".to_owned(), codec.shape()));
+    }
+}
+
+impl MethodInfo {
+    /// A method by its name on the wire, its signature as it was written, and its shapes.
+    pub const fn new(name: &'static str, signature: &'static str, shapes: fn(&mut ShapeBuilder)) -> Self {
+        Self { name, signature, shapes, blocking: false }
+    }
+
+    /// It may block for long, and runs on a worker.
+    #[must_use]
+    pub const fn blocking(mut self) -> Self {
+        self.blocking = true;
+        self
+    }
+
+    fn describe(&self, service: &str) -> Description {
+        let mut shapes = ShapeBuilder::default();
+        (self.shapes)(&mut shapes);
+        Description {
+            service: service.to_owned(),
+            method: self.name.to_owned(),
+            signature: self.signature.to_owned(),
+            parts: shapes.parts,
+        }
+    }
+}
+
+impl Description {
+    /// The shapes alone: what an argument is called does not matter on the wire.
+    fn fingerprint(&self) -> u64 {
+        self.parts.iter().fold(0xcbf2_9ce4_8422_2325, |hash, (part, shape)| {
+            let role = part.split(' ').next().unwrap_or_default();
+            fnv(fnv(hash, role.as_bytes()), &shape.fingerprint().to_le_bytes())
+        })
+    }
+}
+
+impl Service {
+    /// A service by its name and its methods, in the order of the trait.
+    pub fn new(name: &'static str, methods: impl Into<Vec<MethodInfo>>) -> Self {
+        Self { name, methods: methods.into(), entries: OnceLock::new() }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The name of a method, as `Service.method`.
+    pub(crate) fn method_name(&self, index: usize) -> String {
+        format!("{}.{}", self.name, self.methods.get(index).map_or("?", |method| method.name))
+    }
+
+    pub(crate) fn is_blocking(&self, index: usize) -> bool {
+        self.methods.get(index).is_some_and(|method| method.blocking)
+    }
+
+    fn entries(&self) -> &[Entry] {
+        self.entries.get_or_init(|| {
+            let entry = |method: &MethodInfo| Entry {
+                id: method_id(self.name, method.name),
+                fingerprint: method.describe(self.name).fingerprint(),
+            };
+            self.methods.iter().map(entry).collect()
+        })
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let methods = self.methods.iter().map(|method| method.signature);
+        f.debug_struct("Service").field("name", &self.name).field("methods", &methods.collect::<Vec<_>>()).finish()
+    }
+}
+
+impl fmt::Debug for MethodInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MethodInfo").field(&self.signature).finish()
+    }
+}
+
+/// The one [`Service`] of a set of type parameters, which live as long as the program.
+pub fn service_of<K: 'static>(build: fn() -> Service) -> &'static Service {
+    static SERVICES: Mutex<Option<HashMap<TypeId, &'static Service>>> = Mutex::new(None);
+    let known =
+        |services: &Option<HashMap<TypeId, &'static Service>>| services.as_ref()?.get(&TypeId::of::<K>()).copied();
+    if let Some(service) = known(&SERVICES.lock().unwrap_or_else(PoisonError::into_inner)) {
+        return service;
+    }
+    // Built without the lock, because it asks the types of the user.
+    let built = build();
+    let mut services = SERVICES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(service) = known(&services) {
+        return service;
+    }
+    let service: &'static Service = Box::leak(Box::new(built));
+    services.get_or_insert_default().insert(TypeId::of::<K>(), service);
+    service
+}
+
+/// What the macro makes of an implementation: something that requests can be given to.
+pub trait Serve: Send + Sync + 'static {
+    /// What it serves.
+    fn service(&self) -> &'static Service;
+
+    /// Has a method run.
+    fn call(&self, method: usize, request: Request<'_>) -> Handled;
+}
+
+/// A service whose methods are all sync, so that threads can run them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has async methods, and `rapace::serve` runs methods on threads",
+    note = "serve it with `rapace::aio::serve`, in a tokio runtime, or make the methods sync"
+)]
+pub trait ServeOnThreads: Serve {}
+
+/// All that a program serves on one session.
+pub(crate) struct Services {
+    services: Vec<Arc<dyn Serve>>,
+    /// Of each method on the wire, from 1: the service and the method within it.
+    routes: Vec<(usize, usize)>,
+    catalogue: Vec<u8>,
+}
+
+impl Services {
+    pub(crate) fn new(services: Vec<Arc<dyn Serve>>) -> Arc<Self> {
+        let mut routes = Vec::new();
+        let mut catalogue = Catalogue::default();
+        for (place, served) in services.iter().enumerate() {
+            let service = served.service();
+            routes.extend((0..service.methods.len()).map(|method| (place, method)));
+            catalogue.services.push((service.name.to_owned(), service.entries().to_vec()));
+        }
+        let mut encoder = Encoder::new();
+        // Strings and numbers have no way to fail.
+        let _ = encoder.serialize(&catalogue);
+        Arc::new(Self { services, routes, catalogue: encoder.to_vec() })
+    }
+
+    pub(crate) fn catalogue(&self) -> &[u8] {
+        &self.catalogue
+    }
+
+    /// Whose method has this number on the wire.
+    #[inline]
+    pub(crate) fn route(&self, method: u32) -> Option<(&Arc<dyn Serve>, usize)> {
+        let (service, method) = *self.routes.get((method as usize).checked_sub(1)?)?;
+        Some((self.services.get(service)?, method))
+    }
+
+    /// What it serves, in words.
+    pub(crate) fn describe(&self) -> Vec<Description> {
+        let describe = |served: &Arc<dyn Serve>| {
+            let service = served.service();
+            service.methods.iter().map(|method| method.describe(service.name)).collect::<Vec<_>>()
+        };
+        self.services.iter().flat_map(describe).collect()
+    }
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.services.iter().map(|served| served.service())).finish()
+    }
+}
+
+/// What a client found when it compared its service with those of the server.
+#[derive(Debug)]
+pub(crate) enum Agreement {
+    /// The number of each method on the wire; zero where the server has none.
+    Methods(Box<[u32]>),
+    /// These methods mean something else there.
+    Differs(Vec<usize>),
+    /// The server serves other things.
+    NoService(Vec<String>),
+}
+
+impl Service {
+    /// Compares this service with what a server said of itself.
+    pub(crate) fn agree(&self, catalogue: &[u8]) -> Result<Agreement, DecodeError> {
+        let catalogue: Catalogue = read(catalogue)?;
+        let mut first: u32 = 1;
+        for (name, entries) in &catalogue.services {
+            if name == self.name {
+                return Ok(self.agree_with(entries, first));
+            }
+            first = first.saturating_add(entries.len() as u32);
+        }
+        Ok(Agreement::NoService(catalogue.services.into_iter().map(|(name, _)| name).collect()))
+    }
+
+    fn agree_with(&self, theirs: &[Entry], first: u32) -> Agreement {
+        let places: HashMap<u64, (u32, u64)> = (first..).zip(theirs).map(|(n, e)| (e.id, (n, e.fingerprint))).collect();
+        let found = |entry: &Entry| places.get(&entry.id);
+        let differs = |entry: &Entry| found(entry).is_some_and(|(_, fingerprint)| *fingerprint != entry.fingerprint);
+        let differing: Vec<_> = (0..).zip(self.entries()).filter(|(_, e)| differs(e)).map(|(index, _)| index).collect();
+        if !differing.is_empty() {
+            return Agreement::Differs(differing);
+        }
+        Agreement::Methods(self.entries().iter().map(|entry| found(entry).map_or(0, |(number, _)| *number)).collect())
+    }
+
+    /// How a method here differs from the one of that name there, in words.
+    pub(crate) fn difference(&self, index: usize, theirs: &[Description]) -> Option<String> {
+        let ours = self.methods.get(index)?.describe(self.name);
+        let theirs = theirs.iter().find(|other| other.service == ours.service && other.method == ours.method)?;
+        let mut text = format!(
+            "method `{}` differs: here `{}`, at the server `{}`",
+            self.method_name(index),
+            ours.signature,
+            theirs.signature
+        );
+        if ours.parts.len() != theirs.parts.len() {
+            text.push_str(&format!("; {} arguments and results here, {} there", ours.parts.len(), theirs.parts.len()));
+        }
+        for ((part, here), (_, there)) in ours.parts.iter().zip(&theirs.parts) {
+            if let Some(difference) = here.difference(there) {
+                text.push_str(&format!("; {part}: {difference}"));
+            }
+        }
+        Some(text)
+    }
+}
+
+/// Reads something that the other side said of itself.
+pub(crate) fn read<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    let message = Message::from_bytes(bytes.to_vec(), Budget::default());
+    let mut reader = message.reader();
+    let value = reader.deserialize()?;
+    reader.finish()?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_the_published_fnv() {
+        // The test vector of "a" from the algorithm's own page, by way of its steps.
+        assert_eq!(fnv(0xcbf2_9ce4_8422_2325, b"a"), 0xaf63_dc4c_8601_ec8c);
+        assert_ne!(method_id("A", "b"), method_id("A.b", ""));
+    }
+}

@@ -1,0 +1,45 @@
+//! How a call ended, as its terminal says it.
+
+use crate::error::Violation;
+
+/// The status of a terminal. What stands in its payload depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u16)]
+pub(crate) enum Status {
+    /// The result.
+    Ok = 0,
+    /// The method's own error.
+    App = 1,
+    /// It was cancelled. No payload.
+    Cancelled = 2,
+    /// Its deadline passed before it was started. No payload.
+    Expired = 3,
+    /// There is no such method. No payload.
+    UnknownMethod = 4,
+    /// The arguments could not be read. A text, as in all that follow.
+    BadArguments = 5,
+    /// The server does not take more work.
+    Overloaded = 6,
+    /// The handler panicked.
+    Panicked = 7,
+    /// The result could not be sent.
+    BadReply = 8,
+}
+
+impl Status {
+    #[inline]
+    pub(crate) fn parse(status: u16) -> Result<Self, Violation> {
+        Ok(match status {
+            0 => Self::Ok,
+            1 => Self::App,
+            2 => Self::Cancelled,
+            3 => Self::Expired,
+            4 => Self::UnknownMethod,
+            5 => Self::BadArguments,
+            6 => Self::Overloaded,
+            7 => Self::Panicked,
+            8 => Self::BadReply,
+            _ => return Err(Violation::Status { status }),
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! Who waits for which call, and the answers that came before they were asked for.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use super::engine::Ticket;
+use super::error::RpcError;
+use super::status::Status;
+use crate::session::Payload;
+use crate::session::waiting::Waker;
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// What its terminal says.
+    Answer(Status, Payload),
+    /// No terminal comes.
+    End(RpcError),
+}
+
+/// The users of the calls of one session that are begun and whose outcome was not fetched yet.
+#[derive(Debug, Default)]
+pub(crate) struct Tickets {
+    places: Vec<Place>,
+    free: Vec<Ticket>,
+    /// Places at which a task waits.
+    waiting_tasks: usize,
+}
+
+#[derive(Debug)]
+enum Place {
+    Free,
+    Waiting(Option<Waker>),
+    Done(Outcome),
+}
+
+impl Tickets {
+    /// A new ticket, of which nobody waits yet.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Ticket {
+        if let Some(ticket) = self.free.pop() {
+            if let Some(place) = self.places.get_mut(ticket as usize) {
+                *place = Place::Waiting(None);
+            }
+            return ticket;
+        }
+        self.places.push(Place::Waiting(None));
+        self.places.len().saturating_sub(1) as Ticket
+    }
+
+    /// Gives a ticket back. What was still there for it comes out, to be dropped where foreign code may run.
+    #[inline]
+    pub(crate) fn give_back(&mut self, ticket: Ticket) -> Option<Dropped> {
+        let place = self.places.get_mut(ticket as usize)?;
+        let place = std::mem::replace(place, Place::Free);
+        self.free.push(ticket);
+        match place {
+            Place::Free | Place::Waiting(None) => None,
+            rest => {
+                self.waiting_tasks = self.waiting_tasks.saturating_sub(rest.is_task().into());
+                Some(Dropped { _place: rest })
+            }
+        }
+    }
+
+    /// Puts an outcome where its user finds it. Who is to be woken.
+    pub(crate) fn deliver(&mut self, ticket: Ticket, outcome: Outcome) -> Option<Waker> {
+        let place = self.places.get_mut(ticket as usize)?;
+        self.waiting_tasks = self.waiting_tasks.saturating_sub(place.is_task().into());
+        match place {
+            Place::Waiting(waker) => {
+                let waker = waker.take();
+                *place = Place::Done(outcome);
+                waker
+            }
+            Place::Free | Place::Done(_) => None,
+        }
+    }
+
+    /// Who waits from now on. What it replaces comes out, to be dropped where foreign code may run.
+    pub(crate) fn wait(&mut self, ticket: Ticket, waker: Waker) -> Option<Dropped> {
+        let place = self.places.get_mut(ticket as usize)?;
+        if !matches!(place, Place::Waiting(_)) {
+            return None;
+        }
+        let before = std::mem::replace(place, Place::Waiting(Some(waker)));
+        self.waiting_tasks = self.waiting_tasks.saturating_add(place.is_task().into());
+        self.waiting_tasks = self.waiting_tasks.saturating_sub(before.is_task().into());
+        Some(Dropped { _place: before })
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn waiting_tasks(&self) -> usize {
+        self.waiting_tasks
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn wakers_of_tasks(&self) -> impl Iterator<Item = Waker> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Waiting(Some(waker @ Waker::Task(_))) => Some(waker.clone()),
+            _ => None,
+        })
+    }
+
+    /// Whether the outcome is there.
+    pub(crate) fn is_done(&self, ticket: Ticket) -> bool {
+        matches!(self.places.get(ticket as usize), Some(Place::Done(_)))
+    }
+
+    /// The outcome, if it is there; then the ticket is given back.
+    pub(crate) fn fetch(&mut self, ticket: Ticket) -> Option<Outcome> {
+        let place = self.places.get_mut(ticket as usize)?;
+        if !matches!(place, Place::Done(_)) {
+            return None;
+        }
+        self.free.push(ticket);
+        match std::mem::replace(place, Place::Free) {
+            Place::Done(outcome) => Some(outcome),
+            Place::Free | Place::Waiting(_) => None,
+        }
+    }
+}
+
+impl Place {
+    fn is_task(&self) -> bool {
+        matches!(self, Self::Waiting(Some(Waker::Task(_))))
+    }
+}
+
+/// What was taken out under a lock, to be dropped after it: a waker is foreign code.
+#[derive(Debug)]
+pub(crate) struct Dropped {
+    _place: Place,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_fetched_once_and_its_ticket_used_again() {
+        let mut tickets = Tickets::default();
+        let ticket = tickets.take();
+        assert!(tickets.fetch(ticket).is_none() && !tickets.is_done(ticket));
+        assert!(tickets.deliver(ticket, Outcome::End(RpcError::Cancelled)).is_none(), "nobody waits yet");
+        assert!(tickets.is_done(ticket));
+        assert!(matches!(tickets.fetch(ticket), Some(Outcome::End(RpcError::Cancelled))));
+        assert!(tickets.fetch(ticket).is_none());
+        assert_eq!(tickets.take(), ticket);
+    }
+
+    #[test]
+    fn who_waits_is_woken_and_one_who_left_is_not() {
+        let mut tickets = Tickets::default();
+        let (stays, leaves) = (tickets.take(), tickets.take());
+        tickets.wait(stays, Waker::Thread(std::thread::current()));
+        tickets.wait(leaves, Waker::Thread(std::thread::current()));
+        assert!(tickets.give_back(leaves).is_some());
+        assert!(tickets.deliver(stays, Outcome::End(RpcError::Cancelled)).is_some());
+        assert!(tickets.deliver(leaves, Outcome::End(RpcError::Cancelled)).is_none());
+    }
+}

@@ -1,0 +1,347 @@
+//! How threads wait on a link: one leads, the others are parked. See [`link`](super::link).
+
+use std::thread::Thread;
+use std::time::Instant;
+
+use super::deadline::Deadline;
+use super::engine::Ticket;
+use super::error::RpcError;
+use super::link::{Begin, Begun, Link, Locked};
+use super::serving::{Arrived, Replying};
+use super::tickets::Outcome;
+use crate::doorbell::Counter;
+use crate::error::{Lost, RecvError};
+use crate::lane::Outgoing;
+use crate::ring;
+use crate::session::waiting::{Spinner, Wait, Waker, look};
+use crate::session::{Spin, Stall};
+
+/// What a thread waits for, beside the end of the session. Whoever holds the lock may bring it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Awaited {
+    /// The outcome of a call.
+    ticket: Option<Ticket>,
+    /// Room: that the peer's count of what it gave back is no longer this; or the turn to send.
+    freed: Option<u64>,
+    /// A request to be served.
+    request: bool,
+}
+
+impl Link {
+    /// Makes a call and waits for its outcome.
+    #[inline]
+    pub(crate) fn call(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
+        let mut begin = Begin::new(method);
+        let mut core = self.lock();
+        let left = *deadline;
+        let begun = match core.begin(&mut begin, payload, |head| with_deadline(head, left)) {
+            Ok(Some(begun)) => begun,
+            Err(error) => return Outcome::End(error),
+            Ok(None) => match self.begin_slowly(core, &mut begin, payload, deadline) {
+                Ok((locked, begun)) => {
+                    core = locked;
+                    begun
+                }
+                Err(error) => return Outcome::End(error),
+            },
+        };
+        self.await_outcome(core, begun, deadline)
+    }
+
+    /// Sends a request, waiting for room.
+    pub(crate) fn start(
+        &self,
+        method: u32,
+        payload: &Outgoing<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<Begun, RpcError> {
+        let mut begin = Begin::new(method);
+        let mut core = self.lock();
+        let left = *deadline;
+        match core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
+            Some(begun) => Ok(begun),
+            None => self.begin_slowly(core, &mut begin, payload, deadline).map(|(_, begun)| begun),
+        }
+    }
+
+    /// Sends a request if there is room for all of it now.
+    pub(crate) fn try_start(
+        &self,
+        method: u32,
+        payload: &Outgoing<'_>,
+        deadline: Deadline,
+    ) -> Result<Option<Begun>, RpcError> {
+        let mut begin = Begin::new(method);
+        let mut core = self.lock();
+        // What came may be what makes room.
+        core.pump(None);
+        let begun = core.begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
+        if begun.is_none() {
+            core.give_up(&mut begin);
+            core.check_end();
+        }
+        Ok(begun)
+    }
+
+    #[cold]
+    fn begin_slowly<'a>(
+        &'a self,
+        mut core: Locked<'a>,
+        begin: &mut Begin,
+        payload: &Outgoing<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<(Locked<'a>, Begun), RpcError> {
+        let mut stall = Stall::default();
+        loop {
+            core.pump(None);
+            // Counted before the try, so that what is given back after it ends the wait.
+            let freed = self.shared.freed();
+            let left = *deadline;
+            if let Some(begun) = core.begin(begin, payload, |head| with_deadline(head, left))? {
+                return Ok((core, begun));
+            }
+            if core.check_end() {
+                core.give_up(begin);
+                continue;
+            }
+            if deadline.is_past() {
+                core.give_up(begin);
+                return Err(RpcError::DeadlineExceeded { may_have_executed: false });
+            }
+            let until = match self.stall_end(&mut stall) {
+                Ok(end) => [deadline.instant(), end].into_iter().flatten().min(),
+                Err(lost) => {
+                    core.finish(lost.into());
+                    continue;
+                }
+            };
+            core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until);
+        }
+    }
+
+    /// When a wait for room is to be given up for good.
+    fn stall_end(&self, stall: &mut Stall) -> Result<Option<Instant>, Lost> {
+        match self.shared.limits.stall_max {
+            None => Ok(None),
+            Some(stall_max) => stall.end(stall_max).map_err(|lost| self.shared.fail(lost)),
+        }
+    }
+
+    /// Waits for the outcome of a call that was sent.
+    pub(crate) fn outcome(&self, begun: Begun, deadline: &mut Deadline) -> Outcome {
+        let core = self.lock();
+        self.await_outcome(core, begun, deadline)
+    }
+
+    /// The outcome of a call if it is there.
+    pub(crate) fn try_outcome(&self, begun: Begun) -> Option<Outcome> {
+        let mut core = self.lock();
+        if let Some(outcome) = core.tickets.fetch(begun.ticket) {
+            return Some(outcome);
+        }
+        if let Some(outcome) = core.pump(Some(begun.ticket)) {
+            let dropped = core.tickets.give_back(begun.ticket);
+            core.drop_later(dropped);
+            return Some(outcome);
+        }
+        core.check_end();
+        core.tickets.fetch(begun.ticket)
+    }
+
+    #[inline]
+    fn await_outcome<'a>(&'a self, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
+        loop {
+            if let Some(outcome) = core.tickets.fetch(begun.ticket) {
+                return outcome;
+            }
+            if let Some(outcome) = core.pump(Some(begun.ticket)) {
+                let dropped = core.tickets.give_back(begun.ticket);
+                core.drop_later(dropped);
+                return outcome;
+            }
+            if core.end.is_some() {
+                continue;
+            }
+            if *deadline != Deadline::None && deadline.is_past() {
+                core.forget(begun);
+                return Outcome::End(RpcError::DeadlineExceeded { may_have_executed: true });
+            }
+            core = self.wait(
+                core,
+                Awaited { ticket: Some(begun.ticket), ..Awaited::default() },
+                // Read above, if there is one.
+                if *deadline == Deadline::None { None } else { deadline.instant() },
+            );
+        }
+    }
+
+    /// Waits until one of several calls has its outcome: its place in `begun`. `None` when the deadline passed.
+    pub(crate) fn any_outcome(&self, begun: &[Begun], deadline: &mut Deadline) -> Option<usize> {
+        let mut core = self.lock();
+        loop {
+            core.pump(None);
+            core.check_end();
+            if let Some(place) = begun.iter().position(|begun| core.tickets.is_done(begun.ticket)) {
+                return Some(place);
+            }
+            if deadline.is_past() {
+                return None;
+            }
+            for begun in begun {
+                let dropped = core.tickets.wait(begun.ticket, Waker::Thread(std::thread::current()));
+                core.drop_later(dropped);
+            }
+            core = self.wait(core, Awaited::default(), deadline.instant());
+        }
+    }
+
+    /// Waits for the next request to be served. `None` when the session is over.
+    pub(crate) fn request(&self) -> Option<Arrived> {
+        let mut core = self.lock();
+        loop {
+            core.pump(None);
+            if let Some(request) = core.take_request() {
+                return Some(request);
+            }
+            if core.end.is_some() {
+                return None;
+            }
+            core = self.wait(core, Awaited { request: true, ..Awaited::default() }, None);
+        }
+    }
+
+    /// Sends a reply, waiting for room; nothing when nobody wants it any more.
+    #[inline]
+    pub(crate) fn reply(&self, mut reply: Replying, payload: &Outgoing<'_>) {
+        let mut core = self.lock();
+        if !core.reply(&mut reply, payload) {
+            self.reply_slowly(core, reply, payload);
+        }
+    }
+
+    #[cold]
+    fn reply_slowly<'a>(&'a self, mut core: Locked<'a>, mut reply: Replying, payload: &Outgoing<'_>) {
+        let mut stall = Stall::default();
+        loop {
+            core.pump(None);
+            let freed = self.shared.freed();
+            let before = core.outbox.published();
+            core.check_end();
+            if core.reply(&mut reply, payload) {
+                return;
+            }
+            if core.outbox.published() != before {
+                stall = Stall::default();
+            }
+            match self.stall_end(&mut stall) {
+                Ok(until) => core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until),
+                Err(lost) => core.finish(lost.into()),
+            }
+        }
+    }
+
+    /// One round of waiting. Returns when what is awaited may be there, after the deadline, or without a reason.
+    fn wait<'a>(&'a self, mut core: Locked<'a>, awaited: Awaited, deadline: Option<Instant>) -> Locked<'a> {
+        // One that never sleeps is not woken either, so it looks for itself.
+        if core.leading && self.shared.spin != Spin::Forever {
+            return self.follow(core, awaited, deadline);
+        }
+        let led_by_another = std::mem::replace(&mut core.leading, true);
+        let spinner = std::mem::replace(&mut core.spinner, Spinner::new());
+        core.leader_is_blocked = awaited.freed.is_some();
+        let mut core = self.lead(core, spinner, awaited, deadline);
+        core.leading = led_by_another;
+        core.leader_is_blocked = false;
+        core.note_room();
+        core
+    }
+
+    /// Looks at the ring for a while, then sleeps where the peer rings.
+    fn lead<'a>(
+        &'a self,
+        core: Locked<'a>,
+        mut spinner: Spinner,
+        awaited: Awaited,
+        deadline: Option<Instant>,
+    ) -> Locked<'a> {
+        let shared = &self.shared;
+        let next = core.inbox.next();
+        drop(core);
+        let is_there = |freed: Option<u64>| {
+            ring::may_be_there(shared.peer.entries(), next) || freed.is_some_and(|freed| shared.freed() != freed)
+        };
+        let wishes =
+            |freed: Option<u64>| [(Counter::Message, next), (Counter::Room, freed.unwrap_or(0).wrapping_add(1))];
+        let looked = shared.spin != Spin::Never && look(|| is_there(awaited.freed)) || {
+            let wait = Wait { wishes: &wishes(awaited.freed), is_there: &|| is_there(awaited.freed), deadline };
+            spinner.look(shared, &wait)
+        };
+        if looked {
+            let mut core = self.lock();
+            core.spinner = spinner;
+            return core;
+        }
+        // What the peer may be waiting for is told before this side sleeps.
+        shared.report_room();
+        let mut core = self.lock();
+        let freed = awaited.freed.or_else(|| core.room_owed());
+        let is_due = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if is_due || core.inbox.next() != next || is_there(freed) || core.check_end() {
+            core.spinner = spinner;
+            return core;
+        }
+        drop(core);
+        let wishes = wishes(freed);
+        let wishes = if freed.is_some() { &wishes[..] } else { wishes.get(..1).unwrap_or(&[]) };
+        let slept = spinner.sleep(shared, &Wait { wishes, is_there: &|| is_there(freed), deadline });
+        shared.beat();
+        let mut core = self.lock();
+        core.spinner = spinner;
+        if let Err(lost) = slept {
+            core.finish(RecvError::Lost(lost));
+        }
+        core
+    }
+
+    /// Waits parked, while another thread leads.
+    #[cold]
+    fn follow<'a>(&'a self, mut core: Locked<'a>, awaited: Awaited, deadline: Option<Instant>) -> Locked<'a> {
+        let this = std::thread::current();
+        let is_this = |thread: &Thread| thread.id() == this.id();
+        if let Some(ticket) = awaited.ticket {
+            let dropped = core.tickets.wait(ticket, Waker::Thread(this.clone()));
+            core.drop_later(dropped);
+        }
+        if awaited.request {
+            core.serving = Some(Waker::Thread(this.clone()));
+        }
+        if let Some(freed) = awaited.freed {
+            core.blocked.push(Waker::Thread(this.clone()));
+            // The ring wakes the leader, which wakes the blocked.
+            self.shared.raise(self.shared.bed_of_threads(), Counter::Room, freed.wrapping_add(1));
+            if self.shared.freed() != freed {
+                core.wake_blocked();
+                return core;
+            }
+        }
+        core.stand_by(this.clone());
+        drop(core);
+        match deadline {
+            None => std::thread::park(),
+            Some(deadline) => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+        }
+        let mut core = self.lock();
+        core.standby.retain(|thread| !is_this(thread));
+        core.blocked.retain(|waker| !matches!(waker, Waker::Thread(thread) if is_this(thread)));
+        core
+    }
+}
+
+/// The head of a request with what is left of its time.
+#[inline]
+pub(crate) fn with_deadline(head: crate::layout::head::Head, deadline: Deadline) -> crate::layout::head::Head {
+    match deadline.left() {
+        None => head,
+        Some(left) => head.with_timeout(left),
+    }
+}

@@ -1,0 +1,43 @@
+//! What a side of a session may choose.
+
+use crate::layout::geometry::Geometry;
+use crate::limits::Limits;
+
+/// The choices of one side of a session. Both sides have one; only PeerA's geometry counts.
+///
+/// ```
+/// use rapace::{Config, PeerA, Session, Spin};
+///
+/// let mut config = Config::default();
+/// config.spin = Spin::Never;
+/// let (a, b) = rapace::session::pair_with(&config)?;
+/// # let _: (Session<PeerA>, _) = (a, b);
+/// # Ok::<(), rapace::OpenError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The shape of the segment, if this side is PeerA.
+    pub geometry: Geometry,
+    /// What the other side may make this process hold.
+    pub limits: Limits,
+    /// What waiting threads do before they sleep.
+    pub spin: Spin,
+    /// Effective user ids that the other process may have. Empty, as by default, means this process's own.
+    pub allow_uids: Vec<u32>,
+}
+
+/// What a waiting thread does before it sleeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spin {
+    /// Sleeps at once. Least CPU, and a wake-up of some microseconds for each message that was waited for.
+    Never,
+    /// Looks for some microseconds first, as long as that pays off; sleeps at once when it does not, when there is
+    /// one CPU, when the peer last ran on this one, or when too many threads of the process look already.
+    #[default]
+    Adaptive,
+    /// Never sleeps: a core each for the lowest latency. The other side then need not look for sleepers. A task
+    /// that waits is polled again and again.
+    Forever,
+}

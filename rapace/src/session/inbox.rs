@@ -1,0 +1,219 @@
+//! Receiving, whatever the role: takes messages out, tells the peer of room, waits, and says why nothing more comes.
+
+use std::sync::Arc;
+
+use super::config::Spin;
+use super::outbox::Patience;
+use super::payload::Inbound;
+use super::shared::Shared;
+use super::waiting::{Spinner, Wait, look};
+use crate::doorbell::Counter;
+use crate::error::{Lost, RecvError, Violation};
+use crate::lane::{RecvLane, Step};
+use crate::layout::descriptor::{Descriptor, WORDS, flag};
+use crate::layout::head::{Arrival, Head, Inline};
+
+/// Fragments that a caller who does not wait puts away before it is told that no message is there yet.
+const PARTS_PER_TRY: u32 = 32;
+
+/// The receiving end of a session, without its role: compiled once, for both. Dropping it tells the peer that nothing more
+/// is received.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) shared: Arc<Shared>,
+    lane: RecvLane,
+    spinner: Spinner,
+}
+
+/// What one step of receiving brought.
+#[cfg(feature = "tokio")]
+pub(crate) enum Received {
+    Nothing,
+    Part,
+    Message(Inbound),
+}
+
+impl Inbox {
+    pub(crate) fn new(shared: Arc<Shared>, lane: RecvLane) -> Self {
+        Self { shared, lane, spinner: Spinner::new() }
+    }
+
+    /// Receives the next message, waiting as long as `patience` says.
+    pub(crate) fn recv(&mut self, patience: Patience) -> Result<Inbound, RecvError> {
+        self.begin()?;
+        let mut parts = 0_u32;
+        loop {
+            let Some(descriptor) = self.pop()? else {
+                self.wait(patience)?;
+                continue;
+            };
+            // Apart, so that a small message goes through registers only.
+            if let Some(understood) = self.understand_inline(&descriptor) {
+                let (head, inline) = understood.map_err(|violation| self.fail(violation.into()))?;
+                return Ok(Inbound::inline(head, inline));
+            }
+            if let Some(message) = self.understand_any(descriptor.into_words())? {
+                return Ok(message);
+            }
+            // A peer that sends fragments without end must not outlast the caller's patience.
+            parts = parts.saturating_add(1);
+            match patience {
+                Patience::Try if parts >= PARTS_PER_TRY => return Err(RecvError::Empty),
+                _ if patience.is_over() => return Err(RecvError::Timeout),
+                _ => {}
+            }
+        }
+    }
+
+    /// What comes first, whenever something is to be received.
+    #[inline]
+    pub(crate) fn begin(&self) -> Result<(), RecvError> {
+        self.shared.enter()?;
+        self.shared.beat();
+        Ok(())
+    }
+
+    /// Takes out one descriptor, if there is one; it is to be understood next.
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Result<Option<Descriptor>, RecvError> {
+        let popped = self.lane.pop().map_err(|violation| self.fail(violation.into()))?;
+        if popped.is_some() {
+            self.shared.took_one();
+        }
+        Ok(popped)
+    }
+
+    /// A descriptor that is a whole message itself; `None` when it is not.
+    #[inline(always)]
+    pub(crate) fn understand_inline(&self, descriptor: &Descriptor) -> Option<Result<(Head, Inline), Violation>> {
+        (descriptor.flags == 0).then(|| Arrival::parse_inline(descriptor))
+    }
+
+    /// The message that a descriptor completes, if it does, whatever it is. The descriptor comes as words so that the
+    /// caller need not have it in memory.
+    #[inline(never)]
+    pub(crate) fn understand_any(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
+        let descriptor = Descriptor::from_words(words);
+        if descriptor.flags == flag::SLOT { self.understand_in_slot(words).map(Some) } else { self.understand(words) }
+    }
+
+    /// Takes out one descriptor, if there is one, and understands it.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn advance(&mut self) -> Result<Received, RecvError> {
+        match self.pop()? {
+            None => Ok(Received::Nothing),
+            Some(descriptor) => Ok(self.understand(descriptor.into_words())?.map_or(Received::Part, Received::Message)),
+        }
+    }
+
+    /// A whole message with its payload in a slot, built in place.
+    #[inline(never)]
+    fn understand_in_slot(&mut self, words: [u64; WORDS]) -> Result<Inbound, RecvError> {
+        match self.lane.understand_in_slot(&Descriptor::from_words(words)) {
+            Ok((head, inline, slot)) => Ok(Inbound::in_slot(&self.shared, head, inline, slot)),
+            Err(violation) => Err(self.fail(violation.into())),
+        }
+    }
+
+    /// The message that a descriptor completes, if it does. The descriptor comes as words so that the caller need not
+    /// have it in memory.
+    #[inline(never)]
+    fn understand(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
+        match self.lane.understand(&Descriptor::from_words(words)) {
+            Ok(Step::Message(head, body)) => Ok(Some(Inbound::new(&self.shared, head, body))),
+            Ok(Step::Part { released }) => {
+                if released {
+                    self.shared.announce_room();
+                }
+                Ok(None)
+            }
+            Err(lost) => Err(self.fail(lost)),
+        }
+    }
+
+    #[cold]
+    fn fail(&self, lost: Lost) -> RecvError {
+        self.shared.fail(lost).into()
+    }
+
+    /// Nothing is there: looks a few times more, and then takes the long way.
+    #[inline]
+    fn wait(&mut self, patience: Patience) -> Result<(), RecvError> {
+        let looks = self.shared.spin != Spin::Never && !matches!(patience, Patience::Try);
+        if looks && look(|| self.lane.is_ready()) { Ok(()) } else { self.wait_long(patience) }
+    }
+
+    #[cold]
+    fn wait_long(&mut self, patience: Patience) -> Result<(), RecvError> {
+        let refusal = match patience {
+            Patience::Try => Some(RecvError::Empty),
+            _ if patience.is_over() => Some(RecvError::Timeout),
+            _ => None,
+        };
+        if refusal.is_some() {
+            self.shared.mind_death();
+            self.shared.report_room();
+        }
+        if let Some(end) = self.end().or(refusal) {
+            return Err(end);
+        }
+        let Self { lane, shared, spinner, .. } = self;
+        let is_there = || lane.is_ready();
+        let wait =
+            Wait { wishes: &[(Counter::Message, lane.next())], is_there: &is_there, deadline: patience.deadline() };
+        if spinner.look(shared, &wait) {
+            return Ok(());
+        }
+        // What a sender may be waiting for must be told before this side sleeps.
+        shared.report_room();
+        spinner.sleep(shared, &wait)?;
+        shared.beat();
+        Ok(())
+    }
+
+    /// Why nothing more will come, if the ring is empty and stays so. Looks at the ring after the reason, because what
+    /// was published before a death or a close is delivered first.
+    pub(crate) fn end(&self) -> Option<RecvError> {
+        // First the hang-up, then the farewell that precedes it: else one that came between the two looks would be taken
+        // for a death.
+        let death = self.shared.death();
+        let closed = self.shared.peer_closed();
+        if let Some(lost) = self.shared.lost() {
+            return Some(lost.into());
+        }
+        if !(closed || death.is_some()) || self.lane.is_ready() {
+            return None;
+        }
+        match death {
+            Some(death) if !closed => Some(Lost::PeerDied(death).into()),
+            _ => Some(RecvError::Closed),
+        }
+    }
+
+    /// Number of the message that comes next.
+    pub(crate) fn next(&self) -> u64 {
+        self.lane.next()
+    }
+
+    /// Whether a message may be there.
+    #[inline]
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_ready(&self) -> bool {
+        self.lane.is_ready()
+    }
+
+    /// The first looks of a task, which would hold up others if it looked longer.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn look(&self) -> bool {
+        self.shared.spin != Spin::Never && look(|| self.lane.is_ready())
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        // A fork's copy must not close the session of its parent.
+        if !self.shared.is_forked() {
+            self.shared.stop_receiving();
+        }
+    }
+}

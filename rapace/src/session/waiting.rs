@@ -1,0 +1,387 @@
+//! How a thread waits: it looks for a while, then sleeps where the peer rings.
+//!
+//! A sleep returns whenever something may have changed; the caller's loop looks again. Nothing here has a timer of its
+//! own: a wake-up that got lost would hang, and be found, instead of being papered over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::thread::Thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno as Sys;
+use rustix::net::{RecvFlags, recv};
+
+use super::config::Spin;
+use super::shared::Shared;
+use crate::doorbell::{Bed, Counter, Key, Notify, Sleeper, Turn, sleep_unless};
+use crate::error::{Death, Errno, Lost};
+use crate::os::futex::{self, Woken};
+
+/// How a waiter that is registered at the bell is told to look again.
+#[derive(Clone, Debug)]
+pub(crate) enum Waker {
+    Thread(Thread),
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks are the async face's"))]
+    Task(std::task::Waker),
+}
+
+impl Notify for Waker {
+    fn notify(&self) {
+        match self {
+            Self::Thread(thread) => thread.unpark(),
+            Self::Task(waker) => waker.wake_by_ref(),
+        }
+    }
+}
+
+/// What a waiter waits for: that one of the peer's counters reaches a number, of which `is_there` is the test.
+pub(crate) struct Wait<'a> {
+    pub(crate) wishes: &'a [(Counter, u64)],
+    pub(crate) is_there: &'a (dyn Fn() -> bool + Sync),
+    pub(crate) deadline: Option<Instant>,
+}
+
+impl Wait<'_> {
+    fn is_due(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+impl Shared {
+    /// Whether a wait is to end: what it waits for is there, or can come no more.
+    pub(crate) fn is_over_or(&self, wait: &Wait<'_>) -> bool {
+        let ended = |(counter, _): &(Counter, u64)| match counter {
+            Counter::Message => self.peer_closed(),
+            Counter::Room => self.peer_stopped(),
+        };
+        (wait.is_there)() || wait.wishes.iter().any(ended) || self.is_over()
+    }
+
+    /// Sleeps once, unless what is waited for is there already. Returns after a ring, the deadline, or anything else
+    /// that may have changed something.
+    pub(crate) fn sleep(self: &Arc<Self>, wait: &Wait<'_>) -> Result<(), Lost> {
+        self.note_cpu();
+        match self.bed_of_threads() {
+            Bed::Futex => self.sleep_on_futex(wait),
+            Bed::Socket => self.sleep_on_socket(wait),
+        }
+    }
+
+    /// Where the threads of this process sleep.
+    pub(crate) fn bed_of_threads(self: &Arc<Self>) -> Bed {
+        if futex::is_supported() && self.watch() { Bed::Futex } else { Bed::Socket }
+    }
+
+    /// Raises all wishes of a waiter.
+    pub(crate) fn raise_all(&self, bed: Bed, wait: &Wait<'_>) {
+        wait.wishes.iter().for_each(|(counter, n)| self.raise(bed, *counter, *n));
+    }
+
+    /// Raises the wish to be woken, as a number that the peer must not ring for more often than it was raised.
+    pub(crate) fn raise(&self, bed: Bed, counter: Counter, n: u64) {
+        // Counted before it can be seen: the ring may come, on another thread, before this returns.
+        self.rung.raised(bed);
+        if !self.own.words().wants.raise(bed, counter, n) {
+            self.rung.was_raised_before(bed);
+        }
+    }
+
+    /// Any number of threads may sleep here at once; each is rung for what any of them wished.
+    fn sleep_on_futex(&self, wait: &Wait<'_>) -> Result<(), Lost> {
+        let bell = &self.peer.words().bell.futex;
+        let mut outcome = Ok(Woken::Otherwise);
+        self.rung.sleeping(self.sleepers.fetch_add(1, Ordering::Relaxed).saturating_add(1));
+        sleep_unless(
+            || {
+                let rung = bell.load(Ordering::Relaxed);
+                // Pairs with the Release in `ring_futex`: who sees the ring sees its reason. A fence, since stronger
+                // loads are not allowed on memory that is mapped read-only.
+                fence(Ordering::Acquire);
+                // Acquire pairs with the Release in `wake_own`.
+                (rung, self.epoch.load(Ordering::Acquire))
+            },
+            || self.raise_all(Bed::Futex, wait),
+            || self.is_over_or(wait),
+            |(rung, epoch)| outcome = futex::sleep((bell, rung), (&self.epoch, epoch), wait.deadline),
+        );
+        self.sleepers.fetch_sub(1, Ordering::Relaxed);
+        match outcome {
+            // At the end of the session this process rings for itself.
+            Ok(Woken::Shared) if !self.is_over() => {
+                self.rung.came(Bed::Futex, 1).map_err(|violation| self.fail(violation.into()))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.fail(Lost::System(Errno(error.raw_os_error().unwrap_or(0))))),
+        }
+    }
+
+    /// Where there is no futex, threads share the socket with tasks; the bell says whose turn it is.
+    fn sleep_on_socket(&self, wait: &Wait<'_>) -> Result<(), Lost> {
+        let key = self.bell.register(Waker::Thread(std::thread::current()));
+        let outcome = self.take_turns(key, wait);
+        self.bell.deregister(key);
+        outcome
+    }
+
+    fn take_turns(&self, key: Key, wait: &Wait<'_>) -> Result<(), Lost> {
+        loop {
+            self.raise_all(Bed::Socket, wait);
+            if self.is_over_or(wait) {
+                return Ok(());
+            }
+            if wait.is_due() {
+                self.look_for_death();
+                return Ok(());
+            }
+            match self.bell.turn(key, Sleeper::Thread) {
+                Turn::Again => {}
+                Turn::Hold => {
+                    let slept = self.hold_socket(wait);
+                    self.bell.give_up(key);
+                    return slept;
+                }
+                Turn::Park => match wait.deadline {
+                    None => std::thread::park(),
+                    Some(deadline) => std::thread::park_timeout(deadline.saturating_duration_since(Instant::now())),
+                },
+            }
+        }
+    }
+
+    /// The holder's sleep: until a byte, a hang-up or the deadline.
+    fn hold_socket(&self, wait: &Wait<'_>) -> Result<(), Lost> {
+        let mut fds = vec![PollFd::new(&self.socket, PollFlags::IN | PollFlags::RDHUP)];
+        fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        let left = wait.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut fds, left.as_ref()) {
+            Ok(_) => {}
+            Err(Sys::INTR) => return Ok(()),
+            Err(errno) => return Err(self.fail(Lost::System(Errno(errno.raw_os_error())))),
+        }
+        self.note_bells(self.receive_bells())?;
+        self.note_poll(&fds);
+        Ok(())
+    }
+
+    /// Takes the bells out of the socket that are there, or more than were asked for; how many, zero being a hang-up.
+    pub(crate) fn receive_bells(&self) -> Result<usize, Sys> {
+        let mut bells = [0; 64];
+        let mut total = 0;
+        loop {
+            match recv(&self.socket, &mut bells, RecvFlags::DONTWAIT) {
+                // A peer that writes faster than this reads ends the session and not this loop.
+                Ok((count, _)) if count == bells.len() && !self.rung.would_be_flood(total + count) => total += count,
+                Ok((0, _)) | Err(Sys::AGAIN) if total > 0 => return Ok(total),
+                Ok((count, _)) => return Ok(total + count),
+                Err(Sys::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Acts on what [`receive_bells`](Self::receive_bells) found.
+    pub(crate) fn note_bells(&self, received: Result<usize, Sys>) -> Result<(), Lost> {
+        match received {
+            Ok(0) | Err(Sys::CONNRESET) => self.note_death(Death::HangUp),
+            Ok(count) => {
+                self.rung.came(Bed::Socket, count as u64).map_err(|violation| self.fail(violation.into()))?;
+            }
+            Err(Sys::AGAIN) => {}
+            Err(errno) => return Err(self.fail(Lost::System(Errno(errno.raw_os_error())))),
+        }
+        Ok(())
+    }
+
+    /// Says where this side runs, for the peer to decide whether looking for it makes sense.
+    fn note_cpu(&self) -> Option<u64> {
+        let cpu = crate::os::cpu()?.wrapping_add(1);
+        let word = &self.own.words().wants.cpu;
+        // Relaxed: a hint. Stored only when it is another one, since the peer reads this line after each publication.
+        if word.load(Ordering::Relaxed) != cpu {
+            word.store(cpu, Ordering::Relaxed);
+        }
+        Some(cpu)
+    }
+
+    /// Whether the peer last waited on the CPU this thread runs on, where looking for it only keeps it from running.
+    fn shares_cpu(&self) -> bool {
+        let ours = self.note_cpu();
+        ours.is_some() && ours == Some(self.peer.words().wants.cpu.load(Ordering::Relaxed))
+    }
+}
+
+/// Looks before the first pause: about what a cache line takes to come and go.
+const LOOKS: u32 = 64;
+/// Looks with a pause between two readings of the clock: about half a microsecond.
+const PAUSES: u32 = 16;
+/// The longest look, near the cost of a wake-up with what precedes it. With it, looking costs less CPU than not looking
+/// at 100 to 10,000 messages a second.
+const BUDGET_MAX: Duration = Duration::from_micros(20);
+/// What a budget starts from when looking begins to pay off.
+const BUDGET_MIN: Duration = Duration::from_micros(2);
+/// A sleep that was shorter than this would have been spared by looking.
+const PAYS_OFF: Duration = Duration::from_micros(20 + 10);
+/// How often one that never sleeps looks for the death of the peer.
+const DEATH_LOOK: Duration = Duration::from_micros(100);
+
+/// Threads of this process that look with a budget now.
+static LOOKING: AtomicUsize = AtomicUsize::new(0);
+
+/// How long a waiter looks before it sleeps, by what paid off before (halt polling, as in the Linux KVM).
+#[derive(Debug)]
+pub(crate) struct Spinner {
+    budget: Duration,
+}
+
+impl Spinner {
+    pub(crate) fn new() -> Self {
+        Self { budget: BUDGET_MAX }
+    }
+
+    /// Looks whether it comes soon, after the [first looks](look); true when it did. What the peer should know before
+    /// this side sleeps is told between this and [`sleep`](Self::sleep).
+    pub(crate) fn look(&self, shared: &Shared, wait: &Wait<'_>) -> bool {
+        shared.spin == Spin::Adaptive && self.look_long(shared, wait)
+    }
+
+    /// Sleeps once; one that never sleeps looks instead. The caller looks again.
+    pub(crate) fn sleep(&mut self, shared: &Arc<Shared>, wait: &Wait<'_>) -> Result<(), Lost> {
+        match shared.spin {
+            Spin::Never => shared.sleep(wait),
+            Spin::Forever => {
+                look_for_ever(shared, wait);
+                Ok(())
+            }
+            Spin::Adaptive => {
+                let start = Instant::now();
+                shared.sleep(wait)?;
+                self.adapt(start.elapsed());
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks for as long as it paid off lately.
+    fn look_long(&self, shared: &Shared, wait: &Wait<'_>) -> bool {
+        if self.budget.is_zero() || shared.shares_cpu() {
+            return false;
+        }
+        let Some(_looking) = Looking::start() else { return false };
+        let end = Instant::now() + self.budget;
+        loop {
+            for _ in 0..PAUSES {
+                if (wait.is_there)() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+        }
+    }
+
+    /// Learns from a sleep. The threshold lies above the cap by the cost of a wake-up, else a short sleep after a full
+    /// look would shrink what should grow.
+    fn adapt(&mut self, slept: Duration) {
+        self.budget = if slept < PAYS_OFF {
+            (self.budget * 2).clamp(BUDGET_MIN, BUDGET_MAX)
+        } else if self.budget > BUDGET_MIN {
+            self.budget / 2
+        } else {
+            Duration::ZERO
+        };
+    }
+}
+
+/// The first looks, without a pause, a clock or a budget.
+#[inline]
+pub(crate) fn look(is_there: impl Fn() -> bool) -> bool {
+    (0..LOOKS).any(|_| is_there())
+}
+
+/// For [`Spin::Forever`]: returns when it is there, when the deadline is past, or when the peer may be gone.
+fn look_for_ever(shared: &Shared, wait: &Wait<'_>) {
+    let mut next = Instant::now() + DEATH_LOOK;
+    loop {
+        for _ in 0..PAUSES {
+            if (wait.is_there)() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let now = Instant::now();
+        if now >= next {
+            shared.look_for_death();
+            next = now + DEATH_LOOK;
+        }
+        if shared.is_over_or(wait) || wait.deadline.is_some_and(|deadline| now >= deadline) {
+            return;
+        }
+    }
+}
+
+/// The right to look with a budget: one CPU of the machine is always left to others.
+struct Looking;
+
+impl Looking {
+    fn start() -> Option<Self> {
+        static PLACES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+        let places = *PLACES.get_or_init(|| match crate::os::cpus() {
+            1 => 0,
+            // A process that is bound to one CPU of several has a peer on another.
+            _ => std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1),
+        });
+        // Relaxed: a count for its own sake.
+        if LOOKING.fetch_add(1, Ordering::Relaxed) >= places {
+            LOOKING.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(Self)
+    }
+}
+
+impl Drop for Looking {
+    fn drop(&mut self) {
+        LOOKING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_stops_when_sleeps_are_long_and_comes_back_when_they_are_short() {
+        let mut spinner = Spinner::new();
+        for _ in 0..8 {
+            spinner.adapt(Duration::from_millis(1));
+        }
+        assert_eq!(spinner.budget, Duration::ZERO);
+        spinner.adapt(Duration::from_micros(8));
+        assert_eq!(spinner.budget, BUDGET_MIN);
+        for _ in 0..8 {
+            spinner.adapt(Duration::from_micros(8));
+        }
+        assert_eq!(spinner.budget, BUDGET_MAX);
+    }
+
+    #[test]
+    fn a_flood_is_read_no_further_than_it_takes_to_know_it() {
+        let (a, b) = crate::session::pair().unwrap();
+        let (victim, flood) = (a.control().shared, b.control().shared);
+        let sent = rustix::net::send(&flood.socket, &[1; 10_000], rustix::net::SendFlags::DONTWAIT).unwrap();
+        let read = victim.receive_bells().unwrap();
+        assert!(read < sent, "{read} of {sent} bells that nobody asked for were read at once");
+        assert!(matches!(victim.note_bells(Ok(read)), Err(Lost::Violation(crate::Violation::Bells { .. }))));
+    }
+
+    #[test]
+    fn a_sleep_right_after_a_full_look_still_counts_as_short() {
+        let mut spinner = Spinner::new();
+        spinner.adapt(BUDGET_MAX + Duration::from_micros(5));
+        assert_eq!(spinner.budget, BUDGET_MAX);
+    }
+}

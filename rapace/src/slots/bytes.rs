@@ -1,0 +1,410 @@
+//! The bytes of slots: written through `&mut [u8]` by the one who owns the claim, read by copying out.
+//!
+//! Reading is the delicate half. The peer can write the bytes at any moment, so no `&[u8]` to them may exist unless
+//! the user vouches for the peer ([`Trust`]), and the copy must be one that the compiler cannot remove, repeat or
+//! reason about. Up to [`WORDS_MAX`] bytes go by relaxed atomic words, more by `rep movsb` on x86-64, which costs
+//! what memcpy costs; other architectures use words for all.
+
+#![allow(unsafe_code)]
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use super::Claim;
+use crate::layout::head::InSlot;
+use crate::segment::Half;
+use crate::sync::{AtomicU64, Ordering};
+
+/// Up to this length words are faster than starting `rep movsb`.
+const WORDS_MAX: usize = 1_024;
+
+/// The slots of our own half, for writing: there is at most one for a half, so that borrowing it is borrowing the bytes.
+#[derive(Debug)]
+pub(crate) struct Area {
+    half: Arc<Half>,
+}
+
+impl Area {
+    /// The area of a half that is mapped writable, the first time it is asked for.
+    pub(crate) fn take(half: &Arc<Half>) -> Option<Self> {
+        half.take_writer().then(|| Self { half: Arc::clone(half) })
+    }
+
+    /// The bytes of a claimed slot, as this side wrote them.
+    pub(crate) fn bytes(&self, claim: &Claim) -> &[u8] {
+        let Some(place) = self.half.layout().slot(claim.id()) else { return &[] };
+        // SAFETY: within the half, alive, and written only through `bytes_mut`, of the only `Area`, borrowed mutably.
+        unsafe { std::slice::from_raw_parts(self.half.at(place.offset).as_ptr(), place.bytes) }
+    }
+
+    /// The bytes of a claimed slot, to be written. The peer may look at them at once, sent or not.
+    pub(crate) fn bytes_mut(&mut self, claim: &Claim) -> &mut [u8] {
+        let Some(place) = self.half.layout().slot(claim.id()) else { return &mut [] };
+        let start = self.half.at(place.offset);
+        // SAFETY: `place` is within the half (`Layout::slot`), which lives as long as `self` and is mapped writable. No
+        // other reference to these bytes exists: all are made here and in `bytes`, from the only `Area` of the half, which
+        // is borrowed mutably. Other processes cannot write them (sealed); that the peer reads them is no access in ours.
+        unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), place.bytes) }
+    }
+}
+
+/// The bytes of a slot of the peer's half, for reading.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PeerBytes<'a> {
+    half: &'a Half,
+    offset: usize,
+    /// Within the half, from `offset`.
+    len: usize,
+}
+
+impl<'a> PeerBytes<'a> {
+    /// The bytes of a slot that was found in the layout of `half`; none of them if it is not that layout.
+    pub(crate) fn new(half: &'a Half, slot: &InSlot) -> Self {
+        let place = half.layout().slot(slot.id).filter(|place| place.offset == slot.offset);
+        let len = place.map_or(0, |place| place.bytes.min(slot.len as usize));
+        Self { half, offset: slot.offset, len }
+    }
+
+    fn start(&self) -> NonNull<u8> {
+        self.half.at(if self.len == 0 { 0 } else { self.offset })
+    }
+
+    /// Appends the bytes to `out`, each read once. The room is reserved exactly.
+    pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
+        out.reserve(self.len);
+        let old = out.len();
+        let target = out.spare_capacity_mut().as_mut_ptr().cast::<u8>();
+        // SAFETY: the source is `len` bytes of a live mapping, on a 64-byte boundary; the target has `len` bytes of
+        // room by the `reserve` above and is private, so they do not overlap.
+        unsafe { copy_shared(self.start(), target, self.len) };
+        // SAFETY: those `len` bytes behind the old length are initialised now.
+        unsafe { out.set_len(old.saturating_add(self.len)) };
+    }
+
+    /// Appends `len` bytes from `from` on, fewer where the bytes end.
+    pub(crate) fn append_range(&self, from: usize, len: usize, out: &mut Vec<u8>) {
+        let end = from.saturating_add(len).min(self.len);
+        if from >= end {
+            return;
+        }
+        let part = |from: usize, to: usize| Self {
+            offset: self.offset.saturating_add(from),
+            len: to.saturating_sub(from),
+            ..*self
+        };
+        // Reading begins at whole words. Of the one in which the range begins, what precedes it is not looked at.
+        let (word_start, skip) = (from & !7, from & 7);
+        if skip > 0 {
+            let mut word = [0; 8];
+            let have = part(word_start, end).copy_to(&mut word);
+            out.extend_from_slice(word.get(skip..have).unwrap_or(&[]));
+        }
+        let aligned = from.next_multiple_of(8);
+        if aligned < end {
+            part(aligned, end).append_to(out);
+        }
+    }
+
+    /// Copies the bytes into `out`, each read once; as many as both have. Returns how many.
+    pub(crate) fn copy_to(&self, out: &mut [u8]) -> usize {
+        let len = self.len.min(out.len());
+        // SAFETY: as in `append_to`; the target is a private slice of at least `len` bytes.
+        unsafe { copy_shared(self.start(), out.as_mut_ptr(), len) };
+        len
+    }
+
+    /// The bytes where they lie, of a peer that somebody vouched for.
+    pub(crate) fn borrow(&self, _trust: &Trust) -> &'a [u8] {
+        // SAFETY: `len` bytes of a mapping that lives for 'a, as the slot is held for 'a; that nobody writes them meanwhile
+        // is what was promised where the `Trust` was made.
+        unsafe { std::slice::from_raw_parts(self.start().as_ptr(), self.len) }
+    }
+}
+
+/// Copies memory that another process may be writing.
+///
+/// # Safety
+/// `source` is 8-byte aligned and readable for `len` bytes rounded up to 8 (slots are multiples of 64 bytes);
+/// `target` is writable for `len` bytes, private, and does not overlap.
+unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if len > WORDS_MAX {
+        // SAFETY: reads `len` bytes at `source` and writes them at `target`, both valid by this function's contract.
+        // The compiler sees no load of the shared bytes, so it can neither repeat nor assume anything of it. The
+        // direction flag is clear at function boundaries by the ABI.
+        unsafe {
+            std::arch::asm!(
+                "rep movsb",
+                inout("rcx") len => _,
+                inout("rsi") source.as_ptr() => _,
+                inout("rdi") target => _,
+                options(nostack, preserves_flags)
+            );
+        }
+        return;
+    }
+    let words = source.cast::<AtomicU64>();
+    let load = |index: usize| {
+        // SAFETY: word `index` begins below `len`, so it is within the rounded-up length of the contract.
+        let word = unsafe { words.add(index) };
+        // SAFETY: aligned, readable, alive; atomic, so a concurrent writer is no data race.
+        unsafe { word.as_ref() }.load(Ordering::Relaxed).to_ne_bytes()
+    };
+    for index in 0..len / 8 {
+        // SAFETY: the eight bytes at `8 * index` are below `len`, so within the target.
+        let place = unsafe { target.add(index.wrapping_mul(8)) };
+        // SAFETY: a byte array has alignment one; the place is writable.
+        unsafe { place.cast::<[u8; 8]>().write(load(index)) };
+    }
+    let done = len & !7;
+    if done < len {
+        let last = load(done / 8);
+        // SAFETY: `done <= len`, so the place is within the target or at its end.
+        let place = unsafe { target.add(done) };
+        // SAFETY: `len - done < 8` bytes, of a private array into the rest of the private target.
+        unsafe { std::ptr::copy_nonoverlapping(last.as_ptr(), place, len.wrapping_sub(done)) };
+    }
+}
+
+/// The user's word that a peer does not write a slot between sending and its release, which makes it sound to read
+/// payloads where they lie, as `&[u8]`.
+///
+/// A process can promise that only of programs it knows. A peer that breaks it causes undefined behaviour in this
+/// process; without a `Trust` no peer can.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust(());
+
+impl Trust {
+    /// # Safety
+    /// Every peer whose payloads are borrowed with this token keeps to the protocol: it does not write a slot between
+    /// sending it and seeing it released, also not by mistake.
+    pub const unsafe fn assume_sender_honours_slots() -> Self {
+        Self(())
+    }
+}
+
+#[cfg(not(loom))]
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::layout::geometry::{Geometry, SlotId};
+    use crate::os::ForkGuard;
+    use crate::segment::view::Access;
+    use crate::slots::{Pool, Share};
+
+    const LARGEST: usize = 65_536 + 64;
+
+    /// A half in memory of our own, read as if it were a peer's.
+    struct Slot {
+        half: Arc<Half>,
+        claimed: InSlot,
+        content: Vec<u8>,
+    }
+
+    impl Slot {
+        /// The second slot of the largest class, filled with bytes that tell their place.
+        fn new() -> Self {
+            let (half, mut area, mut pool) = half();
+            let _first = pool.claim(LARGEST, Share::All).unwrap();
+            let claim = pool.claim(LARGEST, Share::All).unwrap();
+            let place = half.layout().slot(claim.id()).unwrap();
+            let bytes = area.bytes_mut(&claim);
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                *byte = (index.wrapping_mul(0x9e37_79b9) >> 16) as u8;
+            }
+            let content = area.bytes(&claim).to_vec();
+            assert_eq!(content.len(), LARGEST);
+            let claimed = InSlot { offset: place.offset, len: 0, id: claim.id(), number: place.number, generation: 1 };
+            Self { half, claimed, content }
+        }
+
+        fn bytes(&self, len: usize) -> PeerBytes<'_> {
+            PeerBytes::new(&self.half, &InSlot { len: len as u32, ..self.claimed })
+        }
+    }
+
+    fn half() -> (Arc<Half>, Area, Pool<Arc<[AtomicU64]>>) {
+        let layout = Geometry::default().layout().unwrap();
+        let map = memmap2::MmapMut::map_anon(layout.bytes).unwrap().into();
+        let fork = Arc::new(ForkGuard::new().unwrap());
+        let half = Arc::new(Half::new(map, Access::Ours, layout, fork).unwrap());
+        let area = Area::take(&half).unwrap();
+        let released = (0..layout.slots_total).map(|_| AtomicU64::new(0)).collect();
+        (half, area, Pool::new(&layout.geometry, released))
+    }
+
+    /// Every length around the words, the switch to `rep movsb` and the ends of the slot.
+    fn lengths() -> impl Iterator<Item = usize> {
+        let larger = [4_095, 4_096, 4_097, 10_007, 32_768, LARGEST - 9, LARGEST - 8, LARGEST - 1, LARGEST];
+        (0..=2_100).chain(larger)
+    }
+
+    #[test]
+    fn a_copy_of_any_length_is_the_bytes_and_touches_no_others() {
+        const MARK: u8 = 0xa5;
+        let slot = Slot::new();
+        for len in lengths() {
+            // Every alignment of the target comes up, as the lengths count through.
+            let front = len % 16;
+            let mut out = vec![MARK; front + len + 16];
+            assert_eq!(slot.bytes(LARGEST).copy_to(&mut out[front..front + len]), len);
+            assert_eq!(out[front..front + len], slot.content[..len], "{len} bytes");
+            assert!(out[..front].iter().chain(&out[front + len..]).all(|&byte| byte == MARK), "{len} bytes");
+        }
+    }
+
+    #[test]
+    fn appending_any_length_keeps_what_was_there() {
+        let slot = Slot::new();
+        for len in lengths() {
+            let before = &b"what was there before"[..len % 20];
+            let mut out = before.to_vec();
+            slot.bytes(len).append_to(&mut out);
+            assert_eq!(out[..before.len()], *before);
+            assert_eq!(out[before.len()..], slot.content[..len], "{len} bytes");
+        }
+    }
+
+    /// Appends the range of a payload of `of` bytes behind what is there already, and compares.
+    fn check_range(slot: &Slot, of: usize, from: usize, len: usize) {
+        let before = &b"what was there before"[..(from ^ len) % 20];
+        let mut out = before.to_vec();
+        slot.bytes(of).append_range(from, len, &mut out);
+        let of = of.min(LARGEST);
+        let expected = &slot.content[from.min(of)..from.saturating_add(len).min(of)];
+        assert_eq!(out[..before.len()], *before, "{len} bytes from {from} of {of}");
+        assert!(out[before.len()..] == *expected, "{len} bytes from {from} of {of}");
+    }
+
+    #[test]
+    fn a_range_around_words_is_its_bytes() {
+        let slot = Slot::new();
+        for of in (0..=33).chain([LARGEST]) {
+            for from in 0..=40 {
+                (0..=40).for_each(|len| check_range(&slot, of, from, len));
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_around_the_switch_to_another_copy_is_its_bytes() {
+        let slot = Slot::new();
+        for from in (0..=17).chain([1_000, 1_007, 4_089]) {
+            for len in WORDS_MAX - 20..=WORDS_MAX + 20 {
+                check_range(&slot, LARGEST, from, len);
+                // The same length as the end of the payload makes it.
+                check_range(&slot, from + len, from, usize::MAX - from);
+                check_range(&slot, from + len, from, LARGEST);
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_ends_with_the_payload_and_with_the_slot() {
+        let slot = Slot::new();
+        for from in (LARGEST - 40..=LARGEST + 10).chain([0, 1, 7, 8, LARGEST / 2 + 3]) {
+            for len in (0..=50).chain([WORDS_MAX, LARGEST - 1, LARGEST, usize::MAX]) {
+                for of in [LARGEST - 9, LARGEST - 1, LARGEST, u32::MAX as usize] {
+                    check_range(&slot, of, from, len);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_that_begins_behind_everything_is_empty() {
+        let slot = Slot::new();
+        for of in [0, 1, 100, LARGEST] {
+            for from in [of, of + 1, of.next_multiple_of(8), usize::MAX - 8, usize::MAX - 7, usize::MAX - 1, usize::MAX]
+            {
+                for len in [0, 1, 8, usize::MAX] {
+                    check_range(&slot, of, from, len);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_one_behind_the_other_are_the_whole() {
+        let slot = Slot::new();
+        for step in [1, 3, 7, 8, 9, 64, WORDS_MAX + 1, 10_007] {
+            let mut out = Vec::new();
+            let of = if step < 64 { 3_001 } else { LARGEST };
+            for from in (0..of).step_by(step) {
+                slot.bytes(of).append_range(from, step, &mut out);
+            }
+            assert!(out == slot.content[..of], "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_as_long_as_the_shorter_side() {
+        let slot = Slot::new();
+        let mut out = [0; 100];
+        assert_eq!(slot.bytes(30).copy_to(&mut out), 30);
+        assert_eq!(out[..30], slot.content[..30]);
+        assert_eq!(out[30..], [0; 70]);
+        assert_eq!(slot.bytes(0).copy_to(&mut out), 0);
+        assert_eq!(slot.bytes(100).copy_to(&mut []), 0);
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_slot_has() {
+        let slot = Slot::new();
+        let mut out = Vec::new();
+        slot.bytes(u32::MAX as usize).append_to(&mut out);
+        assert_eq!(out, slot.content);
+        assert_eq!(slot.bytes(u32::MAX as usize).copy_to(&mut vec![0; 2 * LARGEST]), LARGEST);
+    }
+
+    #[test]
+    fn a_slot_of_another_layout_is_not_read() {
+        let slot = Slot::new();
+        let claimed = InSlot { len: 100, ..slot.claimed };
+        let elsewhere = [
+            InSlot { offset: claimed.offset + 64, ..claimed },
+            InSlot { offset: usize::MAX, ..claimed },
+            InSlot { id: SlotId::new(3, 0), ..claimed },
+        ];
+        for lie in elsewhere {
+            let mut out = Vec::new();
+            PeerBytes::new(&slot.half, &lie).append_to(&mut out);
+            assert!(out.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_trusted_peers_bytes_are_read_where_they_lie() {
+        let slot = Slot::new();
+        // SAFETY: the "peer" is this test, which writes nothing any more.
+        let trust = unsafe { Trust::assume_sender_honours_slots() };
+        assert_eq!(slot.bytes(1_000).borrow(&trust), &slot.content[..1_000]);
+    }
+
+    #[test]
+    fn there_is_one_area_for_a_half_and_none_for_the_peers() {
+        let (half, _area, _) = half();
+        assert!(Area::take(&half).is_none());
+        let layout = *half.layout();
+        let map = memmap2::MmapMut::map_anon(layout.bytes).unwrap().into();
+        let fork = Arc::new(ForkGuard::new().unwrap());
+        let peers = Arc::new(Half::new(map, Access::Peers, layout, fork).unwrap());
+        assert!(Area::take(&peers).is_none());
+    }
+
+    #[test]
+    fn claimed_slots_do_not_overlap() {
+        let (half, mut area, mut pool) = half();
+        let claims: Vec<_> = std::iter::from_fn(|| pool.claim(1, Share::All)).collect();
+        assert_eq!(claims.len(), half.layout().slots_total as usize);
+        for (index, claim) in claims.iter().enumerate() {
+            area.bytes_mut(claim).fill(index as u8);
+        }
+        for (index, claim) in claims.iter().enumerate() {
+            assert!(area.bytes(claim).iter().all(|&byte| byte == index as u8));
+        }
+        assert_eq!(half.layout().slot(SlotId::new(3, 0)), None);
+    }
+}
