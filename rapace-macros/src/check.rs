@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use quote::ToTokens;
+use syn::ext::IdentExt as _;
 use syn::{
     FnArg, GenericParam, Lifetime, Pat, PatIdent, ReceiverKind, ReturnType, Safety, Type, TypeParamBound, TypeReference,
 };
@@ -59,6 +60,13 @@ pub(crate) fn service(service: &mut Service, errors: &mut Errors) {
             rule(service, method, errors);
             if errors.count() > before {
                 method.state = method.state.max(*left);
+            }
+        }
+    }
+    for place in 1..methods.len() {
+        if let Some((method, before)) = methods.get_mut(..=place).and_then(<[_]>::split_last_mut) {
+            if before.iter().any(|other| is_defined_twice(method, other)) {
+                method.state = State::Lost;
             }
         }
     }
@@ -144,7 +152,7 @@ fn one_method_a_name(service: &Service, errors: &mut Errors) {
     for method in &service.methods {
         let Some(other) = seen.insert(&method.wire_name, method) else { continue };
         // Of two with conditions one may be there and not the other.
-        if method.cfgs.is_empty() || other.cfgs.is_empty() {
+        if !is_defined_twice(method, other) && (method.cfgs.is_empty() || other.cfgs.is_empty()) {
             let text = format!(
                 "two methods are called `{}` on the wire; give one another name with `#[rapace(name = \"…\")]`",
                 method.wire_name
@@ -155,6 +163,12 @@ fn one_method_a_name(service: &Service, errors: &mut Errors) {
             }
         }
     }
+}
+
+/// For which the compiler has an error.
+fn is_defined_twice(method: &Method, other: &Method) -> bool {
+    let is_always = method.cfgs.is_empty() && other.cfgs.is_empty();
+    is_always && method.sig.ident.unraw() == other.sig.ident.unraw()
 }
 
 fn one_method_an_id(service: &Service, errors: &mut Errors) {
@@ -295,6 +309,16 @@ fn arguments_that_travel(service: &Service, method: &Method, errors: &mut Errors
                     .at(lifetime, "an argument is lent for as long as the call: leave the lifetime out, or write `'_`");
             }
         }
+        let outermost = parts.references.iter().filter(|reference| is_outermost(reference, &typed.ty));
+        for elem in outermost.map(|reference| &reference.elem) {
+            if let Some((borrowed, owned)) = spelling::without_size(elem) {
+                let text = format!(
+                    "`{borrowed}` has no size, so that the server cannot make one: take `&{owned}`; \
+                     another type of this name is known by a path in front of it, as in `self::{borrowed}`"
+                );
+                errors.at(elem, text);
+            }
+        }
         let is_unsized = match spelling::bare(&typed.ty) {
             Type::Slice(_) => true,
             ty => spelling::is_primitive(ty, "str"),
@@ -360,8 +384,6 @@ fn is_declared(lifetime: &Lifetime, service: &Service, method: &Method) -> bool 
 }
 
 fn no_name_of_the_client(_: &Service, method: &Method, errors: &mut Errors) {
-    use syn::ext::IdentExt as _;
-
     let ident = &method.sig.ident;
     if names::RESERVED.iter().any(|reserved| ident.unraw() == reserved) {
         const OTHERS: &str = "the client has a function of this name; use another, \

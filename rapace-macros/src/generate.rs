@@ -14,7 +14,7 @@ mod mock;
 mod server;
 mod shell;
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::Type;
 
@@ -105,11 +105,24 @@ fn private(service: &Service) -> TokenStream {
 
 /// The tokens where errors shall show them; what they mean does not change.
 fn located(tokens: TokenStream, span: Span) -> TokenStream {
-    let locate = |mut tree: proc_macro2::TokenTree| {
+    let locate = |mut tree: TokenTree| {
         tree.set_span(tree.span().located_at(span));
         tree
     };
     tokens.into_iter().map(locate).collect()
+}
+
+/// The same for what is in brackets, too.
+fn deeply_located(tokens: TokenStream, span: Span) -> TokenStream {
+    let deeper = |tree: TokenTree| match tree {
+        TokenTree::Group(group) => {
+            let mut deeper = Group::new(group.delimiter(), deeply_located(group.stream(), span));
+            deeper.set_span(group.span());
+            TokenTree::Group(deeper)
+        }
+        other => other,
+    };
+    located(tokens.into_iter().map(deeper).collect(), span)
 }
 
 fn cfg(predicates: &[TokenStream]) -> TokenStream {

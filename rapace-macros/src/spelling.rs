@@ -3,6 +3,7 @@
 //! A type that comes out of a `macro_rules!` stands in invisible brackets; every look at a type goes through [`bare`].
 
 use proc_macro2::TokenStream;
+use quote::ToTokens as _;
 use syn::visit::{self, Visit};
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Lifetime, Path, PathArguments, Type, TypeReference};
@@ -39,6 +40,20 @@ fn last_is(path: &Path, name: &str) -> bool {
 /// Whether the type is exactly `name`: `str`, `u8`.
 pub(crate) fn is_primitive(ty: &Type, name: &str) -> bool {
     matches!(bare(ty), Type::Path(path) if path.qself.is_none() && path.path.is_ident(name))
+}
+
+/// The unsized types of the standard library that serde knows, besides `str` and slices, and what owns their values.
+pub(crate) fn without_size(ty: &Type) -> Option<(&'static str, &'static str)> {
+    const TYPES: [(&str, &str, &str); 3] =
+        [("path", "Path", "PathBuf"), ("ffi", "OsStr", "OsString"), ("ffi", "CStr", "CString")];
+    let Type::Path(path) = bare(ty) else { return None };
+    let spelled = readable(path.to_token_stream());
+    let (module, name) = spelled.rsplit_once("::").unwrap_or(("", &spelled));
+    let (_, borrowed, owned) = TYPES.into_iter().find(|(of, borrowed, _)| {
+        let module = module.trim_start_matches("::").trim_start_matches("std::").trim_start_matches("core::");
+        name == *borrowed && (module.is_empty() || module == *of)
+    })?;
+    Some((borrowed, owned))
 }
 
 /// How an argument comes out of a message and into the method.
@@ -102,6 +117,34 @@ pub(crate) fn with_lifetime(ty: &Type, lifetime: &Lifetime) -> Type {
     let mut ty = ty.clone();
     Naming { lifetime }.visit_type_mut(&mut ty);
     ty
+}
+
+/// The type without what the compiler would report once more: lifetimes that `is_known` does not know, and `_`.
+pub(crate) fn mended(ty: &Type, is_known: &dyn Fn(&Lifetime) -> bool) -> Type {
+    let mut ty = ty.clone();
+    Mending { is_known }.visit_type_mut(&mut ty);
+    ty
+}
+
+struct Mending<'k> {
+    is_known: &'k dyn Fn(&Lifetime) -> bool,
+}
+
+impl VisitMut for Mending<'_> {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        match ty {
+            Type::Infer(_) => *ty = syn::parse_quote!(()),
+            // These may declare lifetimes of their own.
+            Type::FnPtr(_) | Type::ImplTrait(_) | Type::TraitObject(_) => {}
+            _ => visit_mut::visit_type_mut(self, ty),
+        }
+    }
+
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        if !(self.is_known)(lifetime) {
+            *lifetime = Lifetime::new("'_", lifetime.span());
+        }
+    }
 }
 
 struct Naming<'l> {
@@ -269,7 +312,6 @@ fn needs_space(previous: &str, next: &str) -> bool {
 mod tests {
     use super::*;
     use proc_macro2::{Delimiter, Group};
-    use quote::ToTokens as _;
 
     fn ty(text: &str) -> Type {
         syn::parse_str(text).unwrap()
@@ -313,6 +355,22 @@ mod tests {
             ("Option<&[Point]>", Lent::OptionOfSlice),
         ] {
             assert_eq!(Lent::of(&ty(written)), lent, "{written}");
+        }
+    }
+
+    #[test]
+    fn only_types_of_the_standard_library_are_known_to_have_no_size() {
+        for (written, owned) in [
+            ("Path", "PathBuf"),
+            ("::std::path::Path", "PathBuf"),
+            ("ffi::OsStr", "OsString"),
+            ("core::ffi::CStr", "CString"),
+        ] {
+            assert_eq!(without_size(&ty(written)).map(|(_, owned)| owned), Some(owned), "{written}");
+        }
+        for written in ["self::Path", "crate::path::Path", "Path<u8>", "PathBuf", "ffi::Path", "path::OsStr", "(Path,)"]
+        {
+            assert_eq!(without_size(&ty(written)), None, "{written}");
         }
     }
 

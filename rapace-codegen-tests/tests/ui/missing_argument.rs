@@ -1,5 +1,3 @@
-#![deny(unused_must_use)]
-
 #[rapace::service]
 trait Service {
     fn add(&self, a: u8, b: &str) -> u8;

@@ -1,6 +1,6 @@
 #[rapace::service]
 trait Service {
-    fn print(&self, format: &str, ...);
+    fn print(&self, format: &str, rest: ...);
 }
 
 fn main() {}

@@ -2,9 +2,10 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{AttrStyle, Attribute, FnArg, Pat, ReturnType, Signature, parse_quote};
+use syn::{AttrStyle, Attribute, FnArg, Lifetime, Pat, ReturnType, Signature, parse_quote};
 
-use super::super::model::{Method, Parameter, Service, Stranger};
+use super::super::model::{Method, Parameter, Service, State, Stranger};
+use super::super::spelling;
 use super::at;
 
 pub(super) fn item(service: &Service) -> TokenStream {
@@ -16,7 +17,7 @@ pub(super) fn item(service: &Service) -> TokenStream {
     let strangers = service.strangers.iter().map(|stranger| match stranger {
         Stranger::Type(it) | Stranger::Const(it) | Stranger::Macro(it) | Stranger::Unreadable(it) => it,
     });
-    let methods = service.methods.iter().map(method);
+    let methods = service.methods.iter().map(|it| method(service, it));
     quote! {
         #(#outer)*
         #vis #unsafety #auto trait #ident #declared #supertraits #clause {
@@ -31,8 +32,8 @@ fn is_outer(attr: &Attribute) -> bool {
     matches!(attr.style, AttrStyle::Outer)
 }
 
-fn method(method: &Method) -> TokenStream {
-    let (attrs, mut sig, semicolon) = (&method.attrs, mended(method), &method.semicolon);
+fn method(service: &Service, method: &Method) -> TokenStream {
+    let (attrs, mut sig, semicolon) = (&method.attrs, mended(service, method), &method.semicolon);
     let Some(asyncness) = sig.asyncness.take() else {
         let body = &method.body;
         return quote!(#(#attrs)* #sig #semicolon #body);
@@ -66,9 +67,24 @@ fn method(method: &Method) -> TokenStream {
 }
 
 /// The signature without what the compiler would report once more: there is an error for it.
-fn mended(method: &Method) -> Signature {
+fn mended(service: &Service, method: &Method) -> Signature {
     let mut sig = method.sig.clone();
     sig.constness = None;
+    sig.variadic = None;
+    if method.state > State::Sound {
+        let declared: Vec<_> = service.generics.lifetimes().chain(method.sig.generics.lifetimes()).collect();
+        let is_known = |lifetime: &Lifetime| {
+            lifetime.ident == "_" || lifetime.ident == "static" || declared.iter().any(|it| it.lifetime == *lifetime)
+        };
+        for input in &mut sig.inputs {
+            if let FnArg::Typed(typed) = input {
+                *typed.ty = spelling::mended(&typed.ty, &is_known);
+            }
+        }
+        if let ReturnType::Type(_, ty) = &mut sig.output {
+            **ty = spelling::mended(ty, &is_known);
+        }
+    }
     let typed = sig.inputs.iter_mut().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(typed),
         FnArg::Receiver(_) => None,

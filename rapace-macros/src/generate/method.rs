@@ -6,7 +6,7 @@ use syn::Index;
 
 use super::super::model::{Method, Output, State};
 use super::super::spelling;
-use super::{Generator, at, cfg, codec, lasting, located, span_of};
+use super::{Generator, at, cfg, codec, deeply_located, lasting, located, span_of};
 
 /// The type and its `impl Method`.
 pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
@@ -155,6 +155,21 @@ fn functions(generator: &Generator<'_>, method: &Method) -> TokenStream {
         None => (quote!(match *value {}), quote!(#private::no_error(from)), quote!(_)),
     };
     let encoded = quote!(::core::result::Result<(), #private::EncodeError>);
+    // What the compiler has to say of a return type that cannot be is the same at each of these places, and then it
+    // says it once.
+    let span = span_of(method.output.ty());
+    let encode = |name: TokenStream, ty: TokenStream, out: TokenStream| {
+        let parameters = quote!(value: &#value Self::#ty, #out: &mut #private::Encoder<#value>);
+        deeply_located(quote!(fn #name<#value>(#parameters) -> #encoded), span)
+    };
+    let decode = |name: TokenStream, ty: TokenStream| {
+        let decoded = quote!(::core::result::Result<Self::#ty, #private::DecodeError>);
+        deeply_located(quote!(fn #name(from: &mut #private::Reader<'_>) -> #decoded), span)
+    };
+    let encode_ok_head = encode(quote!(encode_ok), quote!(Ok), quote!(out));
+    let encode_err_head = encode(quote!(encode_err), quote!(Err), err_out);
+    let decode_ok_head = decode(quote!(decode_ok), quote!(Ok));
+    let decode_err_head = decode(quote!(decode_err), quote!(Err));
     quote! {
         #[inline]
         fn encode_args<#value>(#args: &#value Self::Args<'_>, #out: &mut #private::Encoder<#value>) -> #encoded {
@@ -162,23 +177,19 @@ fn functions(generator: &Generator<'_>, method: &Method) -> TokenStream {
             ::core::result::Result::Ok(())
         }
         #[inline]
-        fn encode_ok<#value>(value: &#value Self::Ok, out: &mut #private::Encoder<#value>) -> #encoded {
+        #encode_ok_head {
             #encode_ok
         }
         #[inline]
-        fn encode_err<#value>(value: &#value Self::Err, #err_out: &mut #private::Encoder<#value>) -> #encoded {
+        #encode_err_head {
             #encode_err
         }
         #[inline]
-        fn decode_ok(
-            from: &mut #private::Reader<'_>,
-        ) -> ::core::result::Result<Self::Ok, #private::DecodeError> {
+        #decode_ok_head {
             #decode_ok
         }
         #[inline]
-        fn decode_err(
-            from: &mut #private::Reader<'_>,
-        ) -> ::core::result::Result<Self::Err, #private::DecodeError> {
+        #decode_err_head {
             #decode_err
         }
     }

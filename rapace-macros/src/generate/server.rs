@@ -7,7 +7,7 @@ use syn::{Index, Type};
 
 use super::super::model::{Method, Output, Parameter, Service};
 use super::super::spelling::{self, Lent};
-use super::{Generator, cfg, codec, span_of};
+use super::{Generator, cfg, codec, located, span_of};
 
 /// The type.
 pub(super) fn item(generator: &Generator<'_>) -> TokenStream {
@@ -129,6 +129,7 @@ fn answer(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let is_result = matches!(method.output, Output::Result(_));
     if method.is_async() {
         let answer = if is_result { quote!(answer_result_async) } else { quote!(answer_async) };
+        let answer = located(quote!(request.#answer::<#this, _, _>), span_of(method.output.ty()));
         let arguments = arguments.map(|arguments| {
             quote! {
                 let args = {
@@ -143,16 +144,17 @@ fn answer(generator: &Generator<'_>, method: &Method) -> TokenStream {
         quote! {{
             #context
             let served = ::core::clone::Clone::clone(&self.served);
-            request.#answer::<#this, _, _>(move |message| async move {
+            #answer(move |message| async move {
                 #arguments
                 ::core::result::Result::Ok(#answered)
             })
         }}
     } else {
         let answer = if is_result { quote!(answer_result) } else { quote!(answer) };
+        let answer = located(quote!(request.#answer::<#this, _>), span_of(method.output.ty()));
         quote! {{
             #context
-            request.#answer::<#this, _>(|from| {
+            #answer(|from| {
                 #arguments
                 from.finish()?;
                 ::core::result::Result::Ok(#answered)
@@ -193,7 +195,7 @@ fn answered(generator: &Generator<'_>, method: &Method) -> TokenStream {
         Output::Value(_) => handler,
         Output::Result(ty) => {
             let span = span_of(ty);
-            let private = generator.private_at(span);
+            let (private, handler) = (generator.private_at(span), located(handler, span));
             quote_spanned!(span=> #private::IsResult::into_result(#handler))
         }
     }

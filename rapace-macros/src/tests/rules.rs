@@ -95,6 +95,15 @@ fn arguments_can_borrow() {
     refused("fn f(&self, a: Person<'a>);", "an argument is lent for as long as the call: leave the lifetime out");
     refused("fn f(&self, a: Vec<&Point>);", "within a type only `&str` and `&[u8]` can borrow");
     refused("fn f(&self, a: &[&Point]);", "within a type only `&str` and `&[u8]` can borrow");
+    accepted("fn f(&self, a: &self::Path, b: Option<&crate::ffi::OsStr>, c: &PathBuf);");
+    refused(
+        "fn f(&self, a: &std::path::Path);",
+        "`Path` has no size, so that the server cannot make one: take `&PathBuf`",
+    );
+    refused(
+        "fn f(&self, a: Option<&OsStr>);",
+        "`OsStr` has no size, so that the server cannot make one: take `&OsString`",
+    );
     refused("fn f(&self, a: str);", "this has no size: borrow it");
     refused("fn f(&self, a: [u8]);", "this has no size: borrow it");
 }
@@ -147,7 +156,9 @@ fn methods_have_names_of_their_own() {
     accepted("#[cfg(a)] fn f(&self); #[cfg(not(a))] fn f(&self);");
     refused("fn f(&self); #[rapace(name = \"f\")] fn g(&self);", "two methods are called `f` on the wire");
     refused("#[rapace(name = \"sound\")] fn g(&self);", "two methods are called `sound` on the wire");
-    refused("fn r#f(&self); fn f(&self);", "two methods are called `f` on the wire");
+    refused("#[cfg(a)] fn f(&self); fn f(&self);", "two methods are called `f` on the wire");
+    // The compiler says it.
+    accepted("fn r#f(&self); fn f(&self);");
     refused("#[rapace(name = \"\")] fn f(&self);", "a name cannot be empty");
     refused("#[rapace(name = \"a b\")] fn f(&self);", "a name has no spaces");
     refused("#[rapace(name = \"a.b\")] fn f(&self);", "a method's name has no `.`");

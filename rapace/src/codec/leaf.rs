@@ -9,8 +9,9 @@
 //! one reference further away):
 //!
 //! 1. `ViaHand`, when `T` is one of the types of [`by_hand`](super::by_hand);
-//! 2. `ViaSerde`, when `T: Serialize`, which a type parameter with such a bound is, too;
-//! 3. `ViaNothing`, whose codec requires [`Wire`], which says in the compiler's error what to derive.
+//! 2. `ViaSerde`, when `T` has both of serde's traits, which a type parameter with such bounds has, too;
+//! 3. `ViaNothing`, which requires [`Wire`]: that says in the compiler's error what to derive. The codec that comes out
+//!    can do everything, so that this is the only error.
 //!
 //! What the macro writes for a type `T` in a signature:
 //!
@@ -112,9 +113,9 @@ macro_rules! __codec {
 }
 
 /// Asks for the codec of `T`.
-pub struct Probe<T>(PhantomData<fn(T) -> T>);
+pub struct Probe<T: ?Sized>(PhantomData<fn() -> *mut T>);
 
-impl<T> Probe<T> {
+impl<T: ?Sized> Probe<T> {
     #[doc(hidden)]
     pub const NEW: Self = Self(PhantomData);
 }
@@ -180,26 +181,34 @@ pub trait ViaSerde {
     }
 }
 
-impl<T: Serialize> ViaSerde for &Probe<T> {
+impl<T: Serialize + Readable> ViaSerde for &Probe<T> {
     type Value = T;
 }
 
-impl<T: Serialize, C> ViaSerde for &Composed<T, C> {
+impl<T: Serialize + Readable, C> ViaSerde for &Composed<T, C> {
     type Value = T;
 }
 
-/// Last choice, whose codec does not exist: it is there for the compiler's error.
+/// Implements `Deserialize` for some lifetime.
+pub trait Readable {}
+
+impl<'m, T: Deserialize<'m>> Readable for T {}
+
+/// Last choice, which no type can take: it is there for the compiler's error.
 pub trait ViaNothing {
     /// The type.
-    type Value;
+    type Value: ?Sized;
     #[doc(hidden)]
     #[inline(always)]
-    fn rapace_codec(&self) -> Missing<Self::Value> {
+    fn rapace_codec(&self) -> Missing<Self::Value>
+    where
+        Self::Value: Wire,
+    {
         Missing(PhantomData)
     }
 }
 
-impl<T> ViaNothing for Probe<T> {
+impl<T: ?Sized> ViaNothing for Probe<T> {
     type Value = T;
 }
 
@@ -210,7 +219,7 @@ impl<T, C> ViaNothing for Composed<T, C> {
 /// What a type must be to travel. No type implements it: it stands in errors, for types that lack serde's traits.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel in a call",
-    label = "neither an integer, a byte string nor `serde::Serialize`",
+    label = "lacks `serde::Serialize`, `serde::Deserialize` or both",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it, or pass something that has them"
 )]
 pub trait Wire {}
@@ -218,20 +227,20 @@ pub trait Wire {}
 macro_rules! codec_of_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        pub struct $name<T>(PhantomData<fn(T) -> T>);
+        pub struct $name<T: ?Sized>(PhantomData<fn() -> *mut T>);
 
-        impl<T> Clone for $name<T> {
+        impl<T: ?Sized> Clone for $name<T> {
             #[inline(always)]
             fn clone(&self) -> Self {
                 *self
             }
         }
 
-        impl<T> Copy for $name<T> {}
+        impl<T: ?Sized> Copy for $name<T> {}
 
         impl<T> CodecFor<T> for $name<T> {}
 
-        impl<T> std::fmt::Debug for $name<T> {
+        impl<T: ?Sized> std::fmt::Debug for $name<T> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(stringify!($name))
             }
@@ -272,25 +281,25 @@ impl<T: Deserialize<'static>> ShapeWith for Serde<T> {
     }
 }
 
-impl<T: Wire> EncodeWith<T> for Missing<T> {
+impl<T: ?Sized> EncodeWith<T> for Missing<T> {
     fn encode<'v>(&self, _value: &'v T, _out: &mut Encoder<'v>) -> Result<(), EncodeError> {
         Ok(())
     }
 }
 
-impl<T: Wire> DecodeWith<'_, T> for Missing<T> {
+impl<T> DecodeWith<'_, T> for Missing<T> {
     fn decode(&self, _from: &mut Reader<'_>) -> Result<T, DecodeError> {
         Err(DecodeError::malformed("the type cannot travel"))
     }
 }
 
-impl<T: Wire> ShapeWith for Missing<T> {
+impl<T: ?Sized> ShapeWith for Missing<T> {
     fn shape(&self) -> Shape {
         Shape::opaque::<T>()
     }
 }
 
-impl<T> std::fmt::Debug for Probe<T> {
+impl<T: ?Sized> std::fmt::Debug for Probe<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Probe")
     }
@@ -340,22 +349,17 @@ mod tests {
         assert_eq!(name(leaf!(std::borrow::Cow<'static, [u8]>)), "Hand");
         assert_eq!(name(leaf!(char)), "Serde");
         assert_eq!(name(leaf!(BTreeMap<u8, Vec<u8>>)), "Serde");
-        assert_eq!(name(leaf!(std::rc::Rc<std::thread::Thread>)), "Missing");
     }
 
     #[test]
     fn a_type_parameter_is_found_by_its_bounds() {
-        fn with_serde<T: Serialize>() -> String {
-            name(leaf!(T))
-        }
-        fn without<T>() -> String {
+        fn with_serde<T: Serialize + serde::de::DeserializeOwned>() -> String {
             name(leaf!(T))
         }
         fn inside<T: Serialize + serde::de::DeserializeOwned + 'static>(value: &Option<T>) -> Option<T> {
             there_and_back(codec!(Option<T> => option_of(leaf!(T))), value).1
         }
         assert_eq!(with_serde::<u32>(), "Serde");
-        assert_eq!(without::<u32>(), "Missing");
         assert_eq!(inside(&Some(7)), Some(7));
     }
 

@@ -1,0 +1,6 @@
+#[rapace::service]
+trait Service {
+    fn measure(&self) -> Result<u32>;
+}
+
+fn main() {}
