@@ -1,0 +1,295 @@
+//! What the macro makes of a trait, as files to be read: `golden/name.rs` becomes `golden/name.expanded.rs`. Those without
+//! mistakes are compiled as they stand there, where nothing of a macro's hygiene is left, and are called.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p rapace-codegen-tests --test golden` writes them anew, and then they are to be read.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use std::fs;
+use std::path::Path;
+
+use macros::expand::expand;
+use quote::ToTokens as _;
+
+#[path = "../../rapace-macros/src"]
+mod macros {
+    mod args;
+    mod check;
+    mod errors;
+    pub(super) mod expand;
+    mod generate;
+    mod model;
+    mod names;
+    mod parse;
+    mod spelling;
+}
+
+/// A golden that is compiled. Lints are for what people write.
+macro_rules! compiled {
+    ($($name:ident $file:literal)*) => {
+        $(
+            #[allow(warnings, clippy::all)]
+            #[rustfmt::skip]
+            #[path = $file]
+            mod $name;
+        )*
+    };
+}
+
+compiled! {
+    attributes "golden/attributes.expanded.rs"
+    bodies "golden/bodies.expanded.rs"
+    borrowing "golden/borrowing.expanded.rs"
+    contexts "golden/contexts.expanded.rs"
+    generic "golden/generic.expanded.rs"
+    named "golden/named.expanded.rs"
+    options "golden/options.expanded.rs"
+    plain "golden/plain.expanded.rs"
+    results "golden/results.expanded.rs"
+}
+
+/// Each `#[rapace::service(…)] item` of the file, expanded, and the rest as it is.
+fn expanded(source: &str) -> String {
+    let mut file: syn::File = syn::parse_str(source).unwrap();
+    let items = std::mem::take(&mut file.items);
+    for mut item in items {
+        let syn::Item::Trait(item_trait) = &mut item else {
+            file.items.push(item);
+            continue;
+        };
+        let is_ours = |attr: &syn::Attribute| attr.path().to_token_stream().to_string() == "rapace :: service";
+        let place = item_trait.attrs.iter().position(is_ours).unwrap();
+        let args = match item_trait.attrs.remove(place).meta {
+            syn::Meta::List(list) => list.tokens,
+            _ => Default::default(),
+        };
+        let tokens = expand(args, item.into_token_stream());
+        file.items.extend(syn::parse2::<syn::File>(tokens).unwrap().items);
+    }
+    prettyplease::unparse(&syn2::parse2(file.into_token_stream()).unwrap())
+}
+
+const NAMES: [&str; 11] = [
+    "attributes",
+    "bodies",
+    "borrowing",
+    "contexts",
+    "generic",
+    "mistakes",
+    "named",
+    "options",
+    "plain",
+    "results",
+    "shell",
+];
+
+#[test]
+fn expansions_are_those_that_were_read() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut names = Vec::new();
+    let mut changed = Vec::new();
+    for entry in fs::read_dir(&directory).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let Some(name) = file.strip_suffix(".rs").filter(|name| !name.ends_with(".expanded")) else { continue };
+        names.push(name.to_owned());
+        let found = expanded(&fs::read_to_string(directory.join(&file)).unwrap());
+        let golden = directory.join(format!("{name}.expanded.rs"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &found).unwrap();
+        }
+        let known = fs::read_to_string(&golden).unwrap_or_default();
+        if let Some(place) = first_difference(&known, &found) {
+            changed.push(format!("{name}.expanded.rs, {place}"));
+        }
+    }
+    names.sort();
+    assert_eq!(names, NAMES);
+    assert!(
+        changed.is_empty(),
+        "other than they were read, `UPDATE_GOLDEN=1` writes them anew:\n{}",
+        changed.join("\n")
+    );
+}
+
+/// Where two texts differ, and how.
+fn first_difference(known: &str, found: &str) -> Option<String> {
+    let (mut known, mut found) = (known.lines(), found.lines());
+    for line in 1.. {
+        match (known.next(), found.next()) {
+            (None, None) => break,
+            (known, found) if known == found => {}
+            (known, found) => {
+                let [known, found] = [known, found].map(|line| line.unwrap_or("(the end)"));
+                return Some(format!("line {line}:\n-{known}\n+{found}"));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn a_difference_would_be_found() {
+    assert_eq!(first_difference("a\nb", "a\nb"), None);
+    assert_eq!(first_difference("a\nb", "a\nc").as_deref(), Some("line 2:\n-b\n+c"));
+    assert_eq!(first_difference("a", "a\nc").as_deref(), Some("line 2:\n-(the end)\n+c"));
+    let text = expanded("#[rapace::service] trait S { fn f(&self) -> u8; } struct Other;");
+    assert!(text.contains("struct SClient") && text.contains("struct Other;"), "{text}");
+}
+
+#[test]
+fn the_plain_one_is_called() {
+    use plain::{Calculator, CalculatorClient, DivideByZero};
+
+    struct Calc;
+    impl Calculator for Calc {
+        fn add(&self, a: i32, b: i32) -> i32 {
+            a + b
+        }
+        fn divide(&self, dividend: i32, divisor: i32) -> Result<i32, DivideByZero> {
+            dividend.checked_div(divisor).ok_or(DivideByZero)
+        }
+        async fn lookup(&self, key: String) -> Option<Vec<u8>> {
+            Some(key.into_bytes())
+        }
+        async fn forget(&self) {}
+    }
+    let client = CalculatorClient::local(Calc).unwrap();
+    assert_eq!(client.add(1, 2).wait(), Ok(3));
+    assert_eq!(client.divide(1, 0).wait(), Err(rapace::CallError::App(DivideByZero)));
+    assert_eq!(client.lookup("ab".to_owned()).wait(), Ok(Some(b"ab".to_vec())));
+    assert_eq!(client.forget().wait(), Ok(()));
+}
+
+#[test]
+fn the_borrowing_one_is_called() {
+    use borrowing::{Borrowing, BorrowingClient, Point};
+
+    struct Lengths;
+    impl Borrowing for Lengths {
+        fn texts(&self, text: &str, bytes: &[u8], maybe: Option<&str>) -> usize {
+            text.len() + bytes.len() + maybe.map_or(100, str::len)
+        }
+        fn values(&self, point: &Point, points: &[Point], maybe: Option<&Point>, some: Option<&[Point]>) -> i32 {
+            let all = [point].into_iter().chain(points).chain(maybe).chain(some.into_iter().flatten());
+            all.map(|point| point.x).sum()
+        }
+    }
+    let client = BorrowingClient::local(Lengths).unwrap();
+    let point = |x| Point { x };
+    assert_eq!(client.texts("ab", &[1, 2, 3], None).wait(), Ok(105));
+    let sum = client.values(&point(1), &[point(2), point(4)], Some(&point(8)), Some(&[point(16)])).wait();
+    assert_eq!(sum, Ok(31));
+}
+
+#[test]
+fn the_one_with_contexts_is_called() {
+    use contexts::{Contexts, ContextsClient, Person};
+    use rapace::Context;
+
+    struct Words;
+    impl Contexts for Words {
+        fn first(&self, cx: &Context, person: Person<'_>, cow: std::borrow::Cow<'_, str>) -> String {
+            format!("{} {cow} {}", person.name, cx.deadline().is_some())
+        }
+        async fn between(&self, text: &str, _: &Context, names: &[&str]) -> usize {
+            text.len() + names.concat().len()
+        }
+        fn alone(&self, cx: &Context) -> bool {
+            cx.is_cancelled()
+        }
+    }
+    let client = ContextsClient::local(Words).unwrap();
+    assert_eq!(client.first(Person { name: "Ada" }, "x".into()).wait().unwrap(), "Ada x false");
+    assert_eq!(client.between("abc", &["d", "ef"]).wait(), Ok(6));
+    assert_eq!(client.alone().wait(), Ok(false));
+}
+
+#[test]
+fn the_one_with_options_is_called() {
+    use options::{OptionsClient, OptionsMock};
+
+    let mock = OptionsMock::new().on_again(|a| a).on_in_time(|| 7).on_renamed(|| 8).on_slow(|| 9);
+    let client = OptionsClient::local(mock).unwrap();
+    assert!(client.again(5).is_idempotent() && !client.slow().is_idempotent());
+    assert_eq!(client.again(5).wait(), Ok(5));
+    assert_eq!(client.in_time().wait(), Ok(7));
+    assert_eq!(client.renamed().wait(), Ok(8));
+    assert_eq!(client.slow().wait(), Ok(9));
+}
+
+#[test]
+fn the_one_with_results_is_called() {
+    use rapace::CallError::App;
+    use results::{ResultsClient, ResultsMock, Value};
+
+    let mock = ResultsMock::new()
+        .on_outcome(|| Err("no".to_owned()))
+        .on_alias(|| Err(Value { inner: 2 }))
+        .on_value(|| Value { inner: 3 })
+        .on_later(|| Err((4, "no".to_owned())));
+    let client = ResultsClient::local(mock).unwrap();
+    assert_eq!(client.outcome().wait(), Err(App("no".to_owned())));
+    assert_eq!(client.alias().wait(), Err(App(Value { inner: 2 })));
+    assert_eq!(client.value().wait(), Ok(Value { inner: 3 }));
+    assert_eq!(client.later().wait(), Err(App((4, "no".to_owned()))));
+}
+
+#[test]
+fn the_one_with_attributes_is_called() {
+    use attributes::{AttributedClient, AttributedMock};
+
+    let client = AttributedClient::local(AttributedMock::new().on_old(|| 1).on_either(|| 3)).unwrap();
+    #[expect(deprecated, reason = "the client's method is as deprecated as the trait's")]
+    let old = client.old();
+    assert_eq!(old.wait(), Ok(1));
+    assert_eq!(client.either().wait(), Ok(3));
+}
+
+#[test]
+fn the_generic_one_is_called() {
+    use generic::{Store, StoreClient};
+
+    struct Texts;
+    impl Store<String, 2> for Texts {
+        fn block(&self, _: String) -> Option<[u8; 2]> {
+            Some([1, 2])
+        }
+        async fn all(&self, keys: &[String]) -> Vec<String> {
+            keys.to_vec()
+        }
+    }
+    let client = StoreClient::<String, 2>::local(Texts).unwrap();
+    assert_eq!(client.block("a".to_owned()).wait(), Ok(Some([1, 2])));
+    assert_eq!(client.all(&["a".to_owned()]).wait(), Ok(vec!["a".to_owned()]));
+}
+
+#[test]
+fn the_one_with_bodies_is_called() {
+    use bodies::{Bodies, BodiesClient};
+
+    struct Ada;
+    impl Bodies for Ada {
+        fn name(&self) -> String {
+            "Ada".to_owned()
+        }
+    }
+    let client = BodiesClient::local(Ada).unwrap();
+    assert_eq!(client.twice(4).wait(), Ok(8));
+    assert_eq!(client.greeting("Hello").wait().unwrap(), "Hello, Ada");
+}
+
+#[test]
+fn the_one_with_names_is_called() {
+    use named::{Entry, Index, NamedClient, NamedMock};
+
+    let mock = NamedMock::new()
+        .on_type(|r#fn| r#fn)
+        .on_entry(|index, _| Entry { value: index.value })
+        .on_describe(|args, out, value, from| args + out + value + from)
+        .on_served(|request, message| request + message);
+    let client = NamedClient::local(mock).unwrap();
+    assert_eq!(client.r#type(1).wait(), Ok(1));
+    assert_eq!(client.entry(Index { value: 2 }, 0).wait(), Ok(Entry { value: 2 }));
+    assert_eq!(client.describe(1, 2, 3, 4).wait(), Ok(10));
+    assert_eq!(client.served(1, 2).wait(), Ok(3));
+}
