@@ -105,7 +105,7 @@ impl Wants {
         let moved = new.wrapping_sub(old);
         let hit = |word: &AtomicU64| word.load(Ordering::Relaxed).wrapping_sub(old).wrapping_sub(1) < moved;
         let rings = Rings { futex: hit(self.futex.word(counter)), socket: hit(self.socket.word(counter)) };
-        if rings.futex || rings.socket {
+        if rings.any() {
             // Pairs with the Release in `raise`; only here, where a system call follows anyway.
             fence(Ordering::Acquire);
         }
@@ -118,6 +118,13 @@ impl Wants {
 pub(crate) struct Rings {
     pub(crate) futex: bool,
     pub(crate) socket: bool,
+}
+
+impl Rings {
+    #[inline]
+    pub(crate) fn any(self) -> bool {
+        self.futex | self.socket
+    }
 }
 
 /// The order of a waiter on the futex: `prepare` reads what the sleep will compare, then the wish, then the second

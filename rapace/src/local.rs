@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::blocking::{WORKERS, Workers, handle_here, serve_session};
 use crate::error::OpenError;
 use crate::rpc::client::{ClientBuilder, ConnectError};
-use crate::rpc::link::Link;
+use crate::rpc::link::{Link, Step};
 use crate::rpc::method::Stub;
 use crate::rpc::service::{Serve, Services};
 use crate::session::{Config, PeerA, Session};
@@ -41,38 +41,25 @@ fn serve(link: &Arc<Link>, services: &Arc<Services>) {
     serve_session(link, services, &Workers::new(WORKERS));
 }
 
-/// For counting instructions: a client, and its server to be stepped by the same thread.
+/// For counting instructions: a client whose server runs on the client's own thread, a request whenever it would wait.
 ///
 /// # Errors
 /// Why there is no session.
-pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<(C, Stepper), ConnectError> {
+pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, ConnectError> {
     let services = Services::new(vec![Arc::new(service)]);
     let (ours, theirs) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
     let client = std::thread::Builder::new()
         .spawn(move || ClientBuilder::new().over(ours))
         .map_err(OpenError::io("starting a thread"))?;
     let session = Session::<PeerA>::over_with(theirs, &Config::default(), services.catalogue())?;
-    let stepper = Stepper { link: Link::new(session, true), services };
-    let client = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    Ok((client?, stepper))
-}
-
-/// A server that does one step when it is told to.
-#[derive(Debug)]
-pub struct Stepper {
-    link: Arc<Link>,
-    services: Arc<Services>,
-}
-
-impl Stepper {
-    /// Handles the next request, if one is there.
-    pub fn step(&self) {
-        let mut core = self.link.lock();
-        core.pump(None);
-        let request = core.take_request();
-        drop(core);
-        if let Some(request) = request {
-            handle_here(&self.link, &self.services, request);
+    let link = Link::new(session, true);
+    let client: C = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let step = Step::new(move || {
+        if let Some(request) = link.request() {
+            handle_here(&link, &services, request);
         }
-    }
+    });
+    // The link is new, so there is none yet.
+    let _ = client.client().link().instead_of_waiting.set(step);
+    Ok(client)
 }

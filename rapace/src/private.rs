@@ -5,7 +5,7 @@ pub use std::sync::Arc;
 pub use crate::__when_mock as when_mock;
 pub use crate::__when_tokio as when_tokio;
 pub use crate::codec::generated::*;
-pub use crate::local::{Stepper, local, stepped};
+pub use crate::local::{local, stepped};
 #[cfg(feature = "tokio")]
 pub use crate::rpc::client::connect_async;
 pub use crate::rpc::client::{Client, connect};

@@ -121,7 +121,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
     /// Looks at `consumed` again.
     pub(crate) fn refresh(&mut self) -> Result<u64, Violation> {
         let consumed = self.consumed.load(Ordering::Relaxed);
-        // Pairs with the Release in `Consumer::try_pop`: the consumer's loads of the entry happen before we overwrite it.
+        // Pairs with the Release in `Consumer::consume`: the consumer's loads of the entry happen before we overwrite it.
         // A fence here and below, because memory that is mapped read-only allows relaxed loads only.
         fence(Ordering::Acquire);
         if consumed < self.seen_consumed || consumed > self.published {
@@ -133,7 +133,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
     }
 
     /// Publishes a message under the next number. The caller has asked [`has_room`](Self::has_room).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, descriptor: Descriptor) {
         debug_assert!(self.in_use() < self.entries.len() as u64);
         let n = self.published.wrapping_add(1);
@@ -143,7 +143,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         for (place, word) in entry.rest().iter().zip(rest) {
             place.store(word, Ordering::Relaxed);
         }
-        // Pairs with the fence in `Consumer::try_pop`: who sees the number sees the other words, and the slot's bytes.
+        // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
         self.published = n;
     }
@@ -183,9 +183,36 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         seq_of(entry(&self.entries, self.next).first().load(Ordering::Relaxed)) != self.vacant()
     }
 
+    /// Whether there is, or may be, a message behind the next one.
+    #[inline]
+    pub(crate) fn is_next_followed(&self) -> bool {
+        let n = self.next.wrapping_add(1);
+        // Relaxed, as in `is_ready`.
+        seq_of(entry(&self.entries, n).first().load(Ordering::Relaxed))
+            != n.wrapping_sub(self.entries.len() as u64) as u32
+    }
+
     /// Takes the next message out, if it is there.
     #[inline(always)]
     pub(crate) fn try_pop(&mut self) -> Result<Option<Descriptor>, Violation> {
+        let descriptor = self.peek()?;
+        if descriptor.is_some() {
+            self.consume();
+        }
+        Ok(descriptor)
+    }
+
+    /// Takes the next message out, if it is there and `accept` makes something of it.
+    #[inline(always)]
+    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor) -> Option<X>) -> Option<X> {
+        let accepted = accept(&self.peek().ok()??)?;
+        self.consume();
+        Some(accepted)
+    }
+
+    /// A private copy of the next message, if it is there.
+    #[inline(always)]
+    fn peek(&self) -> Result<Option<Descriptor>, Violation> {
         let entry = entry(&self.entries, self.next);
         let first = entry.first().load(Ordering::Relaxed);
         if seq_of(first) != self.next as u32 {
@@ -195,12 +222,16 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         // Pairs with the Release in `Producer::push`.
         fence(Ordering::Acquire);
         entry.begin_read();
-        let descriptor = copy_out(&entry.words, first);
+        Ok(Some(copy_out(&entry.words, first)))
+    }
+
+    /// Gives the entry of the next message back, after it was copied out.
+    #[inline(always)]
+    fn consume(&mut self) {
         let order = if planted(Fault::ConsumedRelaxed) { Ordering::Relaxed } else { Ordering::Release };
         // Pairs with the fence in `Producer::refresh`: our loads of the entry are done before it may be overwritten.
         self.consumed.store(self.next, order);
         self.next = self.next.wrapping_add(1);
-        Ok(Some(descriptor))
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) mod mock;
 pub(crate) mod request;
 pub(crate) mod service;
 pub(crate) mod serving;
+mod short;
 pub(crate) mod status;
 pub(crate) mod tickets;
 pub(crate) mod waiting;

@@ -33,7 +33,7 @@ trait Shop {
     #[rapace(blocking)]
     fn sleeps(&self, ms: u64) -> u64;
     /// Keeps its thread, which on threads is its session's, until there is such a file.
-    fn blocks(&self, until: &PathBuf);
+    fn blocks(&self, until: &str);
     fn runs(&self) -> usize;
     fn whoami(&self, cx: &Context) -> (u32, i32, bool);
 }
@@ -80,8 +80,8 @@ impl Shop for Counter {
         std::thread::sleep(Duration::from_millis(ms));
         ms
     }
-    fn blocks(&self, until: &PathBuf) {
-        while !until.exists() {
+    fn blocks(&self, until: &str) {
+        while !std::path::Path::new(until).exists() {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -227,9 +227,15 @@ fn a_deadline_ends_a_call_whatever_the_server_does() {
         assert_eq!(client.add(1, 2).wait(), Ok(3));
         assert_eq!(begun.wait(), Err(RpcError::DeadlineExceeded { may_have_executed: true }));
         // Whether such a short time is enough to send the request, nobody knows.
-        assert!(matches!(client.sleeps(60_000).timeout(Duration::from_millis(5)).wait(), Err(RpcError::DeadlineExceeded { .. })));
+        assert!(matches!(
+            client.sleeps(60_000).timeout(Duration::from_millis(5)).wait(),
+            Err(RpcError::DeadlineExceeded { .. })
+        ));
         shop.process.stop();
-        assert!(matches!(client.add(1, 2).timeout(Duration::from_millis(5)).wait(), Err(RpcError::DeadlineExceeded { .. })));
+        assert!(matches!(
+            client.add(1, 2).timeout(Duration::from_millis(5)).wait(),
+            Err(RpcError::DeadlineExceeded { .. })
+        ));
         let impatient = ShopClient::builder().timeout(Duration::from_millis(5));
         shop.process.signal(Signal::CONT);
         let impatient = impatient.connect(&shop.path).unwrap();
@@ -243,7 +249,7 @@ fn expired_and_cancelled_requests_are_not_started() {
     let guard = guard!();
     let shop = open(&guard, "serves", 128);
     let client = ShopClient::connect(&shop.path).unwrap();
-    let over = shop.path.with_extension("over");
+    let over = format!("{}.over", shop.path.display());
     let blocking = client.blocks(&over).start().unwrap();
     let cancelled = client.add(1, 1).start().unwrap();
     let expired = client.add(1, 1).timeout(Duration::from_millis(5)).start().unwrap();
@@ -362,7 +368,7 @@ fn slow_handlers_hold_up_neither_other_clients_nor_on_workers_their_own() {
         let slow = client.sleeps(60_000).start().unwrap();
         assert_eq!(client.add(1, 2).wait(), Ok(3));
         drop(slow);
-        let over = shop.path.with_extension("over");
+        let over = format!("{}.over", shop.path.display());
         let blocking = client.blocks(&over).start().unwrap();
         let other = ShopClient::connect(&shop.path).unwrap();
         assert_eq!(other.add(1, 2).wait(), Ok(3));

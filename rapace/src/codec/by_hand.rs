@@ -282,7 +282,8 @@ mod tests {
         let mut out = Encoder::new();
         let codec = tuple_of((leaf!(Vec<u8>), leaf!(String), option_of(leaf!(Vec<u8>))));
         encode(codec, &arguments, &mut out).unwrap();
-        out.with_pieces(|_, rest| {
+        out.send(|outgoing| {
+            let (_, rest) = outgoing.pieces();
             let places: Vec<_> = rest.iter().map(|piece| piece.as_ptr()).collect();
             for place in [arguments.0.as_ptr(), arguments.1.as_ptr(), arguments.2.as_ref().unwrap().as_ptr()] {
                 assert!(places.contains(&place));

@@ -17,7 +17,9 @@ use zerocopy::IntoBytes;
 
 use super::error::EncodeError;
 use super::serializer::Serializer;
+use crate::lane::Outgoing;
 use crate::layout::INLINE_MAX;
+use crate::layout::head::Inline;
 
 /// Byte strings up to this length are copied: noting a piece and sending it apart costs as much.
 const BORROWED_ABOVE: usize = 64;
@@ -157,10 +159,10 @@ impl<'v> Encoder<'v> {
     /// highest bit set.
     #[inline]
     pub fn varint(&mut self, value: u64) {
-        if value < 0x80 {
-            self.byte(value as u8);
-        } else {
-            self.long_varint(value);
+        match value {
+            ..0x80 => self.byte(value as u8),
+            0x80..0x4000 => self.word(value & 0x7f | 0x80 | (value >> 7) << 8, 2),
+            _ => self.long_varint(value),
         }
     }
 
@@ -226,41 +228,34 @@ impl<'v> Encoder<'v> {
     /// Calls `send` with the message: its lead, at most 24 bytes and in front of the first long byte string, and the
     /// rest in order. The lead is empty when the bytes in front are more; then they are the first of the rest.
     #[inline]
-    pub(crate) fn with_pieces<X>(&self, send: impl FnOnce(&[u8], &[&[u8]]) -> X) -> X {
-        let gathered = self.gathered();
+    pub(crate) fn send<X>(&self, send: impl FnOnce(&Outgoing<'_>) -> X) -> X {
         let many;
         let few: [&[u8]; 3];
-        let rest: &[&[u8]];
-        let mut lead: &[u8] = &[];
-        match &self.first {
-            None if gathered.len() <= INLINE_MAX => {
-                lead = gathered;
-                rest = &[];
-            }
+        let outgoing = match &self.first {
+            None if self.lead_len <= INLINE_MAX => Outgoing::short(self.lead()),
             None => {
-                few = [gathered, &[], &[]];
-                rest = few.get(..1).unwrap_or_default();
+                few = [&self.spill, &[], &[]];
+                Outgoing::new(Inline::default(), few.get(..1).unwrap_or_default())
             }
             Some(blob) if self.others.is_empty() => {
+                let gathered = self.gathered();
                 let (before, after) = gathered.split_at_checked(blob.at).unwrap_or((gathered, &[]));
-                let leads = before.len() <= INLINE_MAX;
-                if leads {
-                    lead = before;
-                }
                 few = [before, blob.bytes, after];
                 let end = if after.is_empty() { 2 } else { 3 };
-                rest = few.get(usize::from(leads)..end).unwrap_or_default();
+                lead_of(few.get(..end).unwrap_or_default())
             }
             Some(_) => {
-                many = self.many_pieces(gathered);
-                let leads = many.first().is_some_and(|before| before.len() <= INLINE_MAX);
-                if leads {
-                    lead = many.first().copied().unwrap_or_default();
-                }
-                rest = many.get(usize::from(leads)..).unwrap_or_default();
+                many = self.many_pieces(self.gathered());
+                lead_of(&many)
             }
-        }
-        send(lead, rest)
+        };
+        send(&outgoing)
+    }
+
+    /// The bytes on the stack. Those that are not written yet are zero.
+    #[inline]
+    fn lead(&self) -> Inline {
+        Inline::new(self.lead, self.lead_len)
     }
 
     /// What precedes the first blob, even if that is nothing, then blobs and what lies between them.
@@ -284,12 +279,15 @@ impl<'v> Encoder<'v> {
 
     /// The message in one piece.
     pub fn to_vec(&self) -> Vec<u8> {
-        let mut message = Vec::with_capacity(self.len());
-        self.with_pieces(|lead, rest| {
-            message.extend_from_slice(lead);
-            rest.iter().for_each(|piece| message.extend_from_slice(piece));
-        });
-        message
+        self.send(|outgoing| outgoing.to_vec())
+    }
+}
+
+/// The pieces, of which the first one travels in the descriptor if it is short enough.
+fn lead_of<'p>(pieces: &'p [&'p [u8]]) -> Outgoing<'p> {
+    match pieces.split_first() {
+        Some((first, rest)) if first.len() <= INLINE_MAX => Outgoing::new(Inline::of(first), rest),
+        _ => Outgoing::new(Inline::default(), pieces),
     }
 }
 
@@ -346,7 +344,10 @@ mod tests {
     use super::*;
 
     fn pieces(encoder: &Encoder<'_>) -> (Vec<u8>, Vec<Vec<u8>>) {
-        encoder.with_pieces(|lead, rest| (lead.to_vec(), rest.iter().map(|piece| piece.to_vec()).collect()))
+        encoder.send(|outgoing| {
+            let (lead, rest) = outgoing.pieces();
+            (lead.to_vec(), rest.iter().map(|piece| piece.to_vec()).collect())
+        })
     }
 
     #[test]
@@ -367,7 +368,8 @@ mod tests {
         let mut encoder = Encoder::new();
         encoder.byte(1);
         encoder.blob(&blob);
-        encoder.with_pieces(|lead, rest| {
+        encoder.send(|outgoing| {
+            let (lead, rest) = outgoing.pieces();
             assert_eq!(lead, [1, 200, 1]);
             assert_eq!(rest.len(), 1);
             assert_eq!(rest[0].as_ptr(), blob.as_ptr());

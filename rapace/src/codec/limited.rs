@@ -53,17 +53,17 @@ impl<'r, 'm> Walk<'r, 'm> {
 impl Reader<'_> {
     #[cold]
     fn too_deep(&self) -> DecodeError {
-        DecodeError::Limit { limit: "decode_depth", max: self.budget().depth }
+        DecodeError::Limit { limit: "decode_depth", max: self.budget.depth }
     }
 
     #[cold]
     fn too_many(&self) -> DecodeError {
-        DecodeError::Limit { limit: "decode_elements", max: self.budget().elements }
+        DecodeError::Limit { limit: "decode_elements", max: self.budget.elements }
     }
 
     #[cold]
     fn too_large(&self) -> DecodeError {
-        DecodeError::Limit { limit: "decode_bytes", max: self.budget().bytes }
+        DecodeError::Limit { limit: "decode_bytes", max: self.budget.bytes }
     }
 
     /// Counts one part of a compound value.

@@ -18,7 +18,6 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 
 use serde::Deserialize;
-use zerocopy::IntoBytes;
 
 #[cfg(test)]
 pub(super) use tests::arrivals;
@@ -26,6 +25,7 @@ pub(super) use tests::arrivals;
 use super::error::DecodeError;
 use super::limited::Walk;
 use crate::layout::INLINE_MAX;
+use crate::layout::head::Inline;
 use crate::limits::Limits;
 use crate::session::Payload;
 
@@ -52,8 +52,7 @@ impl Default for Budget {
 
 /// A message that arrived. As long as its tail is unread it may hold a slot of the peer's.
 pub struct Message {
-    lead: [u64; INLINE_MAX / 8],
-    lead_len: usize,
+    lead: Inline,
     tail: Cell<Tail>,
     tail_len: usize,
     /// What a reader gathered, for it to lend.
@@ -105,17 +104,17 @@ impl Message {
     #[inline]
     pub(crate) fn new(payload: Payload, budget: Budget) -> Self {
         let tail_len = payload.tail_len();
-        let (lead, lead_len) = payload.lead_words();
+        let lead = payload.lead_inline();
         let tail = if tail_len == 0 { Tail::None } else { Tail::Payload(payload) };
-        Self { lead, lead_len, tail: Cell::new(tail), tail_len, rest: OnceCell::new(), budget }
+        Self { lead, tail: Cell::new(tail), tail_len, rest: OnceCell::new(), budget }
     }
 
     /// A message out of private memory. Its first bytes are `lead`, of which there are 24 at most.
     pub(crate) fn from_parts(lead: &[u8], tail: Vec<u8>, budget: Budget) -> Self {
         debug_assert!(lead.len() <= INLINE_MAX, "a lead is what fits a descriptor");
         let tail_len = tail.len();
-        let (lead, lead_len) = words(lead);
-        Self { lead, lead_len, tail: Cell::new(Tail::Private(tail)), tail_len, rest: OnceCell::new(), budget }
+        let lead = Inline::of(lead);
+        Self { lead, tail: Cell::new(Tail::Private(tail)), tail_len, rest: OnceCell::new(), budget }
     }
 
     /// A message out of private memory.
@@ -125,7 +124,7 @@ impl Message {
 
     /// Length in bytes.
     pub fn len(&self) -> usize {
-        self.lead_len.saturating_add(self.tail_len)
+        self.lead.len().saturating_add(self.tail_len)
     }
 
     /// Whether there are no bytes.
@@ -137,23 +136,15 @@ impl Message {
     /// and reports the rest as missing.
     #[inline]
     pub fn reader(&self) -> Reader<'_> {
-        let lead = self.lead.as_bytes().get(..self.lead_len).unwrap_or_default();
-        Reader { here: lead, message: self, read: 0, beyond: self.tail_len, left: self.budget }
+        Reader {
+            here: self.lead.as_slice(),
+            message: Some(self),
+            read: 0,
+            beyond: self.tail_len,
+            budget: &self.budget,
+            left: self.budget,
+        }
     }
-}
-
-/// The bytes of a lead as words, so that moving a message moves registers. They are loaded as the words that they were
-/// stored as; across them, the processor would stall.
-#[inline]
-fn words(lead: &[u8]) -> ([u64; INLINE_MAX / 8], usize) {
-    let mut words = [0; INLINE_MAX / 8];
-    for (word, chunk) in words.iter_mut().zip(lead.chunks(8)) {
-        *word = match chunk.first_chunk() {
-            Some(whole) => u64::from_ne_bytes(*whole),
-            None => chunk.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte)).to_le(),
-        };
-    }
-    (words, lead.len().min(INLINE_MAX))
 }
 
 impl fmt::Debug for Message {
@@ -166,25 +157,29 @@ impl fmt::Debug for Message {
 pub struct Reader<'m> {
     /// Bytes in private memory that come next.
     here: &'m [u8],
-    message: &'m Message,
+    /// Where the rest is; a short message is all here.
+    message: Option<&'m Message>,
     /// Bytes of the tail that were read already.
     read: usize,
     /// Bytes of the tail that were not; they follow `here`. Zero once the tail was gathered.
     beyond: usize,
+    /// What could be spent at first, for errors.
+    pub(super) budget: &'m Budget,
     /// What may still be spent.
     pub(super) left: Budget,
 }
 
 impl<'m> Reader<'m> {
+    /// Takes values out of a message that came in a descriptor.
+    #[inline]
+    pub(crate) fn short(message: &'m Inline, budget: &'m Budget) -> Self {
+        Self { here: message.as_slice(), message: None, read: 0, beyond: 0, budget, left: *budget }
+    }
+
     /// Bytes that are not read yet.
     #[inline]
     pub fn remaining(&self) -> usize {
         self.here.len().saturating_add(self.beyond)
-    }
-
-    /// What could be spent at first, for errors.
-    pub(super) fn budget(&self) -> &Budget {
-        &self.message.budget
     }
 
     /// Brings all that is unread into one private piece, and frees the slot.
@@ -194,10 +189,10 @@ impl<'m> Reader<'m> {
     #[cold]
     #[inline(never)]
     fn gather(&mut self) -> Result<(), DecodeError> {
-        if self.beyond == 0 {
+        let Some(message) = self.message.filter(|_| self.beyond > 0) else {
             return Err(DecodeError::Truncated);
-        }
-        let mut tail = self.message.tail.take();
+        };
+        let mut tail = message.tail.take();
         let whole = self.here.is_empty() && self.read == 0;
         let rest = match if whole { tail.take_private() } else { None } {
             Some(bytes) => bytes,
@@ -209,10 +204,10 @@ impl<'m> Reader<'m> {
             }
         };
         // A forked child finds nothing in a slot, and a second reader nothing where the first one took it.
-        if rest.len() != self.remaining() || self.message.rest.set(rest).is_err() {
+        if rest.len() != self.remaining() || message.rest.set(rest).is_err() {
             return Err(DecodeError::Truncated);
         }
-        self.here = self.message.rest.get().map(Vec::as_slice).unwrap_or_default();
+        self.here = message.rest.get().map(Vec::as_slice).unwrap_or_default();
         self.beyond = 0;
         Ok(())
     }
@@ -257,6 +252,11 @@ impl<'m> Reader<'m> {
 
     #[inline(never)]
     fn long_varint<const BITS: u32>(&mut self) -> Result<u64, DecodeError> {
+        const { assert!(BITS >= 14, "two bytes always fit") };
+        if let [low, high @ ..0x80, here @ ..] = self.here {
+            self.here = here;
+            return Ok(u64::from(low & 0x7f) | u64::from(*high) << 7);
+        }
         loop {
             let mut value = 0;
             let mut shift: u32 = 0;
@@ -314,7 +314,7 @@ impl<'m> Reader<'m> {
             return Ok(bytes.to_vec());
         }
         self.check(len)?;
-        let mut tail = self.message.tail.take();
+        let mut tail = self.message.map_or(Tail::None, |message| message.tail.take());
         let whole = self.here.is_empty() && self.read == 0 && self.beyond == len;
         let bytes = match if whole { tail.take_private() } else { None } {
             Some(bytes) => bytes,
@@ -333,8 +333,8 @@ impl<'m> Reader<'m> {
         self.here = &[];
         self.read = self.read.saturating_add(taken);
         self.beyond = self.beyond.saturating_sub(taken);
-        if self.beyond > 0 {
-            self.message.tail.set(tail);
+        if let Some(message) = self.message.filter(|_| self.beyond > 0) {
+            message.tail.set(tail);
         }
         Ok(bytes)
     }
@@ -387,7 +387,9 @@ impl<'m> Reader<'m> {
 
     #[cold]
     fn refuse_trailing(&mut self, bytes: usize) -> Result<(), DecodeError> {
-        self.message.tail.take();
+        if let Some(message) = self.message {
+            message.tail.take();
+        }
         Err(DecodeError::Trailing { bytes })
     }
 }
@@ -454,10 +456,10 @@ mod tests {
             let released = Released::default();
             let read = RefCell::new(vec![false; tail.len()]);
             let slot = OnceReadSlot { bytes: tail.to_vec(), read, released: released.clone() };
-            let (lead, lead_len) = words(lead);
+            let lead = Inline::of(lead);
             let tail_len = tail.len();
             let tail = Cell::new(Tail::Slot(slot));
-            (Self { lead, lead_len, tail, tail_len, rest: OnceCell::new(), budget: Budget::default() }, released)
+            (Self { lead, tail, tail_len, rest: OnceCell::new(), budget: Budget::default() }, released)
         }
     }
 

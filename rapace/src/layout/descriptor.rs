@@ -91,11 +91,10 @@ impl Descriptor {
     #[inline(always)]
     pub(crate) const fn into_words(self) -> [u64; WORDS] {
         let [a, b, c] = self.inline;
-        let [s0, s1, s2, s3] = self.seq.to_ne_bytes();
         let [t0, t1] = self.status.to_ne_bytes();
         let [r0, r1, r2] = self.reserved;
         [
-            u64::from_ne_bytes([s0, s1, s2, s3, self.kind, self.flags, t0, t1]),
+            word(self.seq, u32::from_ne_bytes([self.kind, self.flags, t0, t1])),
             word(self.call, self.method),
             word(self.len, self.slot),
             word(self.generation, self.parent),
@@ -107,25 +106,26 @@ impl Descriptor {
     }
 }
 
-/// The word with these halves, in memory order.
+/// The word with these halves, in memory order. By arithmetic, which the compiler sees through; it does not when bytes are
+/// taken apart and put together.
 #[inline(always)]
 const fn word(first: u32, second: u32) -> u64 {
-    let ([a, b, c, d], [e, f, g, h]) = (first.to_ne_bytes(), second.to_ne_bytes());
-    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+    let (low, high) = if cfg!(target_endian = "little") { (first, second) } else { (second, first) };
+    low as u64 | (high as u64) << 32
 }
 
 /// The two halves of a word, in memory order.
 #[inline(always)]
 fn halves(word: u64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = word.to_ne_bytes();
-    [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])]
+    let (low, high) = (word as u32, (word >> 32) as u32);
+    if cfg!(target_endian = "little") { [low, high] } else { [high, low] }
 }
 
 /// The sequence number in a descriptor's first word: its first four bytes, in either byte order.
 #[inline]
 pub(crate) fn seq_of(first_word: u64) -> u32 {
-    let [a, b, c, d, ..] = first_word.to_ne_bytes();
-    u32::from_ne_bytes([a, b, c, d])
+    let [seq, _] = halves(first_word);
+    seq
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ impl Head {
     }
 
     /// The descriptor of this head, without payload and number.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn descriptor(&self) -> Descriptor {
         Descriptor {
             kind: self.kind as u8,
@@ -311,31 +311,76 @@ pub(crate) struct Arrival {
     pub(crate) inline: Inline,
 }
 
-/// The payload bytes that a descriptor itself carries; they precede those in the slot.
-#[derive(Clone, Copy, Debug)]
+/// The payload bytes that a descriptor itself carries, at most 24; they precede those in the slot. As words, because
+/// moving them is then moving registers: bytes that were just stored one by one and are loaded as words stall the
+/// processor.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Inline {
-    words: InlineWords,
-    from: u32,
-    to: u32,
+    /// The bytes in memory order. What follows them is zero in what is sent, and not said in what came.
+    pub(crate) words: InlineWords,
+    len: u32,
 }
 
 impl Inline {
-    /// The bytes as words from the first one on, and how many they are. What follows them is not said.
+    /// The first `len` bytes of `words`, or as many as there are.
+    #[inline(always)]
+    pub(crate) fn new(words: InlineWords, len: usize) -> Self {
+        Self { words, len: len.min(INLINE_MAX) as u32 }
+    }
+
+    /// A copy of `bytes`, or of as many as there is room for.
     #[inline]
-    pub(crate) fn into_words(self) -> (InlineWords, usize) {
-        let len = self.to.saturating_sub(self.from) as usize;
-        // They begin the words, or follow the word that is the total of a first fragment.
-        let [_, a, b] = self.words;
-        (if self.from == 0 { self.words } else { [a, b, 0] }, len)
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        let mut words = InlineWords::default();
+        for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
+            *word = match chunk.first_chunk() {
+                Some(whole) => u64::from_ne_bytes(*whole),
+                // The first byte is the lowest in the memory order of a little-endian word.
+                None => chunk.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte)).to_le(),
+            };
+        }
+        Self::new(words, bytes.len())
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
     }
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.words.as_bytes().get(self.from as usize..self.to as usize).unwrap_or(&[])
+        self.words.as_bytes().get(..self.len as usize).unwrap_or(&[])
     }
 }
 
 impl Arrival {
+    /// The shape that nearly all messages have, found out by comparing whole words: a request that no handler made, a
+    /// one-way or a terminal, that its descriptor carries itself. `None` says nothing, [`parse`](Self::parse) tells.
+    #[inline(always)]
+    pub(crate) fn parse_short(descriptor: &Descriptor) -> Option<(Head, Inline)> {
+        const REQUEST: u64 = Kind::Request as u64;
+        const ONE_WAY: u64 = Kind::OneWay as u64;
+        const TERMINAL: u64 = Kind::Terminal as u64;
+        if cfg!(target_endian = "big") {
+            return None;
+        }
+        let [first, names, place, origin, rest, ..] = descriptor.into_words();
+        // No slot and few bytes; neither generation nor parent; as many bytes as are inline, and nothing in `reserved`.
+        if place > INLINE_MAX as u64 || origin != 0 || rest >> 32 != place {
+            return None;
+        }
+        let (call, method, timeout_us) = (names as u32, (names >> 32) as u32, rest as u32);
+        let head = match first >> 32 {
+            REQUEST => Head { timeout_us, ..Head::request(call, method) },
+            ONE_WAY => Head { timeout_us, ..Head::new(Kind::OneWay, call, method) },
+            ended if ended & 0xffff == TERMINAL && method == 0 && timeout_us == 0 => {
+                Head::terminal(call, (ended >> 16) as u16)
+            }
+            _ => return None,
+        };
+        Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+    }
+
     /// Checks every field of a descriptor without flags: a whole message that it carries itself.
     #[inline(always)]
     pub(crate) fn parse_inline(descriptor: &Descriptor) -> Result<(Head, Inline), Violation> {
@@ -348,7 +393,7 @@ impl Arrival {
             return Err(Violation::SlotInInline { slot: descriptor.slot, generation: descriptor.generation });
         }
         head.check_len(len as usize)?;
-        Ok((head, Inline { words: descriptor.inline, from: 0, to: len }))
+        Ok((head, Inline::new(descriptor.inline, len as usize)))
     }
 
     /// Checks every field of a descriptor with the flag SLOT alone: a whole message, of which at least a part is in a slot.
@@ -411,8 +456,9 @@ impl Arrival {
         if inline_len > INLINE_MAX.saturating_sub(from) || inline_len > len {
             return Err(Violation::InlineLength { inline_len, len });
         }
-        let to = from.saturating_add(inline_len);
-        Ok(Inline { words: descriptor.inline, from: from as u32, to: to as u32 })
+        // They begin the words, or follow the word that is the total of a first fragment.
+        let [_, a, b] = descriptor.inline;
+        Ok(Inline::new(if from == 0 { descriptor.inline } else { [a, b, 0] }, inline_len))
     }
 
     /// Only the word that nothing more comes is neither whole nor in a slot.
@@ -446,7 +492,7 @@ impl Arrival {
 
     /// Payload bytes that this part brings.
     pub(crate) fn len(&self) -> usize {
-        self.inline.as_slice().len().saturating_add(self.slot.map_or(0, |slot| slot.len as usize))
+        self.inline.len().saturating_add(self.slot.map_or(0, |slot| slot.len as usize))
     }
 }
 
@@ -580,6 +626,43 @@ mod tests {
                         prop_assert!(slot.len as usize <= place.bytes);
                     }
                 }
+            }
+        }
+
+        /// What is taken without a careful look is exactly what the careful look finds; and the usual is taken.
+        #[test]
+        fn the_short_way_finds_what_the_careful_one_does(
+            (kind, call, method, status, timeout_us) in (1_u8..4, any::<u32>(), any::<u32>(), any::<u16>(), any::<u32>()),
+            (len, inline, field, noise) in (0_u8..26, any::<[u64; 3]>(), 0_usize..14, any::<u64>()),
+        ) {
+            let is_terminal = kind == 3;
+            let usual = Descriptor {
+                kind,
+                call,
+                method: if is_terminal { 0 } else { method },
+                status: if is_terminal { status } else { 0 },
+                timeout_us: if is_terminal { 0 } else { timeout_us },
+                len: len.into(),
+                inline_len: len,
+                inline,
+                ..Descriptor::default()
+            };
+            let mut words = usual.into_words();
+            if let Some(word) = words.get_mut(field) {
+                *word ^= noise;
+            }
+            let descriptor = Descriptor::from_words(words);
+            let careful = parse(&descriptor);
+            match Arrival::parse_short(&descriptor) {
+                Some((head, inline)) => {
+                    let arrival = careful.unwrap();
+                    prop_assert_eq!((head, Part::Whole, None), (arrival.head, arrival.part, arrival.slot));
+                    prop_assert_eq!(inline.as_slice(), arrival.inline.as_slice());
+                }
+                None if words == usual.into_words() && cfg!(target_endian = "little") => {
+                    prop_assert!(len > 24, "{:?}", careful);
+                }
+                None => {}
             }
         }
     }

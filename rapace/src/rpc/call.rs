@@ -10,7 +10,7 @@ use super::link::Begun;
 use super::method::{FromApp, Method};
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::codec::{Budget, Encoder, Message};
+use crate::codec::{Budget, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::session::Payload;
 
@@ -92,7 +92,7 @@ impl<'a, M: Method> Call<'a, M> {
         let method = self.client.method(M::INDEX)?;
         let mut deadline = self.deadline();
         // From here on time runs.
-        deadline.instant();
+        deadline.fix();
         let begun = encoded::<M, _>(&self.args, |payload| self.client.link().start(method, payload, &mut deadline))??;
         Ok(Pending::new(self.client, begun, deadline))
     }
@@ -105,7 +105,7 @@ impl<'a, M: Method> Call<'a, M> {
     pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
         let method = self.client.method(M::INDEX)?;
         let mut deadline = self.deadline();
-        deadline.instant();
+        deadline.fix();
         let begun = encoded::<M, _>(&self.args, |payload| self.client.link().try_start(method, payload, deadline))??;
         match begun {
             Some(begun) => Ok(Pending::new(self.client, begun, deadline)),
@@ -119,7 +119,7 @@ impl<'a, M: Method> Call<'a, M> {
 pub(crate) fn encoded<M: Method, X>(args: &M::Args<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, RpcError> {
     let mut out = Encoder::new();
     M::encode_args(args, &mut out).map_err(|error| RpcError::Encode(Box::new(error)))?;
-    Ok(out.with_pieces(|lead, rest| send(&Outgoing::new(lead, rest))))
+    Ok(out.send(send))
 }
 
 /// The result of a call that ended.
@@ -132,8 +132,15 @@ pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome) -> Result<M::
     if !matches!(status, Status::Ok | Status::App) {
         return Err(refused(client, M::INDEX, status, payload).into());
     }
-    let message = Message::new(payload, Budget::new(&client.link().shared.limits));
-    let mut from = message.reader();
+    let budget = Budget::new(&client.link().shared.limits);
+    let short = payload.lead_inline();
+    let message;
+    let mut from = if payload.is_inline() {
+        Reader::short(&short, &budget)
+    } else {
+        message = Message::new(payload, budget);
+        message.reader()
+    };
     let decoded = match status {
         Status::Ok => M::decode_ok(&mut from).map(Ok),
         _ => M::decode_err(&mut from).map(Err),

@@ -18,6 +18,7 @@ use super::status::Status;
 use super::tickets::Outcome;
 use crate::error::{OpenError, Violation};
 use crate::lane::Outgoing;
+use crate::layout::head::Inline;
 use crate::os::Credentials;
 use crate::session::{Config, Control, PeerB, PeerState, Session};
 
@@ -109,7 +110,7 @@ impl fmt::Debug for Client {
 #[cold]
 fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectError {
     let mut deadline = Deadline::After(link.shared.limits.handshake_time);
-    let described = match link.call(DESCRIBE, &Outgoing::new(&[], &[]), &mut deadline) {
+    let described = match link.call(DESCRIBE, &Outgoing::short(Inline::default()), &mut deadline) {
         Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
         Outcome::Answer(..) => Ok(Vec::new()),
         Outcome::End(error) => return ConnectError::Describe(Box::new(error)),

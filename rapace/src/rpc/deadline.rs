@@ -40,6 +40,14 @@ impl Deadline {
         }
     }
 
+    /// From now on it is an instant.
+    #[inline]
+    pub(crate) fn fix(&mut self) {
+        if *self != Self::None {
+            self.instant();
+        }
+    }
+
     /// The instant; from now on a fixed one.
     pub(crate) fn instant(&mut self) -> Option<Instant> {
         let at = self.at();

@@ -169,6 +169,17 @@ impl Engine {
     /// Begins a call; `None` when the peer keeps no more at once.
     #[inline]
     pub(crate) fn begin(&mut self, ticket: Ticket) -> Option<CallId> {
+        self.begin_as(BegunState::Begun(ticket))
+    }
+
+    /// Begins a call whose request is message `number`, or is [not sent](Self::unbegin) at all.
+    #[inline]
+    pub(crate) fn begin_sent(&mut self, ticket: Ticket, number: u64) -> Option<CallId> {
+        self.begin_as(BegunState::Sent(ticket, number))
+    }
+
+    #[inline]
+    fn begin_as(&mut self, state: BegunState) -> Option<CallId> {
         let index = match self.free.pop() {
             Some(index) => index,
             None => self.grow()?,
@@ -176,7 +187,7 @@ impl Engine {
         let entry = self.begun.get_mut(usize::from(index))?;
         entry.generation = entry.generation.wrapping_add(1) & GENERATION_MAX;
         entry.generation = entry.generation.max(1);
-        entry.state = BegunState::Begun(ticket);
+        entry.state = state;
         Some(CallId::new(self.side, index, entry.generation))
     }
 
@@ -322,6 +333,12 @@ impl Engine {
             Some(entry) if entry.state == ReceivedState::Cancelling => Wish::Cancelled,
             Some(_) => Wish::Answer,
         }
+    }
+
+    /// Whether a call is being handled and was not cancelled.
+    #[inline]
+    pub(crate) fn is_running(&mut self, call: CallId) -> bool {
+        self.received(call).is_some_and(|entry| entry.state == ReceivedState::Running)
     }
 
     /// The terminal of a call is sent. True for the first one, which is the only one.

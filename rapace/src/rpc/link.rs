@@ -6,9 +6,11 @@
 //! do not lead; for them a watcher of the runtime sleeps on the session's socket (`aio`).
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
+use super::deadline::Deadline;
 use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
 use super::error::{RpcError, TooLarge};
 use super::serving::Arrived;
@@ -17,7 +19,7 @@ use super::tickets::{Dropped, Outcome, Tickets};
 use crate::doorbell::Notify;
 use crate::error::{Lost, RecvError, SendError, Violation};
 use crate::lane::Outgoing;
-use crate::layout::head::{Head, Kind};
+use crate::layout::head::{Arrival, Head, Kind};
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
 use crate::session::{Inbox, Outbox, Payload, Role, Sending, Session};
@@ -33,6 +35,27 @@ pub(crate) struct Link {
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
+    /// Where instructions are counted: serves the other side on the thread that would wait.
+    pub(crate) instead_of_waiting: OnceLock<Step>,
+}
+
+/// See [`stepped`](crate::local::stepped).
+pub(crate) struct Step(Box<dyn Fn() + Send + Sync>);
+
+impl Step {
+    pub(crate) fn new(step: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Box::new(step))
+    }
+
+    pub(crate) fn run(&self) {
+        (self.0)();
+    }
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Step")
+    }
 }
 
 /// All that the lock guards.
@@ -130,32 +153,40 @@ pub(crate) struct Begun {
 
 /// The lock, held. When it is released, what must follow is done, and if nobody leads, a parked thread is told to.
 pub(crate) struct Locked<'a> {
-    /// Always there; taken out by the drop.
-    guard: Option<MutexGuard<'a, Core>>,
+    /// Before `after`, so that it is released before.
+    guard: MutexGuard<'a, Core>,
+    after: Option<Box<Afterwards>>,
+}
+
+/// What is done by its drop.
+struct Afterwards(Vec<After>);
+
+impl Drop for Afterwards {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.0).into_iter().for_each(After::run);
+    }
 }
 
 impl std::ops::Deref for Locked<'_> {
     type Target = Core;
 
     #[inline]
-    #[expect(clippy::expect_used, reason = "taken out by the drop only")]
     fn deref(&self) -> &Core {
-        self.guard.as_deref().expect("the lock is held")
+        &self.guard
     }
 }
 
 impl std::ops::DerefMut for Locked<'_> {
     #[inline]
-    #[expect(clippy::expect_used, reason = "taken out by the drop only")]
     fn deref_mut(&mut self) -> &mut Core {
-        self.guard.as_deref_mut().expect("the lock is held")
+        &mut self.guard
     }
 }
 
 impl Drop for Locked<'_> {
     #[inline]
     fn drop(&mut self) {
-        if self.has_chores {
+        if self.guard.has_chores {
             self.do_chores();
         }
     }
@@ -166,12 +197,10 @@ impl Locked<'_> {
     fn do_chores(&mut self) {
         if !self.leading && !self.standby.is_empty() {
             let next = self.standby.swap_remove(0);
-            self.after.push(After::Unpark(next));
+            self.guard.after.push(After::Unpark(next));
         }
-        let after = std::mem::take(&mut self.after);
         self.has_chores = !self.standby.is_empty();
-        self.guard = None;
-        after.into_iter().for_each(After::run);
+        self.after = Some(Box::new(Afterwards(std::mem::take(&mut self.guard.after))));
     }
 }
 
@@ -209,13 +238,15 @@ impl Link {
             core: Mutex::new(core),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
+            instead_of_waiting: OnceLock::new(),
         })
     }
 
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
         // No foreign code runs under this lock, so a poisoned one is whole.
-        Locked { guard: Some(self.core.lock().unwrap_or_else(PoisonError::into_inner)) }
+        let guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        Locked { guard, after: None }
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.
@@ -269,13 +300,9 @@ impl Core {
                 }
             };
             let Some(descriptor) = popped else { break };
-            // A small message goes through registers only.
-            let (head, payload) = match self.inbox.understand_inline(&descriptor) {
-                Some(Ok((head, lead))) => (head, Payload::inline(lead)),
-                Some(Err(violation)) => {
-                    self.fail(violation);
-                    return None;
-                }
+            // Most messages go through registers only.
+            let (head, payload) = match Arrival::parse_short(&descriptor) {
+                Some((head, inline)) => (head, Payload::inline(inline)),
                 None => match self.inbox.understand_any(descriptor.into_words()) {
                     Ok(Some(message)) => message.into_parts(),
                     Ok(None) => continue,
@@ -306,7 +333,7 @@ impl Core {
     }
 
     #[inline]
-    fn handle_terminal(&mut self, head: &Head) -> Result<(Option<Ticket>, Status), Violation> {
+    pub(super) fn handle_terminal(&mut self, head: &Head) -> Result<(Option<Ticket>, Status), Violation> {
         let status = Status::parse(head.status())?;
         let ticket = self.engine.handle_terminal(CallId(head.call()))?;
         if self.leader_is_blocked || !self.blocked.is_empty() {
@@ -514,8 +541,11 @@ impl Core {
     }
 
     /// Has something dropped once the lock is released.
+    #[inline]
     pub(crate) fn drop_later(&mut self, dropped: Option<Dropped>) {
-        self.do_all_after(dropped.map(After::Drop));
+        if let Some(dropped) = dropped {
+            self.do_after(After::Drop(dropped));
+        }
     }
 
     /// Looks whether the session is over, and ends all calls if it is. To be asked before waiting.
@@ -530,7 +560,7 @@ impl Core {
     }
 
     #[cold]
-    fn fail(&mut self, violation: Violation) {
+    pub(super) fn fail(&mut self, violation: Violation) {
         let lost = self.inbox.shared.fail(violation.into());
         self.finish(lost.into());
     }
@@ -570,6 +600,15 @@ impl Core {
             _ => RecvError::Closed,
         };
         end_error(self.end.unwrap_or(end), false)
+    }
+}
+
+/// The head of a request with what is left of its time.
+#[inline]
+pub(crate) fn with_deadline(head: Head, deadline: Deadline) -> Head {
+    match deadline.left() {
+        None => head,
+        Some(left) => head.with_timeout(left),
     }
 }
 

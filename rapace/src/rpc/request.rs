@@ -23,9 +23,7 @@ use crate::lane::Outgoing;
 /// A request that is given to its handler.
 pub struct Request<'a> {
     link: &'a Arc<Link>,
-    call: CallId,
-    deadline: Option<Instant>,
-    message: Message,
+    arrived: Arrived,
     face: Face,
 }
 
@@ -63,19 +61,17 @@ impl fmt::Debug for Handled {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn new(link: &'a Arc<Link>, arrived: Arrived, face: Face) -> Self {
-        let Arrived { call, deadline, payload, .. } = arrived;
-        let message = Message::new(payload, Budget::new(&link.shared.limits));
-        Self { link, call, deadline, message, face }
+        Self { link, arrived, face }
     }
 
     /// What the handler may ask about the call.
     pub fn context(&self) -> Context {
-        Context::new(self.link, self.call, self.deadline)
+        Context::new(self.link, self.arrived.call, self.arrived.deadline)
     }
 
     /// The number that it came under means nothing here.
     pub fn unknown_method(self) -> Handled {
-        refuse(self.link, self.call, self.face, Status::UnknownMethod, "")
+        refuse(self.link, self.arrived.call, self.face, Status::UnknownMethod, "")
     }
 
     /// Runs a method that cannot fail: `handler` takes the arguments out and has the user's code run.
@@ -134,16 +130,23 @@ impl<'a> Request<'a> {
         handler: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
         encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError>,
     ) -> Handled {
-        let Self { link, call, deadline, message, face } = self;
+        let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
+        let budget = Budget::new(&link.shared.limits);
+        let short = payload.lead_inline();
+        let message = if payload.is_inline() { None } else { Some(Message::new(payload, budget)) };
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
-            let value = match handler(&mut message.reader()) {
+            let mut reader = match &message {
+                None => Reader::short(&short, &budget),
+                Some(message) => message.reader(),
+            };
+            let value = match handler(&mut reader) {
                 Ok(value) => value,
                 Err(error) => return refuse(link, call, face, Status::BadArguments, &error.to_string()),
             };
             let mut out = Encoder::new();
             match encode(&value, &mut out) {
-                Ok(status) => out.with_pieces(|lead, rest| reply(link, call, face, status, &Outgoing::new(lead, rest))),
+                Ok(status) => out.send(|payload| reply(link, call, face, status, payload)),
                 Err(error) => refuse(link, call, face, Status::BadReply, &error.to_string()),
             }
         });
@@ -162,7 +165,8 @@ impl<'a> Request<'a> {
         T: Send,
         R: Future<Output = Result<T, DecodeError>> + Send + 'static,
     {
-        let Self { link, call, deadline, message, face } = self;
+        let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
+        let message = Message::new(payload, Budget::new(&link.shared.limits));
         let unanswered = Unanswered { link: Arc::clone(link), call };
         let handler = handler(message);
         Handled::Later(Box::pin(async move {
@@ -211,16 +215,21 @@ fn encode_result<'v, M: Method>(
     }
 }
 
-/// Sends a reply, if it is not too long to be sent.
+/// Sends a reply: now, or later where this thread may not block.
 #[inline(never)]
 fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
+    let mut core = link.lock();
+    if payload.inline().is_some_and(|inline| core.reply_short(call, status, inline)) {
+        return Handled::Done;
+    }
+    drop(core);
     match link.too_large(payload.len()) {
         None => send(link, call, face, status, payload),
         Some(text) => refuse(link, call, face, Status::BadReply, &text),
     }
 }
 
-/// Sends a reply: now, or later where this thread may not block.
+/// As [`reply`], of what is not too large.
 fn send(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
     match face {
         Face::Thread => {
@@ -313,6 +322,6 @@ async fn guarded<F: Future>(future: F, deadline: Option<Instant>) -> Result<F::O
 
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("call", &self.call).field("message", &self.message).finish_non_exhaustive()
+        f.debug_struct("Request").field("arrived", &self.arrived).finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use super::link::After;
 use super::link::Core;
 use super::status::Status;
 use crate::lane::Outgoing;
-use crate::layout::head::Head;
+use crate::layout::head::{Head, Inline};
 use crate::session::{Payload, Sending};
 
 /// A request that came and was not started.
@@ -75,7 +75,7 @@ impl Core {
         let status = if reply.sending.is_begun() { Wish::Answer } else { self.engine.wish(reply.call) };
         let (status, payload) = match status {
             Wish::Answer => (reply.status, *payload),
-            Wish::Cancelled => (Status::Cancelled, Outgoing::new(&[], &[])),
+            Wish::Cancelled => (Status::Cancelled, Outgoing::short(Inline::default())),
             Wish::Nothing => return true,
         };
         let head = Head::terminal(reply.call.0, status as u16);

@@ -26,9 +26,9 @@ pub(crate) struct Tickets {
     waiting_tasks: usize,
 }
 
+/// One that is free waits without a waker, so that taking it writes nothing.
 #[derive(Debug)]
 enum Place {
-    Free,
     Waiting(Option<Waker>),
     Done(Outcome),
 }
@@ -37,12 +37,14 @@ impl Tickets {
     /// A new ticket, of which nobody waits yet.
     #[inline]
     pub(crate) fn take(&mut self) -> Ticket {
-        if let Some(ticket) = self.free.pop() {
-            if let Some(place) = self.places.get_mut(ticket as usize) {
-                *place = Place::Waiting(None);
-            }
-            return ticket;
+        match self.free.pop() {
+            Some(ticket) => ticket,
+            None => self.grow(),
         }
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Ticket {
         self.places.push(Place::Waiting(None));
         self.places.len().saturating_sub(1) as Ticket
     }
@@ -51,15 +53,13 @@ impl Tickets {
     #[inline]
     pub(crate) fn give_back(&mut self, ticket: Ticket) -> Option<Dropped> {
         let place = self.places.get_mut(ticket as usize)?;
-        let place = std::mem::replace(place, Place::Free);
         self.free.push(ticket);
-        match place {
-            Place::Free | Place::Waiting(None) => None,
-            rest => {
-                self.waiting_tasks = self.waiting_tasks.saturating_sub(rest.is_task().into());
-                Some(Dropped { _place: rest })
-            }
+        if matches!(place, Place::Waiting(None)) {
+            return None;
         }
+        let rest = std::mem::replace(place, Place::Waiting(None));
+        self.waiting_tasks = self.waiting_tasks.saturating_sub(rest.is_task().into());
+        Some(Dropped { _place: rest })
     }
 
     /// Puts an outcome where its user finds it. Who is to be woken.
@@ -72,7 +72,7 @@ impl Tickets {
                 *place = Place::Done(outcome);
                 waker
             }
-            Place::Free | Place::Done(_) => None,
+            Place::Done(_) => None,
         }
     }
 
@@ -113,9 +113,9 @@ impl Tickets {
             return None;
         }
         self.free.push(ticket);
-        match std::mem::replace(place, Place::Free) {
+        match std::mem::replace(place, Place::Waiting(None)) {
             Place::Done(outcome) => Some(outcome),
-            Place::Free | Place::Waiting(_) => None,
+            Place::Waiting(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Link, Locked};
+use super::link::{Begin, Begun, Link, Locked, with_deadline};
 use super::serving::{Arrived, Replying};
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
@@ -31,13 +31,10 @@ impl Link {
     /// Makes a call and waits for its outcome.
     #[inline]
     pub(crate) fn call(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
-        let mut begin = Begin::new(method);
         let mut core = self.lock();
-        let left = *deadline;
-        let begun = match core.begin(&mut begin, payload, |head| with_deadline(head, left)) {
-            Ok(Some(begun)) => begun,
-            Err(error) => return Outcome::End(error),
-            Ok(None) => match self.begin_slowly(core, &mut begin, payload, deadline) {
+        let begun = match core.begin_short(method, payload, *deadline) {
+            Some(begun) => begun,
+            None => match self.begin_slowly(core, method, payload, deadline) {
                 Ok((locked, begun)) => {
                     core = locked;
                     begun
@@ -55,12 +52,10 @@ impl Link {
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<Begun, RpcError> {
-        let mut begin = Begin::new(method);
         let mut core = self.lock();
-        let left = *deadline;
-        match core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
+        match core.begin_short(method, payload, *deadline) {
             Some(begun) => Ok(begun),
-            None => self.begin_slowly(core, &mut begin, payload, deadline).map(|(_, begun)| begun),
+            None => self.begin_slowly(core, method, payload, deadline).map(|(_, begun)| begun),
         }
     }
 
@@ -83,29 +78,35 @@ impl Link {
         Ok(begun)
     }
 
-    #[cold]
+    #[inline(never)]
     fn begin_slowly<'a>(
         &'a self,
         mut core: Locked<'a>,
-        begin: &mut Begin,
+        method: u32,
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<(Locked<'a>, Begun), RpcError> {
+        let mut begin = Begin::new(method);
+        let left = *deadline;
+        if let Some(begun) = core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
+            return Ok((core, begun));
+        }
         let mut stall = Stall::default();
         loop {
+            // What came may be what makes room.
             core.pump(None);
             // Counted before the try, so that what is given back after it ends the wait.
             let freed = self.shared.freed();
             let left = *deadline;
-            if let Some(begun) = core.begin(begin, payload, |head| with_deadline(head, left))? {
+            if let Some(begun) = core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
                 return Ok((core, begun));
             }
             if core.check_end() {
-                core.give_up(begin);
+                core.give_up(&mut begin);
                 continue;
             }
             if deadline.is_past() {
-                core.give_up(begin);
+                core.give_up(&mut begin);
                 return Err(RpcError::DeadlineExceeded { may_have_executed: false });
             }
             let until = match self.stall_end(&mut stall) {
@@ -136,7 +137,7 @@ impl Link {
     /// The outcome of a call if it is there.
     pub(crate) fn try_outcome(&self, begun: Begun) -> Option<Outcome> {
         let mut core = self.lock();
-        if let Some(outcome) = core.tickets.fetch(begun.ticket) {
+        if let Some(outcome) = core.take_short_answer(begun).or_else(|| core.tickets.fetch(begun.ticket)) {
             return Some(outcome);
         }
         if let Some(outcome) = core.pump(Some(begun.ticket)) {
@@ -151,6 +152,9 @@ impl Link {
     #[inline]
     fn await_outcome<'a>(&'a self, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
         loop {
+            if let Some(outcome) = core.take_short_answer(begun) {
+                return outcome;
+            }
             if let Some(outcome) = core.tickets.fetch(begun.ticket) {
                 return outcome;
             }
@@ -199,6 +203,9 @@ impl Link {
     pub(crate) fn request(&self) -> Option<Arrived> {
         let mut core = self.lock();
         loop {
+            if let Some(request) = core.take_short_request() {
+                return Some(request);
+            }
             core.pump(None);
             if let Some(request) = core.take_request() {
                 return Some(request);
@@ -211,16 +218,11 @@ impl Link {
     }
 
     /// Sends a reply, waiting for room; nothing when nobody wants it any more.
-    #[inline]
     pub(crate) fn reply(&self, mut reply: Replying, payload: &Outgoing<'_>) {
         let mut core = self.lock();
-        if !core.reply(&mut reply, payload) {
-            self.reply_slowly(core, reply, payload);
+        if core.reply(&mut reply, payload) {
+            return;
         }
-    }
-
-    #[cold]
-    fn reply_slowly<'a>(&'a self, mut core: Locked<'a>, mut reply: Replying, payload: &Outgoing<'_>) {
         let mut stall = Stall::default();
         loop {
             core.pump(None);
@@ -242,6 +244,11 @@ impl Link {
 
     /// One round of waiting. Returns when what is awaited may be there, after the deadline, or without a reason.
     fn wait<'a>(&'a self, mut core: Locked<'a>, awaited: Awaited, deadline: Option<Instant>) -> Locked<'a> {
+        if let Some(step) = self.instead_of_waiting.get() {
+            drop(core);
+            step.run();
+            return self.lock();
+        }
         // One that never sleeps is not woken either, so it looks for itself.
         if core.leading && self.shared.spin != Spin::Forever {
             return self.follow(core, awaited, deadline);
@@ -334,14 +341,5 @@ impl Link {
         core.standby.retain(|thread| !is_this(thread));
         core.blocked.retain(|waker| !matches!(waker, Waker::Thread(thread) if is_this(thread)));
         core
-    }
-}
-
-/// The head of a request with what is left of its time.
-#[inline]
-pub(crate) fn with_deadline(head: crate::layout::head::Head, deadline: Deadline) -> crate::layout::head::Head {
-    match deadline.left() {
-        None => head,
-        Some(left) => head.with_timeout(left),
     }
 }

@@ -8,7 +8,7 @@ use super::payload::Inbound;
 use super::shared::Shared;
 use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
-use crate::error::{Lost, RecvError, Violation};
+use crate::error::{Lost, RecvError};
 use crate::lane::{RecvLane, Step};
 use crate::layout::descriptor::{Descriptor, WORDS, flag};
 use crate::layout::head::{Arrival, Head, Inline};
@@ -47,9 +47,8 @@ impl Inbox {
                 self.wait(patience)?;
                 continue;
             };
-            // Apart, so that a small message goes through registers only.
-            if let Some(understood) = self.understand_inline(&descriptor) {
-                let (head, inline) = understood.map_err(|violation| self.fail(violation.into()))?;
+            // Most messages go through registers only.
+            if let Some((head, inline)) = Arrival::parse_short(&descriptor) {
                 return Ok(Inbound::inline(head, inline));
             }
             if let Some(message) = self.understand_any(descriptor.into_words())? {
@@ -83,10 +82,13 @@ impl Inbox {
         Ok(popped)
     }
 
-    /// A descriptor that is a whole message itself; `None` when it is not.
+    /// Takes out the next message, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so.
+    /// `alone` asks that nothing be behind it.
     #[inline(always)]
-    pub(crate) fn understand_inline(&self, descriptor: &Descriptor) -> Option<Result<(Head, Inline), Violation>> {
-        (descriptor.flags == 0).then(|| Arrival::parse_inline(descriptor))
+    pub(crate) fn pop_short_if(&mut self, alone: bool, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
+        let popped = self.lane.pop_short_if(alone, accept)?;
+        self.shared.took_one();
+        Some(popped)
     }
 
     /// The message that a descriptor completes, if it does, whatever it is. The descriptor comes as words so that the

@@ -9,7 +9,7 @@ use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
-use crate::layout::head::Head;
+use crate::layout::head::{Head, Inline};
 use crate::slots::Claim;
 
 /// The sending end of a session, without its role: compiled once, for both. Dropping it closes this direction.
@@ -160,6 +160,19 @@ impl Outbox {
             }
             Err(violation) => Err(self.fail(violation)),
         }
+    }
+
+    /// Sends what its descriptor carries, if nothing is out of the ordinary; else nothing is done, and
+    /// [`check`](Self::check) and [`advance`](Self::advance) tell what it is.
+    #[inline(always)]
+    pub(crate) fn send_short(&mut self, head: &Head, inline: Inline) -> bool {
+        let before = self.lane.published();
+        let may = self.check_open().is_ok() && inline.len() <= self.shared.terms.payload_max;
+        let sent = may && self.lane.send_short(head, inline);
+        if sent {
+            self.shared.announce_messages(before, self.lane.published());
+        }
+        sent
     }
 
     #[inline(never)]
@@ -456,7 +469,7 @@ mod tests {
         /// True when all of it is sent.
         fn advance(&mut self, outbox: &mut Outbox) -> bool {
             let (lead, rest) = self.body.split_at(self.body.len().min(7));
-            outbox.advance(&self.head, &Outgoing::new(lead, &[rest]), &mut self.sending).unwrap()
+            outbox.advance(&self.head, &Outgoing::new(Inline::of(lead), &[rest]), &mut self.sending).unwrap()
         }
 
         fn give_up(&mut self, outbox: &mut Outbox) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::shared::Shared;
 use crate::lane::{Body, release_slot};
-use crate::layout::INLINE_MAX;
 use crate::layout::head::{Head, InSlot, Inline};
 use crate::slots::bytes::{PeerBytes, Trust};
 
@@ -162,10 +161,16 @@ impl Payload {
         self.lead.as_slice()
     }
 
-    /// The same bytes as words, and how many they are. What follows them is not said.
+    /// The bytes that came in the descriptor, as words.
     #[inline]
-    pub(crate) fn lead_words(&self) -> ([u64; INLINE_MAX / 8], usize) {
-        self.lead.into_words()
+    pub(crate) fn lead_inline(&self) -> Inline {
+        self.lead
+    }
+
+    /// Whether all bytes came in the descriptor.
+    #[inline]
+    pub(crate) fn is_inline(&self) -> bool {
+        matches!(self.tail, Tail::None)
     }
 
     /// How many bytes follow the lead.

@@ -318,6 +318,13 @@ impl Shared {
 
     #[inline]
     fn ring(&self, rings: Rings) {
+        if rings.any() {
+            self.ring_any(rings);
+        }
+    }
+
+    #[cold]
+    fn ring_any(&self, rings: Rings) {
         if rings.futex {
             self.ring_futex();
         }
@@ -326,7 +333,6 @@ impl Shared {
         }
     }
 
-    #[cold]
     fn ring_futex(&self) {
         let word = &self.own.words().bell.futex;
         // Release pairs with the fence after which a waiter looks, in `sleep_on_futex`.
@@ -334,7 +340,6 @@ impl Shared {
         futex::wake_shared(word);
     }
 
-    #[cold]
     fn ring_socket(&self) {
         let answer = loop {
             match send(&self.socket, &[1], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {

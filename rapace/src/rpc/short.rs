@@ -1,0 +1,90 @@
+//! The short way of a call: what a descriptor carries itself, when nothing is out of the ordinary.
+//!
+//! Each step here is one of [`link`](super::link) or [`serving`](super::serving) in a straight line, in registers. When
+//! anything is unusual it does nothing, and the caller takes the other way, which knows all cases and all errors.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::time::Instant;
+
+use super::deadline::Deadline;
+use super::engine::CallId;
+use super::link::{Begun, Core, with_deadline};
+use super::serving::Arrived;
+use super::status::Status;
+use super::tickets::Outcome;
+use crate::lane::Outgoing;
+use crate::layout::head::{Head, Inline, Kind};
+use crate::session::Payload;
+
+impl Core {
+    /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    #[inline]
+    pub(crate) fn begin_short(&mut self, method: u32, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
+        let inline = payload.inline()?;
+        let ticket = self.tickets.take();
+        let number = self.outbox.published().wrapping_add(1);
+        let Some(call) = self.engine.begin_sent(ticket, number) else {
+            self.tickets.give_back(ticket);
+            return None;
+        };
+        let head = with_deadline(Head::request(call.0, method), deadline);
+        if !self.outbox.send_short(&head, inline) {
+            self.engine.unbegin(call);
+            self.tickets.give_back(ticket);
+            return None;
+        }
+        Some(Begun { ticket, call })
+    }
+
+    /// A request to be started, straight from the ring: if it is all that is there, and nothing is out of the ordinary.
+    /// What follows it could be its cancel.
+    #[inline]
+    pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
+        if !self.requests.is_empty() || !self.serves || self.end.is_some() {
+            return None;
+        }
+        if self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
+            return None;
+        }
+        let (head, inline) = self.inbox.pop_short_if(true, |head| head.kind() == Kind::Request)?;
+        let call = CallId(head.call());
+        if let Err(violation) = self.engine.handle_request(call) {
+            self.fail(violation);
+            return None;
+        }
+        let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
+        self.engine.start(call);
+        Some(Arrived { call, method: head.method(), deadline, payload: Payload::inline(inline) })
+    }
+
+    /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    #[inline]
+    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, inline: Inline) -> bool {
+        if self.end.is_some() || !self.engine.is_running(call) {
+            return false;
+        }
+        self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call)
+    }
+
+    /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
+    #[inline]
+    pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        if self.end.is_some() {
+            return None;
+        }
+        let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == begun.call.0;
+        let (head, inline) = self.inbox.pop_short_if(false, is_it)?;
+        match self.handle_terminal(&head) {
+            Ok((_, status)) => {
+                let dropped = self.tickets.give_back(begun.ticket);
+                self.drop_later(dropped);
+                Some(Outcome::Answer(status, Payload::inline(inline)))
+            }
+            Err(violation) => {
+                self.fail(violation);
+                None
+            }
+        }
+    }
+}
