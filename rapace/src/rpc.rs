@@ -18,6 +18,7 @@ pub(crate) mod deadline;
 pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod link;
+mod locked;
 pub(crate) mod method;
 pub(crate) mod mock;
 pub(crate) mod request;

@@ -7,16 +7,16 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
 use super::deadline::Deadline;
 use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
 use super::error::{RpcError, TooLarge};
+pub(crate) use super::locked::{After, Locked};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
-use crate::doorbell::Notify;
 use crate::error::{Lost, RecvError, SendError, Violation};
 use crate::lane::Outgoing;
 use crate::layout::head::{Arrival, Head, Kind};
@@ -92,34 +92,9 @@ pub(crate) struct Core {
     /// Why nothing more comes or goes.
     pub(crate) end: Option<RecvError>,
     /// What is to be done once the lock is released.
-    after: Vec<After>,
+    pub(super) after: Vec<After>,
     /// Something is in `after` or `standby`: one look for both when the lock is released.
-    has_chores: bool,
-}
-
-/// Something that may run foreign code or enter the kernel, and so waits until the lock is released.
-#[derive(Debug)]
-pub(crate) enum After {
-    Wake(Waker),
-    Unpark(Thread),
-    /// The leader is to look again.
-    Nudge(Arc<Shared>),
-    Drop(#[expect(dead_code, reason = "kept only to be dropped")] Dropped),
-    #[cfg(feature = "tokio")]
-    Abort(tokio::task::AbortHandle),
-}
-
-impl After {
-    fn run(self) {
-        match self {
-            Self::Wake(waker) => waker.notify(),
-            Self::Unpark(thread) => thread.unpark(),
-            Self::Nudge(shared) => shared.nudge(),
-            Self::Drop(_) => {}
-            #[cfg(feature = "tokio")]
-            Self::Abort(handler) => handler.abort(),
-        }
-    }
+    pub(super) has_chores: bool,
 }
 
 /// A request on its way.
@@ -149,59 +124,6 @@ impl Begin {
 pub(crate) struct Begun {
     pub(crate) ticket: Ticket,
     pub(crate) call: CallId,
-}
-
-/// The lock, held. When it is released, what must follow is done, and if nobody leads, a parked thread is told to.
-pub(crate) struct Locked<'a> {
-    /// Before `after`, so that it is released before.
-    guard: MutexGuard<'a, Core>,
-    after: Option<Box<Afterwards>>,
-}
-
-/// What is done by its drop.
-struct Afterwards(Vec<After>);
-
-impl Drop for Afterwards {
-    fn drop(&mut self) {
-        std::mem::take(&mut self.0).into_iter().for_each(After::run);
-    }
-}
-
-impl std::ops::Deref for Locked<'_> {
-    type Target = Core;
-
-    #[inline]
-    fn deref(&self) -> &Core {
-        &self.guard
-    }
-}
-
-impl std::ops::DerefMut for Locked<'_> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Core {
-        &mut self.guard
-    }
-}
-
-impl Drop for Locked<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.guard.has_chores {
-            self.do_chores();
-        }
-    }
-}
-
-impl Locked<'_> {
-    #[cold]
-    fn do_chores(&mut self) {
-        if !self.leading && !self.standby.is_empty() {
-            let next = self.standby.swap_remove(0);
-            self.guard.after.push(After::Unpark(next));
-        }
-        self.has_chores = !self.standby.is_empty();
-        self.after = Some(Box::new(Afterwards(std::mem::take(&mut self.guard.after))));
-    }
 }
 
 impl Link {
@@ -246,7 +168,7 @@ impl Link {
     pub(crate) fn lock(&self) -> Locked<'_> {
         // No foreign code runs under this lock, so a poisoned one is whole.
         let guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { guard, after: None }
+        Locked::new(guard)
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.

@@ -1,0 +1,95 @@
+//! A link's lock while it is held, and what must wait until it is released.
+
+use std::sync::{Arc, MutexGuard};
+use std::thread::Thread;
+
+use super::link::Core;
+use super::tickets::Dropped;
+use crate::doorbell::Notify;
+use crate::session::shared::Shared;
+use crate::session::waiting::Waker;
+
+/// Something that may run foreign code or enter the kernel, and so waits until the lock is released.
+#[derive(Debug)]
+pub(crate) enum After {
+    Wake(Waker),
+    Unpark(Thread),
+    /// The leader is to look again.
+    Nudge(Arc<Shared>),
+    Drop(#[expect(dead_code, reason = "kept only to be dropped")] Dropped),
+    #[cfg(feature = "tokio")]
+    Abort(tokio::task::AbortHandle),
+}
+
+impl After {
+    fn run(self) {
+        match self {
+            Self::Wake(waker) => waker.notify(),
+            Self::Unpark(thread) => thread.unpark(),
+            Self::Nudge(shared) => shared.nudge(),
+            Self::Drop(_) => {}
+            #[cfg(feature = "tokio")]
+            Self::Abort(handler) => handler.abort(),
+        }
+    }
+}
+
+/// The lock, held. When it is released, what must follow is done, and if nobody leads, a parked thread is told to.
+pub(crate) struct Locked<'a> {
+    /// Before `after`, so that it is released before.
+    guard: MutexGuard<'a, Core>,
+    after: Option<Box<Afterwards>>,
+}
+
+/// What is done by its drop.
+struct Afterwards(Vec<After>);
+
+impl Drop for Afterwards {
+    fn drop(&mut self) {
+        std::mem::take(&mut self.0).into_iter().for_each(After::run);
+    }
+}
+
+impl<'a> Locked<'a> {
+    #[inline]
+    pub(super) fn new(guard: MutexGuard<'a, Core>) -> Self {
+        Self { guard, after: None }
+    }
+}
+
+impl std::ops::Deref for Locked<'_> {
+    type Target = Core;
+
+    #[inline]
+    fn deref(&self) -> &Core {
+        &self.guard
+    }
+}
+
+impl std::ops::DerefMut for Locked<'_> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Core {
+        &mut self.guard
+    }
+}
+
+impl Drop for Locked<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.guard.has_chores {
+            self.do_chores();
+        }
+    }
+}
+
+impl Locked<'_> {
+    #[cold]
+    fn do_chores(&mut self) {
+        if !self.leading && !self.standby.is_empty() {
+            let next = self.standby.swap_remove(0);
+            self.guard.after.push(After::Unpark(next));
+        }
+        self.has_chores = !self.standby.is_empty();
+        self.after = Some(Box::new(Afterwards(std::mem::take(&mut self.guard.after))));
+    }
+}
