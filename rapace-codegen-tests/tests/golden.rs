@@ -9,6 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use macros::expand::expand;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 
 #[path = "../../rapace-macros/src"]
@@ -134,6 +135,34 @@ fn a_difference_would_be_found() {
     assert_eq!(first_difference("a", "a\nc").as_deref(), Some("line 2:\n-(the end)\n+c"));
     let text = expanded("#[rapace::service] trait S { fn f(&self) -> u8; } struct Other;");
     assert!(text.contains("struct SClient") && text.contains("struct Other;"), "{text}");
+}
+
+/// All identifiers, in brackets as well.
+fn identifiers(tokens: TokenStream) -> Vec<String> {
+    let of_tree = |tree| match tree {
+        TokenTree::Group(group) => identifiers(group.stream()),
+        TokenTree::Ident(ident) => vec![ident.to_string()],
+        TokenTree::Punct(_) | TokenTree::Literal(_) => Vec::new(),
+    };
+    tokens.into_iter().flat_map(of_tree).collect()
+}
+
+#[test]
+fn rapace_under_another_name_is_never_called_rapace() {
+    let of_file = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/{name}.rs"));
+        let mut file: syn::File = syn::parse_str(&fs::read_to_string(path).unwrap()).unwrap();
+        file.items.retain(|item| matches!(item, syn::Item::Trait(_)));
+        let [syn::Item::Trait(item)] = &mut file.items[..] else { panic!("{name} has other than one trait") };
+        item.attrs.retain(|attr| !attr.path().segments.iter().any(|segment| segment.ident == "service"));
+        item.to_token_stream()
+    };
+    for name in ["attributes", "bodies", "borrowing", "generic", "mistakes", "options", "plain", "results", "shell"] {
+        let names = |args: &str| identifiers(expand(args.parse().unwrap(), of_file(name)));
+        let count = |names: &[String]| names.iter().filter(|name| *name == "rapace").count();
+        assert_eq!(count(&names("crate = ::another::name")), 0, "{name}");
+        assert!(count(&names("")) > 10, "{name}");
+    }
 }
 
 #[test]

@@ -82,8 +82,8 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Old as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Old as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -129,8 +129,8 @@ const _: () = {
         type Ok = Missing;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Never as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Never as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -181,8 +181,9 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Either as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Either
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -228,8 +229,9 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Either2 as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Either2
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -276,13 +278,15 @@ const _: () = {
         Either2,
     }
     impl Index {
-        const OLD: usize = Index::Old as usize;
+        const OLD: ::core::primitive::usize = Index::Old as ::core::primitive::usize;
         #[cfg(any())]
-        const NEVER: usize = Index::Never as usize;
+        const NEVER: ::core::primitive::usize = Index::Never as ::core::primitive::usize;
         #[cfg(all())]
-        const EITHER: usize = Index::Either as usize;
+        const EITHER: ::core::primitive::usize = Index::Either
+            as ::core::primitive::usize;
         #[cfg(any(not(all(all())), not(all())))]
-        const EITHER2: usize = Index::Either2 as usize;
+        const EITHER2: ::core::primitive::usize = Index::Either2
+            as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -438,7 +442,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

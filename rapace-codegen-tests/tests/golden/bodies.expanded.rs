@@ -69,8 +69,8 @@ const _: () = {
         type Ok = String;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Name as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Name as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -114,8 +114,8 @@ const _: () = {
         type Ok = u32;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Twice as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Twice as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -160,8 +160,9 @@ const _: () = {
         type Ok = String;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Greeting as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Greeting
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -208,9 +209,10 @@ const _: () = {
         Greeting,
     }
     impl Index {
-        const NAME: usize = Index::Name as usize;
-        const TWICE: usize = Index::Twice as usize;
-        const GREETING: usize = Index::Greeting as usize;
+        const NAME: ::core::primitive::usize = Index::Name as ::core::primitive::usize;
+        const TWICE: ::core::primitive::usize = Index::Twice as ::core::primitive::usize;
+        const GREETING: ::core::primitive::usize = Index::Greeting
+            as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -341,7 +343,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

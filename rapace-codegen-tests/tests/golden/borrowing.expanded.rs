@@ -64,8 +64,8 @@ const _: () = {
         type Ok = usize;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Texts as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Texts as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -130,8 +130,9 @@ const _: () = {
         type Ok = i32;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Values as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Values
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -202,8 +203,9 @@ const _: () = {
         Values,
     }
     impl Index {
-        const TEXTS: usize = Index::Texts as usize;
-        const VALUES: usize = Index::Values as usize;
+        const TEXTS: ::core::primitive::usize = Index::Texts as ::core::primitive::usize;
+        const VALUES: ::core::primitive::usize = Index::Values
+            as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -382,7 +384,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

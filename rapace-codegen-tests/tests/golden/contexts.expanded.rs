@@ -75,8 +75,8 @@ const _: () = {
         type Ok = String;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::First as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::First as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -130,8 +130,9 @@ const _: () = {
         type Ok = usize;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Between as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Between
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -188,8 +189,8 @@ const _: () = {
         type Ok = bool;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Alone as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Alone as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -231,9 +232,10 @@ const _: () = {
         Alone,
     }
     impl Index {
-        const FIRST: usize = Index::First as usize;
-        const BETWEEN: usize = Index::Between as usize;
-        const ALONE: usize = Index::Alone as usize;
+        const FIRST: ::core::primitive::usize = Index::First as ::core::primitive::usize;
+        const BETWEEN: ::core::primitive::usize = Index::Between
+            as ::core::primitive::usize;
+        const ALONE: ::core::primitive::usize = Index::Alone as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -392,7 +394,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

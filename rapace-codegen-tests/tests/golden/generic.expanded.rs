@@ -69,8 +69,8 @@ const _: () = {
         type Ok = Option<[u8; N]>;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Block as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Block as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -133,8 +133,8 @@ const _: () = {
         type Ok = Vec<K>;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::All as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::All as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -195,8 +195,8 @@ const _: () = {
         All,
     }
     impl Index {
-        const BLOCK: usize = Index::Block as usize;
-        const ALL: usize = Index::All as usize;
+        const BLOCK: ::core::primitive::usize = Index::Block as ::core::primitive::usize;
+        const ALL: ::core::primitive::usize = Index::All as ::core::primitive::usize;
     }
     fn describe<K, const N: usize>() -> ::rapace::__private::Service
     where
@@ -360,7 +360,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

@@ -35,8 +35,8 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Sound as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Sound as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -81,8 +81,8 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = 0;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = 0;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         fn encode_args<'v>(
             _: &'v Self::Args<'_>,
@@ -117,7 +117,7 @@ const _: () = {
         Sound,
     }
     impl Index {
-        const SOUND: usize = Index::Sound as usize;
+        const SOUND: ::core::primitive::usize = Index::Sound as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -228,7 +228,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

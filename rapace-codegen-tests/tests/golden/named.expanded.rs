@@ -77,8 +77,8 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index2::Type as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index2::Type as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -123,8 +123,9 @@ const _: () = {
         type Ok = Entry;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index2::Entry2 as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index2::Entry2
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -174,8 +175,9 @@ const _: () = {
         type Ok = Result2;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index2::Describe as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index2::Describe
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -223,8 +225,9 @@ const _: () = {
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index2::Served as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index2::Served
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -269,10 +272,13 @@ const _: () = {
         Served,
     }
     impl Index2 {
-        const TYPE: usize = Index2::Type as usize;
-        const ENTRY: usize = Index2::Entry2 as usize;
-        const DESCRIBE: usize = Index2::Describe as usize;
-        const SERVED: usize = Index2::Served as usize;
+        const TYPE: ::core::primitive::usize = Index2::Type as ::core::primitive::usize;
+        const ENTRY: ::core::primitive::usize = Index2::Entry2
+            as ::core::primitive::usize;
+        const DESCRIBE: ::core::primitive::usize = Index2::Describe
+            as ::core::primitive::usize;
+        const SERVED: ::core::primitive::usize = Index2::Served
+            as ::core::primitive::usize;
     }
     fn describe2() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -432,7 +438,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

@@ -67,8 +67,8 @@ const _: () = {
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
         type Error = self::somewhere::RpcError;
-        const INDEX: usize = Index::Again as usize;
-        const IDEMPOTENT: bool = true;
+        const INDEX: ::core::primitive::usize = Index::Again as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = true;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -124,8 +124,9 @@ const _: () = {
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
         type Error = self::somewhere::RpcError;
-        const INDEX: usize = Index::InTime as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::InTime
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::Some(
             ::core::time::Duration::new(50u64, 0u32),
         );
@@ -178,8 +179,9 @@ const _: () = {
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
         type Error = self::somewhere::RpcError;
-        const INDEX: usize = Index::Renamed as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Renamed
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -230,8 +232,8 @@ const _: () = {
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
         type Error = self::somewhere::RpcError;
-        const INDEX: usize = Index::Slow as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Slow as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -281,10 +283,12 @@ const _: () = {
         Slow,
     }
     impl Index {
-        const AGAIN: usize = Index::Again as usize;
-        const IN_TIME: usize = Index::InTime as usize;
-        const RENAMED: usize = Index::Renamed as usize;
-        const SLOW: usize = Index::Slow as usize;
+        const AGAIN: ::core::primitive::usize = Index::Again as ::core::primitive::usize;
+        const IN_TIME: ::core::primitive::usize = Index::InTime
+            as ::core::primitive::usize;
+        const RENAMED: ::core::primitive::usize = Index::Renamed
+            as ::core::primitive::usize;
+        const SLOW: ::core::primitive::usize = Index::Slow as ::core::primitive::usize;
     }
     fn describe() -> self::somewhere::__private::Service {
         let methods: ::std::vec::Vec<self::somewhere::__private::MethodInfo> = ::core::convert::From::from([
@@ -429,7 +433,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: self::somewhere::__private::Request<'_>,
         ) -> self::somewhere::__private::Handled {
             match method {

@@ -76,8 +76,8 @@ const _: () = {
         type Ok = i32;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Add as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Add as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -123,8 +123,9 @@ const _: () = {
         type Ok = <Result<i32, DivideByZero> as ::rapace::__private::IsResult>::Ok;
         type Err = <Result<i32, DivideByZero> as ::rapace::__private::IsResult>::Err;
         type Error = ::rapace::CallError<Self::Err>;
-        const INDEX: usize = Index::Divide as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Divide
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -188,8 +189,9 @@ const _: () = {
         type Ok = Option<Vec<u8>>;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Lookup as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Lookup
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -253,8 +255,9 @@ const _: () = {
         type Ok = ();
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Forget as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Forget
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -297,10 +300,13 @@ const _: () = {
         Forget,
     }
     impl Index {
-        const ADD: usize = Index::Add as usize;
-        const DIVIDE: usize = Index::Divide as usize;
-        const LOOKUP: usize = Index::Lookup as usize;
-        const FORGET: usize = Index::Forget as usize;
+        const ADD: ::core::primitive::usize = Index::Add as ::core::primitive::usize;
+        const DIVIDE: ::core::primitive::usize = Index::Divide
+            as ::core::primitive::usize;
+        const LOOKUP: ::core::primitive::usize = Index::Lookup
+            as ::core::primitive::usize;
+        const FORGET: ::core::primitive::usize = Index::Forget
+            as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -467,7 +473,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

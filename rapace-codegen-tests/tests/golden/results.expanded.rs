@@ -80,8 +80,9 @@ const _: () = {
         type Ok = <Outcome as ::rapace::__private::IsResult>::Ok;
         type Err = <Outcome as ::rapace::__private::IsResult>::Err;
         type Error = ::rapace::CallError<Self::Err>;
-        const INDEX: usize = Index::Outcome2 as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Outcome2
+            as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -143,8 +144,8 @@ const _: () = {
         type Ok = <Result<u8> as ::rapace::__private::IsResult>::Ok;
         type Err = <Result<u8> as ::rapace::__private::IsResult>::Err;
         type Error = ::rapace::CallError<Self::Err>;
-        const INDEX: usize = Index::Alias as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Alias as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -206,8 +207,8 @@ const _: () = {
         type Ok = own::Result;
         type Err = ::rapace::__private::NoError;
         type Error = ::rapace::RpcError;
-        const INDEX: usize = Index::Value as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Value as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -261,8 +262,8 @@ const _: () = {
             (u8, String),
         > as ::rapace::__private::IsResult>::Err;
         type Error = ::rapace::CallError<Self::Err>;
-        const INDEX: usize = Index::Later as usize;
-        const IDEMPOTENT: bool = false;
+        const INDEX: ::core::primitive::usize = Index::Later as ::core::primitive::usize;
+        const IDEMPOTENT: ::core::primitive::bool = false;
         const TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
         #[inline]
         fn encode_args<'v>(
@@ -335,10 +336,11 @@ const _: () = {
         Later,
     }
     impl Index {
-        const OUTCOME: usize = Index::Outcome2 as usize;
-        const ALIAS: usize = Index::Alias as usize;
-        const VALUE: usize = Index::Value as usize;
-        const LATER: usize = Index::Later as usize;
+        const OUTCOME: ::core::primitive::usize = Index::Outcome2
+            as ::core::primitive::usize;
+        const ALIAS: ::core::primitive::usize = Index::Alias as ::core::primitive::usize;
+        const VALUE: ::core::primitive::usize = Index::Value as ::core::primitive::usize;
+        const LATER: ::core::primitive::usize = Index::Later as ::core::primitive::usize;
     }
     fn describe() -> ::rapace::__private::Service {
         let methods: ::std::vec::Vec<::rapace::__private::MethodInfo> = ::core::convert::From::from([
@@ -516,7 +518,7 @@ const _: () = {
         }
         fn call(
             &self,
-            method: usize,
+            method: ::core::primitive::usize,
             request: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             match method {

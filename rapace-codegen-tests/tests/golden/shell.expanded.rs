@@ -83,7 +83,7 @@ const _: () = {
         }
         fn call(
             &self,
-            _: usize,
+            _: ::core::primitive::usize,
             _: ::rapace::__private::Request<'_>,
         ) -> ::rapace::__private::Handled {
             ::core::unimplemented!()

@@ -22,7 +22,7 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let index = match method.state {
         State::Sound => {
             let index = &service.names.index;
-            quote!(#index::#ty as usize)
+            quote!(#index::#ty as ::core::primitive::usize)
         }
         State::Shell | State::Lost => quote!(0),
     };
@@ -54,8 +54,8 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
         impl #declared #private::Method for #this #clause {
             #types
             type Error = #error;
-            const INDEX: usize = #index;
-            const IDEMPOTENT: bool = #idempotent;
+            const INDEX: ::core::primitive::usize = #index;
+            const IDEMPOTENT: ::core::primitive::bool = #idempotent;
             const TIMEOUT: ::core::option::Option<::core::time::Duration> = #timeout;
             #functions
         }
@@ -232,7 +232,7 @@ pub(super) fn index(generator: &Generator<'_>) -> TokenStream {
     });
     let numbers = service.answered().map(|method| {
         let (cfg, ty, number) = (cfg(&method.cfgs), &method.names.ty, &method.names.number);
-        quote!(#cfg const #number: usize = #index::#ty as usize;)
+        quote!(#cfg const #number: ::core::primitive::usize = #index::#ty as ::core::primitive::usize;)
     });
     quote! {
         enum #index {

@@ -72,7 +72,7 @@ pub(super) fn impls(generator: &Generator<'_>) -> TokenStream {
             fn service(&self) -> &'static #private::Service {
                 <#client as #private::Stub>::service()
             }
-            fn call(&self, method: usize, request: #private::Request<'_>) -> #private::Handled {
+            fn call(&self, method: ::core::primitive::usize, request: #private::Request<'_>) -> #private::Handled {
                 #call
             }
         }

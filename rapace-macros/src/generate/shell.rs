@@ -88,7 +88,7 @@ pub(super) fn shell(service: &Service) -> TokenStream {
                 fn service(&self) -> &'static #private::Service {
                     ::core::unimplemented!()
                 }
-                fn call(&self, _: usize, _: #private::Request<'_>) -> #private::Handled {
+                fn call(&self, _: ::core::primitive::usize, _: #private::Request<'_>) -> #private::Handled {
                     ::core::unimplemented!()
                 }
             }

@@ -8,7 +8,7 @@ use super::{expand, expanded};
 
 /// A trait with everything in it, in which all names of the user's begin with `zz`.
 const EVERYTHING: &str = "
-    pub(crate) trait ZzService<ZzK: ZzBound, const ZZN: usize>: ZzSuper where ZzK: ZzOther {
+    pub(crate) trait ZzService<ZzK: ZzBound, const ZZN: zzsize>: ZzSuper where ZzK: ZzOther {
         fn zz_add(&self, zz_a: zz32, zz_b: zz32) -> zz32;
         fn zz_fallible(&self, zz_a: ZzOption<zz8>) -> ZzResult<zz32, ZzError>;
         #[rapace(result)] fn zz_alias(&self) -> ZzOutcome;
@@ -24,7 +24,7 @@ const EVERYTHING: &str = "
 /// What the language has in scope.
 const KEYWORDS: &[&str] = &[
     "Self", "self", "fn", "impl", "for", "type", "const", "enum", "struct", "trait", "let", "match", "as", "mut",
-    "pub", "crate", "where", "move", "async", "await", "dyn", "true", "false", "_", "usize", "bool", "static",
+    "pub", "crate", "where", "move", "async", "await", "dyn", "true", "false", "_", "static",
 ];
 
 /// Names that stand alone in generated code, each as what it is.
@@ -157,7 +157,9 @@ fn hidden_names_make_way_for_the_users() {
     let text =
         expanded("", "trait S { fn entry(&self, index: Index, t: T) -> Entry; fn s_client(&self) -> [u8; ENTRY]; }")
             .text();
-    for hidden in ["struct Entry2;", "enum Index2", "SServer<T2>", "const ENTRY2: usize", "struct SClient2;"] {
+    for hidden in
+        ["struct Entry2;", "enum Index2", "SServer<T2>", "const ENTRY2: ::core::primitive::usize", "struct SClient2;"]
+    {
         assert!(text.contains(hidden), "{hidden} in {text}");
     }
 }

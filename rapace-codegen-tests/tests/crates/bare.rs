@@ -1,0 +1,96 @@
+//! A library without the prelude, which has rapace under another name.
+
+#![no_implicit_prelude]
+#![deny(missing_docs, warnings)]
+#![forbid(unsafe_code)]
+
+/// Somewhere else.
+pub mod deeper {
+    /// Where rapace is found.
+    pub use ::rapace as renamed;
+}
+
+/// Why not.
+#[derive(::core::fmt::Debug, ::core::cmp::PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+pub struct Refused;
+
+/// Every shape that a method can have.
+#[deeper::renamed::service(crate = self::deeper::renamed)]
+pub trait Shapes {
+    /// Borrows what a message has.
+    fn texts(
+        &self,
+        text: &str,
+        bytes: &[u8],
+        maybe: ::std::option::Option<&str>,
+        cow: ::std::borrow::Cow<'_, str>,
+    ) -> (usize, ::std::string::String);
+    /// Borrows what is made of a message.
+    fn values(
+        &self,
+        one: &u16,
+        some: &[u16],
+        maybe: ::core::option::Option<&u16>,
+        more: ::core::option::Option<&[u16]>,
+    ) -> ::std::vec::Vec<u16>;
+    /// Has an error of its own.
+    #[rapace(idempotent, timeout = "10s")]
+    fn fallible(&self, a: u8) -> ::core::result::Result<u8, Refused>;
+    /// Knows who calls.
+    #[rapace(blocking)]
+    fn caller(&self, cx: &deeper::renamed::Context) -> bool;
+    /// Waits.
+    async fn awaited(&self, text: &str) -> ::core::result::Result<(), Refused>;
+    /// Has a body.
+    async fn body(&self, a: u8) -> u8 {
+        a
+    }
+}
+
+/// With parameters.
+#[::rapace::service]
+pub trait Store<K: ::core::cmp::Ord>: ::core::marker::Send + ::core::marker::Sync {
+    /// Puts.
+    fn put(&self, key: K) -> K;
+}
+
+/// Answers.
+#[derive(::core::fmt::Debug)]
+pub struct Answers;
+
+impl Shapes for Answers {
+    fn texts(
+        &self,
+        text: &str,
+        bytes: &[u8],
+        maybe: ::std::option::Option<&str>,
+        cow: ::std::borrow::Cow<'_, str>,
+    ) -> (usize, ::std::string::String) {
+        (bytes.len(), ::std::format!("{text} {maybe:?} {cow}"))
+    }
+    fn values(
+        &self,
+        one: &u16,
+        some: &[u16],
+        maybe: ::core::option::Option<&u16>,
+        more: ::core::option::Option<&[u16]>,
+    ) -> ::std::vec::Vec<u16> {
+        let lists = [&[*one][..], some, maybe.map_or(&[][..], ::core::slice::from_ref), more.unwrap_or_default()];
+        lists.concat()
+    }
+    fn fallible(&self, a: u8) -> ::core::result::Result<u8, Refused> {
+        a.checked_sub(1).ok_or(Refused)
+    }
+    fn caller(&self, cx: &deeper::renamed::Context) -> bool {
+        cx.is_cancelled()
+    }
+    async fn awaited(&self, text: &str) -> ::core::result::Result<(), Refused> {
+        if text.is_empty() { ::core::result::Result::Err(Refused) } else { ::core::result::Result::Ok(()) }
+    }
+}
+
+impl Store<u16> for Answers {
+    fn put(&self, key: u16) -> u16 {
+        key
+    }
+}

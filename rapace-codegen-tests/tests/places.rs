@@ -1,0 +1,284 @@
+//! A service can stand wherever a trait can, under any name and visibility, and brings nothing with it that has a name.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![deny(warnings)]
+#![forbid(unsafe_code)]
+
+use rapace::CallError::App;
+use rapace::{CallError, CallResult, RpcError};
+
+#[test]
+fn in_a_function() {
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    struct Local(u8);
+
+    #[rapace::service]
+    trait Inner {
+        fn same(&self, a: Local) -> Result<Local, Local>;
+    }
+
+    struct Same;
+    impl Inner for Same {
+        fn same(&self, a: Local) -> Result<Local, Local> {
+            if a.0 == 0 { Err(a) } else { Ok(a) }
+        }
+    }
+    let client = InnerClient::local(Same).unwrap();
+    assert_eq!(client.same(Local(1)).wait(), Ok(Local(1)));
+    assert_eq!(client.same(Local(0)).wait(), Err(App(Local(0))));
+}
+
+#[test]
+fn twice_in_one_function() {
+    let first = {
+        #[rapace::service]
+        trait Counter {
+            fn next(&self) -> u8;
+        }
+        CounterClient::local(CounterMock::new().on_next(|| 1)).unwrap().next().wait()
+    };
+    let second = {
+        #[rapace::service]
+        trait Counter {
+            fn next(&self) -> u16;
+        }
+        CounterClient::local(CounterMock::new().on_next(|| 2)).unwrap().next().wait()
+    };
+    assert_eq!((first, second), (Ok(1), Ok(2)));
+}
+
+/// A service whose every part comes from somewhere else.
+macro_rules! service {
+    ($vis:vis $name:ident: $($method:ident($($arg:ident: $ty:ty),*) -> $output:ty;)*) => {
+        #[rapace::service(name = "made.Up")]
+        $vis trait $name {
+            $(
+                #[rapace(timeout = "10s")]
+                fn $method(&self, $($arg: $ty),*) -> $output;
+            )*
+            async fn of_the_macro(&self, cx: &rapace::Context, a: &[u8]) -> usize;
+        }
+    };
+}
+
+/// The same by whole tokens.
+macro_rules! service_by_tokens {
+    ($($tokens:tt)*) => {
+        #[rapace::service]
+        $($tokens)*
+    };
+}
+
+mod made {
+    service! {
+        pub(super) Made:
+        context(a: u8, text: &str, cx: &rapace::Context) -> Option<String>;
+        fallible(a: &[u16], b: Option<&str>) -> Result<Vec<u16>, String>;
+        nothing() -> ();
+    }
+
+    service_by_tokens! {
+        pub(super) trait Tokens: Send {
+            /// Adds.
+            fn add(&self, a: u8, b: u8) -> u8;
+        }
+    }
+}
+
+#[test]
+fn in_a_macro() {
+    let mock = made::MadeMock::new()
+        .on_context(|a, text| Some(format!("{a}{text}")))
+        .on_fallible(|a, b| b.map_or(Ok(a.to_vec()), |b| Err(b.to_owned())))
+        .on_nothing(|| ())
+        .on_of_the_macro(<[u8]>::len);
+    let client = made::MadeClient::local(mock).unwrap();
+    assert_eq!(client.context(1, "a").wait().unwrap().as_deref(), Some("1a"));
+    assert_eq!(client.fallible(&[1, 2], None).wait(), Ok(vec![1, 2]));
+    assert_eq!(client.fallible(&[1, 2], Some("no")).wait(), Err(App("no".to_owned())));
+    assert_eq!(client.nothing().wait(), Ok(()));
+    assert_eq!(client.of_the_macro(&[1, 2, 3]).wait(), Ok(3));
+    let client = made::TokensClient::local(made::TokensMock::new().on_add(|a, b| a + b)).unwrap();
+    assert_eq!(client.add(1, 2).wait(), Ok(3));
+}
+
+/// Beside every name that a careless expansion would take.
+mod crowded {
+    #[rapace::service]
+    pub(crate) trait Crowded {
+        fn add(&self, a: u8) -> u8;
+        async fn set_key(&self, a: u8) -> u8;
+    }
+
+    #[rapace::service]
+    pub(crate) trait Second {
+        fn add(&self, a: u8) -> u8;
+        fn set_key(&self) -> Add;
+    }
+
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    pub(crate) struct Add(pub(crate) u8);
+    pub(crate) struct SetKey;
+    pub(crate) struct Index;
+    pub(crate) struct Method;
+    pub(crate) struct Client;
+    pub(crate) struct Server;
+    pub(crate) struct Service;
+    pub(crate) struct Args;
+    pub(crate) fn describe() -> (SetKey, Index, Method, Client, Server, Service, Args) {
+        (SetKey, Index, Method, Client, Server, Service, Args)
+    }
+    pub(crate) const ADD: u8 = 1;
+    pub(crate) static SET_KEY: u8 = 2;
+}
+
+#[test]
+fn beside_the_users_own_names() {
+    use crowded::{Add, CrowdedClient, CrowdedMock, SecondClient, SecondMock};
+
+    let _ = crowded::describe();
+    let client = CrowdedClient::local(CrowdedMock::new().on_add(|a| a + crowded::ADD)).unwrap();
+    assert_eq!(client.add(1).wait(), Ok(2));
+    let client = SecondClient::local(SecondMock::new().on_set_key(|| Add(crowded::SET_KEY))).unwrap();
+    assert_eq!(client.set_key().wait(), Ok(Add(2)));
+}
+
+/// One of each visibility.
+mod visible {
+    #[rapace::service]
+    trait Private {
+        fn f(&self) -> u8;
+    }
+
+    pub(super) mod deep {
+        #[rapace::service]
+        pub(super) trait AboveOne {
+            fn f(&self) -> u8;
+        }
+
+        #[rapace::service]
+        pub(in crate::visible) trait InPath {
+            fn f(&self) -> u8;
+        }
+
+        #[rapace::service]
+        pub(self) trait OnlyHere {
+            fn f(&self) -> u8;
+        }
+
+        pub(in crate::visible) fn only_here() -> Result<u8, rapace::RpcError> {
+            OnlyHereClient::local(OnlyHereMock::new().on_f(|| 3)).map_or(Ok(0), |client| client.f().wait())
+        }
+    }
+
+    pub(super) fn all() -> Result<[u8; 4], Box<dyn std::error::Error>> {
+        Ok([
+            PrivateClient::local(PrivateMock::new().on_f(|| 1))?.f().wait()?,
+            deep::AboveOneClient::local(deep::AboveOneMock::new().on_f(|| 2))?.f().wait()?,
+            deep::only_here()?,
+            deep::InPathClient::local(deep::InPathMock::new().on_f(|| 4))?.f().wait()?,
+        ])
+    }
+}
+
+#[test]
+fn with_any_visibility() {
+    assert_eq!(visible::all().unwrap(), [1, 2, 3, 4]);
+}
+
+/// Names that are words of the language, and a trait called so.
+#[rapace::service]
+#[allow(clippy::new_ret_no_self, clippy::wrong_self_convention, reason = "names are tried here")]
+trait r#Dyn {
+    fn r#match(&self, r#struct: u8, r#enum: &str) -> usize;
+    async fn r#await(&self) -> u8;
+    fn größe(&self, länge: u8) -> u8;
+    fn __(&self, _a: u8) -> u8;
+    fn self_(&self) -> u8;
+    fn wait(&self) -> u8;
+    fn service(&self) -> u8;
+    fn new(&self) -> u8;
+}
+
+#[test]
+fn under_any_name() {
+    let mock = DynMock::new()
+        .on_match(|r#struct, r#enum| usize::from(r#struct) + r#enum.len())
+        .on_await(|| 1)
+        .on_größe(|länge| länge)
+        .on___(|a| a)
+        .on_self_(|| 2)
+        .on_wait(|| 3)
+        .on_service(|| 4)
+        .on_new(|| 5);
+    let client = DynClient::local(mock).unwrap();
+    assert_eq!(client.r#match(1, "ab").wait(), Ok(3));
+    assert_eq!(client.r#await().wait(), Ok(1));
+    assert_eq!(client.größe(7).wait(), Ok(7));
+    assert_eq!(client.__(8).wait(), Ok(8));
+    assert_eq!(client.self_().wait(), Ok(2));
+    assert_eq!(client.wait().wait(), Ok(3));
+    assert_eq!(client.service().wait(), Ok(4));
+    assert_eq!(client.new().wait(), Ok(5));
+}
+
+/// Methods with errors of their own, each another.
+#[rapace::service]
+trait Errors {
+    fn text(&self, fail: bool) -> Result<u8, String>;
+    fn number(&self, fail: bool) -> Result<u8, u16>;
+    fn never(&self) -> u8;
+}
+
+#[derive(Debug, PartialEq)]
+enum Any {
+    Text(String),
+    Number(u16),
+    Rpc(RpcError),
+}
+
+impl From<RpcError> for Any {
+    fn from(error: RpcError) -> Self {
+        Self::Rpc(error)
+    }
+}
+
+#[test]
+fn errors_of_several_methods_go_through_one_function() {
+    let mock = ErrorsMock::new()
+        .on_text(|fail| if fail { Err("no".to_owned()) } else { Ok(1) })
+        .on_number(|fail| if fail { Err(7) } else { Ok(2) })
+        .on_never(|| 3);
+    let client = ErrorsClient::local(mock).unwrap();
+    let sum = |text: bool, number: bool| -> Result<u8, Any> {
+        let text = client.text(text).wait().split()?.map_err(Any::Text)?;
+        let number = client.number(number).wait().split()?.map_err(Any::Number)?;
+        Ok(text + number + client.never().wait()?)
+    };
+    assert_eq!(sum(false, false), Ok(6));
+    assert_eq!(sum(true, false), Err(Any::Text("no".to_owned())));
+    assert_eq!(sum(false, true), Err(Any::Number(7)));
+    // In a method of another service, whose own error is a third one.
+    let within = || -> Result<u8, CallError<Vec<u8>>> { Ok(client.never().wait()?) };
+    assert_eq!(within(), Ok(3));
+    client.session().close();
+    assert!(matches!(sum(false, false), Err(Any::Rpc(RpcError::Closed { may_have_executed: false }))));
+    assert!(matches!(within(), Err(CallError::Rpc(RpcError::Closed { .. }))));
+}
+
+#[test]
+fn clients_go_anywhere() {
+    fn goes_anywhere<T: Clone + Send + Sync + Unpin + std::fmt::Debug + 'static>(_: &T) {}
+
+    #[rapace::service]
+    trait Generic<T> {
+        fn f(&self, a: T) -> T;
+    }
+    let client = ErrorsClient::local(ErrorsMock::new().on_never(|| 3)).unwrap();
+    goes_anywhere(&client);
+    goes_anywhere(&GenericClient::local(GenericMock::new().on_f(|a: u8| a)).unwrap());
+    goes_anywhere(&ErrorsServer::new(ErrorsMock::new()));
+    let clone = client.clone();
+    drop(client);
+    assert_eq!(std::thread::spawn(move || clone.never().wait()).join().unwrap(), Ok(3));
+}
