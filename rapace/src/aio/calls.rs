@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use tokio::time::Sleep;
+use tokio::runtime::{Handle, Id};
+use tokio::time::{Sleep, sleep_until};
 
 use super::watch::keep_watch;
 use crate::doorbell::{Bed, Counter};
@@ -22,11 +23,11 @@ use crate::rpc::call::{Call, Pending, decode, encoded};
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
-use crate::rpc::link::with_deadline;
-use crate::rpc::link::{Begin, Begun, Core, Link};
+use crate::rpc::link::{Begin, Begun, Core, Link, end_error};
 use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::tickets::Outcome;
+use crate::rpc::waiting::with_deadline;
 use crate::session::Spin;
 use crate::session::waiting::{Waker, look};
 
@@ -142,9 +143,9 @@ impl Link {
     }
 }
 
-/// Wakes a future at its deadline.
+/// Wakes a future at its deadline, by the runtime that polls it: another one may rest, or have ended.
 #[derive(Debug, Default)]
-pub(crate) struct Timer(Option<Pin<Box<Sleep>>>);
+pub(crate) struct Timer(Option<(Id, Pin<Box<Sleep>>)>);
 
 impl Timer {
     /// Ready when the deadline is past.
@@ -153,15 +154,17 @@ impl Timer {
         if Instant::now() >= instant {
             return Poll::Ready(Ok(()));
         }
-        if self.0.is_none() {
-            // In a runtime without time tokio panics instead of saying so.
-            let sleep = catch_unwind(AssertUnwindSafe(|| Box::pin(tokio::time::sleep_until(instant.into()))));
-            self.0 = sleep.ok();
-        }
-        match &mut self.0 {
-            Some(sleep) => sleep.as_mut().poll(cx).map(Ok),
-            None => Poll::Ready(Err(RpcError::NoRuntime)),
-        }
+        let Ok(runtime) = Handle::try_current() else { return Poll::Ready(Err(RpcError::NoRuntime)) };
+        let id = runtime.id();
+        let known = self.0.take().filter(|(at, _)| *at == id);
+        // In a runtime without time, and in one that is shutting down, tokio panics instead of saying so.
+        let polled = catch_unwind(AssertUnwindSafe(|| {
+            let (_, mut sleep) = known.unwrap_or_else(|| (id, Box::pin(sleep_until(instant.into()))));
+            let polled = sleep.as_mut().poll(cx);
+            self.0 = Some((id, sleep));
+            polled
+        }));
+        polled.map_or(Poll::Ready(Err(RpcError::NoRuntime)), |polled| polled.map(Ok))
     }
 }
 
@@ -209,6 +212,11 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         let deadline = self.deadline;
         let sent = link.poll_room(cx, |core| {
+            if let Some(end) = core.end {
+                // There is no room any more, and none will come.
+                core.give_up(begin);
+                return Some(Err(end_error(end, false)));
+            }
             core.begin(begin, &Outgoing::whole(&payload.as_slice()), |head| with_deadline(head, deadline)).transpose()
         });
         match sent {

@@ -56,5 +56,9 @@ pub(crate) fn register<T: AsRawFd>(owner: T) -> Result<AsyncFd<T>, ReactorError>
         )]
         AsyncFd::with_interest(owner, Interest::READABLE)
     }));
-    registered.map_err(|_| ReactorError::NoRuntime)?.map_err(ReactorError::System)
+    registered.map_err(|_| ReactorError::NoRuntime)?.map_err(|error| match error.raw_os_error() {
+        Some(_) => ReactorError::System(error),
+        // It is tokio that refuses: the runtime is shutting down.
+        None => ReactorError::NoRuntime,
+    })
 }

@@ -41,8 +41,8 @@ pub(super) fn keep_watch(link: &Arc<Link>) -> Result<(), RpcError> {
     }
     watches.push(id);
     drop(watches);
-    let watch = Watch { link: Arc::downgrade(link), shared: Arc::clone(shared), id, key: None };
-    runtime.spawn(watch.run(socket));
+    let watch = Watch { link: Arc::downgrade(link), shared: Arc::clone(shared), socket: Some(socket), id, key: None };
+    runtime.spawn(watch.run());
     Ok(())
 }
 
@@ -50,12 +50,15 @@ pub(super) fn keep_watch(link: &Arc<Link>) -> Result<(), RpcError> {
 struct Watch {
     link: Weak<Link>,
     shared: Arc<Shared>,
+    /// Gone once it is dropped.
+    socket: Option<Registered>,
     id: Id,
     key: Option<Key>,
 }
 
 impl Watch {
-    async fn run(mut self, socket: Registered) {
+    async fn run(mut self) {
+        let Some(socket) = self.socket.clone() else { return };
         let mut readable = pin!(socket.readable());
         poll_fn(|cx| {
             loop {
@@ -71,7 +74,6 @@ impl Watch {
                 let Poll::Ready(ready) = readable.as_mut().poll(cx) else { return Poll::Pending };
                 let Ok(mut ready) = ready else {
                     // The runtime is shutting down; whoever waits next does so on another one.
-                    self.shared.reactor.forget(&socket);
                     return Poll::Ready(());
                 };
                 let mut received = Err(Sys::AGAIN);
@@ -136,6 +138,10 @@ impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             self.shared.bell.deregister(key);
+        }
+        if let Some(socket) = self.socket.take() {
+            // It keeps much of a runtime that has ended; and one that goes on takes the socket again only after this.
+            self.shared.reactor.forget(&socket);
         }
         if let Some(link) = self.link.upgrade() {
             link.watches.lock().unwrap_or_else(PoisonError::into_inner).retain(|id| *id != self.id);
