@@ -36,47 +36,39 @@ impl After {
 
 /// The lock, held. When it is released, what must follow is done, and if nobody leads, a parked thread is told to.
 pub(crate) struct Locked<'a> {
-    /// Before `after`, so that it is released before.
-    guard: MutexGuard<'a, Core>,
-    after: Option<Box<Afterwards>>,
-}
-
-/// What is done by its drop.
-struct Afterwards(Vec<After>);
-
-impl Drop for Afterwards {
-    fn drop(&mut self) {
-        std::mem::take(&mut self.0).into_iter().for_each(After::run);
-    }
+    /// Always there; taken out by the drop.
+    guard: Option<MutexGuard<'a, Core>>,
 }
 
 impl<'a> Locked<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn new(guard: MutexGuard<'a, Core>) -> Self {
-        Self { guard, after: None }
+        Self { guard: Some(guard) }
     }
 }
 
 impl std::ops::Deref for Locked<'_> {
     type Target = Core;
 
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::expect_used, reason = "taken out by the drop only")]
     fn deref(&self) -> &Core {
-        &self.guard
+        self.guard.as_deref().expect("the lock is held")
     }
 }
 
 impl std::ops::DerefMut for Locked<'_> {
-    #[inline]
+    #[inline(always)]
+    #[expect(clippy::expect_used, reason = "taken out by the drop only")]
     fn deref_mut(&mut self) -> &mut Core {
-        &mut self.guard
+        self.guard.as_deref_mut().expect("the lock is held")
     }
 }
 
 impl Drop for Locked<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        if self.guard.has_chores {
+        if self.has_chores {
             self.do_chores();
         }
     }
@@ -84,12 +76,15 @@ impl Drop for Locked<'_> {
 
 impl Locked<'_> {
     #[cold]
+    #[inline(never)]
     fn do_chores(&mut self) {
         if !self.leading && !self.standby.is_empty() {
             let next = self.standby.swap_remove(0);
-            self.guard.after.push(After::Unpark(next));
+            self.after.push(After::Unpark(next));
         }
         self.has_chores = !self.standby.is_empty();
-        self.after = Some(Box::new(Afterwards(std::mem::take(&mut self.guard.after))));
+        let after = std::mem::take(&mut self.after);
+        self.guard = None;
+        after.into_iter().for_each(After::run);
     }
 }
