@@ -23,7 +23,6 @@ use crate::rpc::call::{Call, Pending, decode, encoded};
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
-use crate::rpc::link::with_deadline;
 use crate::rpc::link::{Begin, Begun, Core, Link, end_error, with_deadline};
 use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
