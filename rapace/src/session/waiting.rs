@@ -223,6 +223,13 @@ const BUDGET_MAX: Duration = Duration::from_micros(20);
 const BUDGET_MIN: Duration = Duration::from_micros(2);
 /// A sleep that was shorter than this would have been spared by looking.
 const PAYS_OFF: Duration = Duration::from_micros(20 + 10);
+/// Two peers that both sleep each take the other's wake-up for a long wait, and what that costs differs between machines
+/// by a factor of ten. So after this many sleeps a look is as long as [`PROBE`], and learns what would have been enough.
+const PROBE_EVERY: u32 = 16;
+/// The length of such a look: more than a wake-up takes on a slow virtual machine.
+const PROBE: Duration = Duration::from_micros(150);
+/// Sleeps longer than this are none that looking could spare, and are not probed.
+const RARE: Duration = Duration::from_millis(1);
 /// How often one that never sleeps looks for the death of the peer.
 const DEATH_LOOK: Duration = Duration::from_micros(100);
 
@@ -233,16 +240,18 @@ static LOOKING: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug)]
 pub(crate) struct Spinner {
     budget: Duration,
+    /// Sleeps since the last probe, that were not rare.
+    sleeps: u32,
 }
 
 impl Spinner {
     pub(crate) fn new() -> Self {
-        Self { budget: BUDGET_MAX }
+        Self { budget: BUDGET_MAX, sleeps: 0 }
     }
 
     /// Looks whether it comes soon, after the [first looks](look); true when it did. What the peer should know before
     /// this side sleeps is told between this and [`sleep`](Self::sleep).
-    pub(crate) fn look(&self, shared: &Shared, wait: &Wait<'_>) -> bool {
+    pub(crate) fn look(&mut self, shared: &Shared, wait: &Wait<'_>) -> bool {
         shared.spin == Spin::Adaptive && self.look_long(shared, wait)
     }
 
@@ -264,30 +273,47 @@ impl Spinner {
     }
 
     /// Looks for as long as it paid off lately.
-    fn look_long(&self, shared: &Shared, wait: &Wait<'_>) -> bool {
-        if self.budget.is_zero() || shared.shares_cpu() {
+    fn look_long(&mut self, shared: &Shared, wait: &Wait<'_>) -> bool {
+        let is_probe = self.sleeps >= PROBE_EVERY;
+        let budget = if is_probe { PROBE } else { self.budget };
+        if budget.is_zero() || shared.shares_cpu() {
             return false;
         }
         let Some(_looking) = Looking::start() else { return false };
-        let end = Instant::now() + self.budget;
+        let start = Instant::now();
         loop {
             for _ in 0..PAUSES {
                 if (wait.is_there)() {
+                    if is_probe {
+                        self.probed(Some(start.elapsed()));
+                    }
                     return true;
                 }
                 std::hint::spin_loop();
             }
-            if Instant::now() >= end {
+            if start.elapsed() >= budget {
+                if is_probe {
+                    self.probed(None);
+                }
                 return false;
             }
+        }
+    }
+
+    /// Learns from a probe how long a look must be: twice what this one took.
+    fn probed(&mut self, found_after: Option<Duration>) {
+        self.sleeps = 0;
+        if let Some(looked) = found_after {
+            self.budget = (looked * 2).clamp(BUDGET_MIN, PROBE).max(self.budget);
         }
     }
 
     /// Learns from a sleep. The threshold lies above the cap by the cost of a wake-up, else a short sleep after a full
     /// look would shrink what should grow.
     fn adapt(&mut self, slept: Duration) {
+        self.sleeps = if slept < RARE { self.sleeps.saturating_add(1) } else { 0 };
         self.budget = if slept < PAYS_OFF {
-            (self.budget * 2).clamp(BUDGET_MIN, BUDGET_MAX)
+            (self.budget * 2).clamp(BUDGET_MIN, BUDGET_MAX.max(self.budget))
         } else if self.budget > BUDGET_MIN {
             self.budget / 2
         } else {
@@ -366,6 +392,24 @@ mod tests {
             spinner.adapt(Duration::from_micros(8));
         }
         assert_eq!(spinner.budget, BUDGET_MAX);
+    }
+
+    #[test]
+    fn what_a_probe_found_is_looked_for_until_it_stops_paying_off() {
+        let mut spinner = Spinner::new();
+        // Two sleepers on a machine with slow wake-ups: no sleep is short, and none is rare.
+        for _ in 0..PROBE_EVERY {
+            spinner.adapt(Duration::from_micros(70));
+        }
+        assert_eq!((spinner.budget, spinner.sleeps), (Duration::ZERO, PROBE_EVERY));
+        spinner.probed(Some(Duration::from_micros(36)));
+        assert_eq!((spinner.budget, spinner.sleeps), (Duration::from_micros(72), 0));
+        spinner.adapt(Duration::from_micros(8));
+        assert_eq!(spinner.budget, Duration::from_micros(72));
+        for _ in 0..8 {
+            spinner.adapt(Duration::from_micros(1_500));
+        }
+        assert_eq!((spinner.budget, spinner.sleeps), (Duration::ZERO, 0));
     }
 
     #[test]
