@@ -186,6 +186,30 @@ fn with_any_visibility() {
     assert_eq!(visible::all().unwrap(), [1, 2, 3, 4]);
 }
 
+/// A trait for everybody who sees the module, of types that fewer see.
+mod internal {
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    pub(crate) struct Internal(pub(crate) u8);
+
+    #[rapace::service]
+    pub trait Service<K> {
+        fn put(&self, a: &Internal, key: K) -> Result<Internal, K>;
+        async fn later(&self, a: &[Internal]) -> Option<Internal>;
+    }
+}
+
+#[test]
+fn with_types_that_are_less_visible() {
+    use internal::{Internal, ServiceClient, ServiceMock};
+
+    let mock = ServiceMock::new().on_put(|a, key: u8| if a.0 == 0 { Err(key) } else { Ok(Internal(a.0)) });
+    let client = ServiceClient::local(mock.on_later(|all| all.last().map(|last| Internal(last.0)))).unwrap();
+    let call = client.put(&Internal(1), 7);
+    assert_eq!(call.wait(), Ok(Internal(1)));
+    assert_eq!(client.put(&Internal(0), 7).wait(), Err(App(7)));
+    assert_eq!(client.later(&[Internal(2)]).start().unwrap().wait(), Ok(Some(Internal(2))));
+}
+
 /// Names that are words of the language, and a trait called so.
 #[rapace::service]
 #[allow(clippy::new_ret_no_self, clippy::wrong_self_convention, reason = "names are tried here")]

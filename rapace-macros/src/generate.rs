@@ -16,7 +16,7 @@ mod shell;
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
-use syn::Type;
+use syn::{Lifetime, Type, Visibility};
 
 use super::model::{Method, Service, State};
 use super::spelling;
@@ -91,10 +91,23 @@ impl Generator<'_> {
         quote!(#ident #names)
     }
 
-    /// The type that stands for a method.
+    /// The type that stands for a method. Where others can see it, it says which types travel: one that is less visible
+    /// than the trait makes the method so, which the compiler accepts, where it accepts no visible method of hidden types.
     fn method(&self, method: &Method) -> TokenStream {
-        let (ty, names) = (&method.names.ty, &self.generics.names);
+        let ty = &method.names.ty;
+        if self.is_private() {
+            let names = &self.generics.names;
+            return quote!(#ty #names);
+        }
+        let types = method.arguments().map(|argument| lasting_for_ever(&argument.ty));
+        let output = lasting_for_ever(method.output.ty());
+        let names = self.generics.names_before(&quote!(fn(#(#types),*) -> #output));
         quote!(#ty #names)
+    }
+
+    /// Whether nothing else than what sees the trait's types sees the trait.
+    fn is_private(&self) -> bool {
+        matches!(self.service.vis, Visibility::Inherited)
     }
 }
 
@@ -141,6 +154,11 @@ fn declared_arguments(service: &Service, method: &Method) -> TokenStream {
 /// The type, borrowing for as long as the call.
 fn lasting(service: &Service, ty: &Type) -> Type {
     spelling::with_lifetime(ty, &service.names.call)
+}
+
+/// The type for values that outlive every message.
+fn lasting_for_ever(ty: &Type) -> Type {
+    spelling::with_lifetime(ty, &Lifetime::new("'static", Span::mixed_site()))
 }
 
 /// Where an error about the type is shown: on stable Rust a span of several tokens is the first one's.

@@ -42,6 +42,8 @@ pub(crate) struct ServiceNames {
     pub(crate) index: Ident,
     /// Hidden: the function that makes the description.
     pub(crate) describe: Ident,
+    /// Type parameter: the signature of the method that a hidden type stands for.
+    pub(crate) signature: Ident,
     /// Type parameter: the implementation that is served.
     pub(crate) served: Ident,
     /// How long a call lasts.

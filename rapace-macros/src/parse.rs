@@ -54,6 +54,7 @@ pub(crate) fn service(args: ServiceArgs, item: TokenStream, errors: &mut Errors)
             mock,
             index: names.fresh("Index", Span::mixed_site()),
             describe: names.fresh("describe", Span::mixed_site()),
+            signature: names.fresh("Signature", Span::mixed_site()),
             served: names.fresh("T", Span::mixed_site()),
             call: names.fresh_lifetime("'a"),
             value: names.fresh_lifetime("'v"),

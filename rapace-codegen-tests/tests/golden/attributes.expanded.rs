@@ -75,9 +75,9 @@ pub struct AttributedServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Old;
+    pub struct Old<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Old {
+    impl ::rapace::__private::Method for Old<fn() -> u8> {
         type Args<'a> = ();
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -121,10 +121,10 @@ const _: () = {
     }
     #[cfg(any())]
     #[doc(hidden)]
-    pub struct Never;
+    pub struct Never<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[cfg(any())]
     #[automatically_derived]
-    impl ::rapace::__private::Method for Never {
+    impl ::rapace::__private::Method for Never<fn(Missing) -> Missing> {
         type Args<'a> = (Missing,);
         type Ok = Missing;
         type Err = ::rapace::__private::NoError;
@@ -173,10 +173,10 @@ const _: () = {
     }
     #[cfg(all())]
     #[doc(hidden)]
-    pub struct Either;
+    pub struct Either<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[cfg(all())]
     #[automatically_derived]
-    impl ::rapace::__private::Method for Either {
+    impl ::rapace::__private::Method for Either<fn() -> u8> {
         type Args<'a> = ();
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -221,10 +221,10 @@ const _: () = {
     }
     #[cfg(any(not(all(all())), not(all())))]
     #[doc(hidden)]
-    pub struct Either2;
+    pub struct Either2<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[cfg(any(not(all(all())), not(all())))]
     #[automatically_derived]
-    impl ::rapace::__private::Method for Either2 {
+    impl ::rapace::__private::Method for Either2<fn(u8) -> u8> {
         type Args<'a> = (u8,);
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -374,26 +374,31 @@ const _: () = {
         #[must_use]
         #[allow(clippy::double_must_use)]
         #[inline]
-        pub fn old(&self) -> ::rapace::Call<'_, Old> {
-            ::rapace::Call::<Old>::new(&self.client, ())
+        pub fn old(&self) -> ::rapace::Call<'_, Old<fn() -> u8>> {
+            ::rapace::Call::<Old<fn() -> u8>>::new(&self.client, ())
         }
         ///`fn never(&self, missing: Missing) -> Missing` of [`Attributed`].
         #[cfg(any())]
         #[inline]
-        pub fn never(&self, missing: Missing) -> ::rapace::Call<'_, Never> {
-            ::rapace::Call::<Never>::new(&self.client, (missing,))
+        pub fn never(
+            &self,
+            missing: Missing,
+        ) -> ::rapace::Call<'_, Never<fn(Missing) -> Missing>> {
+            ::rapace::Call::<
+                Never<fn(Missing) -> Missing>,
+            >::new(&self.client, (missing,))
         }
         ///`fn either(&self) -> u8` of [`Attributed`].
         #[cfg(all())]
         #[inline]
-        pub fn either(&self) -> ::rapace::Call<'_, Either> {
-            ::rapace::Call::<Either>::new(&self.client, ())
+        pub fn either(&self) -> ::rapace::Call<'_, Either<fn() -> u8>> {
+            ::rapace::Call::<Either<fn() -> u8>>::new(&self.client, ())
         }
         ///`fn either(&self, a: u8) -> u8` of [`Attributed`].
         #[cfg(any(not(all(all())), not(all())))]
         #[inline]
-        pub fn either(&self, a: u8) -> ::rapace::Call<'_, Either2> {
-            ::rapace::Call::<Either2>::new(&self.client, (a,))
+        pub fn either(&self, a: u8) -> ::rapace::Call<'_, Either2<fn(u8) -> u8>> {
+            ::rapace::Call::<Either2<fn(u8) -> u8>>::new(&self.client, (a,))
         }
     }
     #[automatically_derived]
@@ -449,7 +454,7 @@ const _: () = {
                 Index::OLD => {
                     request
                         .answer::<
-                            Old,
+                            Old<fn() -> u8>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -462,7 +467,7 @@ const _: () = {
                 Index::NEVER => {
                     request
                         .answer::<
-                            Never,
+                            Never<fn(Missing) -> Missing>,
                             _,
                         >(|from| {
                             let args: (Missing,) = (
@@ -481,7 +486,7 @@ const _: () = {
                 Index::EITHER => {
                     request
                         .answer::<
-                            Either,
+                            Either<fn() -> u8>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -494,7 +499,7 @@ const _: () = {
                 Index::EITHER2 => {
                     request
                         .answer::<
-                            Either2,
+                            Either2<fn(u8) -> u8>,
                             _,
                         >(|from| {
                             let args: (u8,) = (

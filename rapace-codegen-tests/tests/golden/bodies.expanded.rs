@@ -62,9 +62,9 @@ pub struct BodiesServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Name;
+    pub struct Name<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Name {
+    impl ::rapace::__private::Method for Name<fn() -> String> {
         type Args<'a> = ();
         type Ok = String;
         type Err = ::rapace::__private::NoError;
@@ -107,9 +107,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Twice;
+    pub struct Twice<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Twice {
+    impl ::rapace::__private::Method for Twice<fn(u32) -> u32> {
         type Args<'a> = (u32,);
         type Ok = u32;
         type Err = ::rapace::__private::NoError;
@@ -153,9 +153,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Greeting;
+    pub struct Greeting<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Greeting {
+    impl ::rapace::__private::Method for Greeting<fn(&'static str) -> String> {
         type Args<'a> = (&'a str,);
         type Ok = String;
         type Err = ::rapace::__private::NoError;
@@ -283,18 +283,23 @@ const _: () = {
         }
         ///`fn name(&self) -> String` of [`Bodies`].
         #[inline]
-        pub fn name(&self) -> ::rapace::Call<'_, Name> {
-            ::rapace::Call::<Name>::new(&self.client, ())
+        pub fn name(&self) -> ::rapace::Call<'_, Name<fn() -> String>> {
+            ::rapace::Call::<Name<fn() -> String>>::new(&self.client, ())
         }
         ///`fn twice(&self, mut a: u32) -> u32` of [`Bodies`].
         #[inline]
-        pub fn twice(&self, a: u32) -> ::rapace::Call<'_, Twice> {
-            ::rapace::Call::<Twice>::new(&self.client, (a,))
+        pub fn twice(&self, a: u32) -> ::rapace::Call<'_, Twice<fn(u32) -> u32>> {
+            ::rapace::Call::<Twice<fn(u32) -> u32>>::new(&self.client, (a,))
         }
         ///`async fn greeting(&self, word: &str) -> String` of [`Bodies`].
         #[inline]
-        pub fn greeting<'a>(&'a self, word: &'a str) -> ::rapace::Call<'a, Greeting> {
-            ::rapace::Call::<Greeting>::new(&self.client, (word,))
+        pub fn greeting<'a>(
+            &'a self,
+            word: &'a str,
+        ) -> ::rapace::Call<'a, Greeting<fn(&'static str) -> String>> {
+            ::rapace::Call::<
+                Greeting<fn(&'static str) -> String>,
+            >::new(&self.client, (word,))
         }
     }
     #[automatically_derived]
@@ -350,7 +355,7 @@ const _: () = {
                 Index::NAME => {
                     request
                         .answer::<
-                            Name,
+                            Name<fn() -> String>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -360,7 +365,7 @@ const _: () = {
                 Index::TWICE => {
                     request
                         .answer::<
-                            Twice,
+                            Twice<fn(u32) -> u32>,
                             _,
                         >(|from| {
                             let args: (u32,) = (
@@ -379,7 +384,7 @@ const _: () = {
                     let served = ::core::clone::Clone::clone(&self.served);
                     request
                         .answer_async::<
-                            Greeting,
+                            Greeting<fn(&'static str) -> String>,
                             _,
                             _,
                         >(move |message| async move {

@@ -57,9 +57,10 @@ pub struct BorrowingServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Texts;
+    pub struct Texts<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Texts {
+    impl ::rapace::__private::Method
+    for Texts<fn(&'static str, &'static [u8], Option<&'static str>) -> usize> {
         type Args<'a> = (&'a str, &'a [u8], Option<&'a str>);
         type Ok = usize;
         type Err = ::rapace::__private::NoError;
@@ -123,9 +124,17 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Values;
+    pub struct Values<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Values {
+    impl ::rapace::__private::Method
+    for Values<
+        fn(
+            &'static Point,
+            &'static [Point],
+            Option<&'static Point>,
+            Option<&'static [Point]>,
+        ) -> i32,
+    > {
         type Args<'a> = (&'a Point, &'a [Point], Option<&'a Point>, Option<&'a [Point]>);
         type Ok = i32;
         type Err = ::rapace::__private::NoError;
@@ -323,8 +332,13 @@ const _: () = {
             text: &'a str,
             bytes: &'a [u8],
             maybe: Option<&'a str>,
-        ) -> ::rapace::Call<'a, Texts> {
-            ::rapace::Call::<Texts>::new(&self.client, (text, bytes, maybe))
+        ) -> ::rapace::Call<
+            'a,
+            Texts<fn(&'static str, &'static [u8], Option<&'static str>) -> usize>,
+        > {
+            ::rapace::Call::<
+                Texts<fn(&'static str, &'static [u8], Option<&'static str>) -> usize>,
+            >::new(&self.client, (text, bytes, maybe))
         }
         ///`fn values(&self, point: &Point, points: &[Point], maybe: Option<&Point>, some: Option<&[Point]>) -> i32` of [`Borrowing`].
         #[inline]
@@ -334,8 +348,27 @@ const _: () = {
             points: &'a [Point],
             maybe: Option<&'a Point>,
             some: Option<&'a [Point]>,
-        ) -> ::rapace::Call<'a, Values> {
-            ::rapace::Call::<Values>::new(&self.client, (point, points, maybe, some))
+        ) -> ::rapace::Call<
+            'a,
+            Values<
+                fn(
+                    &'static Point,
+                    &'static [Point],
+                    Option<&'static Point>,
+                    Option<&'static [Point]>,
+                ) -> i32,
+            >,
+        > {
+            ::rapace::Call::<
+                Values<
+                    fn(
+                        &'static Point,
+                        &'static [Point],
+                        Option<&'static Point>,
+                        Option<&'static [Point]>,
+                    ) -> i32,
+                >,
+            >::new(&self.client, (point, points, maybe, some))
         }
     }
     #[automatically_derived]
@@ -391,7 +424,13 @@ const _: () = {
                 Index::TEXTS => {
                     request
                         .answer::<
-                            Texts,
+                            Texts<
+                                fn(
+                                    &'static str,
+                                    &'static [u8],
+                                    Option<&'static str>,
+                                ) -> usize,
+                            >,
                             _,
                         >(|from| {
                             let args: (&str, &[u8], Option<&str>) = (
@@ -429,7 +468,14 @@ const _: () = {
                 Index::VALUES => {
                     request
                         .answer::<
-                            Values,
+                            Values<
+                                fn(
+                                    &'static Point,
+                                    &'static [Point],
+                                    Option<&'static Point>,
+                                    Option<&'static [Point]>,
+                                ) -> i32,
+                            >,
                             _,
                         >(|from| {
                             let args: (Point, _, _, _) = (

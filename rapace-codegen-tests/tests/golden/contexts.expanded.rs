@@ -68,9 +68,10 @@ pub struct ContextsServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct First;
+    pub struct First<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for First {
+    impl ::rapace::__private::Method
+    for First<fn(Person<'static>, std::borrow::Cow<'static, str>) -> String> {
         type Args<'a> = (Person<'a>, std::borrow::Cow<'a, str>);
         type Ok = String;
         type Err = ::rapace::__private::NoError;
@@ -123,9 +124,10 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Between;
+    pub struct Between<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Between {
+    impl ::rapace::__private::Method
+    for Between<fn(&'static str, &'static [&'static str]) -> usize> {
         type Args<'a> = (&'a str, &'a [&'a str]);
         type Ok = usize;
         type Err = ::rapace::__private::NoError;
@@ -182,9 +184,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Alone;
+    pub struct Alone<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Alone {
+    impl ::rapace::__private::Method for Alone<fn() -> bool> {
         type Args<'a> = ();
         type Ok = bool;
         type Err = ::rapace::__private::NoError;
@@ -330,8 +332,13 @@ const _: () = {
             &'a self,
             person: Person<'a>,
             cow: std::borrow::Cow<'a, str>,
-        ) -> ::rapace::Call<'a, First> {
-            ::rapace::Call::<First>::new(&self.client, (person, cow))
+        ) -> ::rapace::Call<
+            'a,
+            First<fn(Person<'static>, std::borrow::Cow<'static, str>) -> String>,
+        > {
+            ::rapace::Call::<
+                First<fn(Person<'static>, std::borrow::Cow<'static, str>) -> String>,
+            >::new(&self.client, (person, cow))
         }
         ///`async fn between(&self, text: &str, cx: &rapace::Context, names: &[&str]) -> usize` of [`Contexts`].
         #[inline]
@@ -339,13 +346,18 @@ const _: () = {
             &'a self,
             text: &'a str,
             names: &'a [&'a str],
-        ) -> ::rapace::Call<'a, Between> {
-            ::rapace::Call::<Between>::new(&self.client, (text, names))
+        ) -> ::rapace::Call<
+            'a,
+            Between<fn(&'static str, &'static [&'static str]) -> usize>,
+        > {
+            ::rapace::Call::<
+                Between<fn(&'static str, &'static [&'static str]) -> usize>,
+            >::new(&self.client, (text, names))
         }
         ///`fn alone(&self, _: &rapace::Context) -> bool` of [`Contexts`].
         #[inline]
-        pub fn alone(&self) -> ::rapace::Call<'_, Alone> {
-            ::rapace::Call::<Alone>::new(&self.client, ())
+        pub fn alone(&self) -> ::rapace::Call<'_, Alone<fn() -> bool>> {
+            ::rapace::Call::<Alone<fn() -> bool>>::new(&self.client, ())
         }
     }
     #[automatically_derived]
@@ -402,7 +414,12 @@ const _: () = {
                     let context = request.context();
                     request
                         .answer::<
-                            First,
+                            First<
+                                fn(
+                                    Person<'static>,
+                                    std::borrow::Cow<'static, str>,
+                                ) -> String,
+                            >,
                             _,
                         >(|from| {
                             let args: (Person<'_>, std::borrow::Cow<'_, str>) = (
@@ -433,7 +450,7 @@ const _: () = {
                     let served = ::core::clone::Clone::clone(&self.served);
                     request
                         .answer_async::<
-                            Between,
+                            Between<fn(&'static str, &'static [&'static str]) -> usize>,
                             _,
                             _,
                         >(move |message| async move {
@@ -473,7 +490,7 @@ const _: () = {
                     let context = request.context();
                     request
                         .answer::<
-                            Alone,
+                            Alone<fn() -> bool>,
                             _,
                         >(|from| {
                             from.finish()?;

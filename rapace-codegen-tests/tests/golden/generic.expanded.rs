@@ -57,9 +57,12 @@ pub struct StoreServer<T, K, const N: usize> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Block<K, const N: usize>(::core::marker::PhantomData<fn() -> (K,)>);
+    pub struct Block<K, const N: usize, Signature>(
+        ::core::marker::PhantomData<fn() -> (K, Signature)>,
+    );
     #[automatically_derived]
-    impl<K, const N: usize> ::rapace::__private::Method for Block<K, N>
+    impl<K, const N: usize> ::rapace::__private::Method
+    for Block<K, N, fn(K) -> Option<[u8; N]>>
     where
         K: Ord + Clone,
         K: ::rapace::__private::Parameter,
@@ -121,9 +124,12 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct All<K, const N: usize>(::core::marker::PhantomData<fn() -> (K,)>);
+    pub struct All<K, const N: usize, Signature>(
+        ::core::marker::PhantomData<fn() -> (K, Signature)>,
+    );
     #[automatically_derived]
-    impl<K, const N: usize> ::rapace::__private::Method for All<K, N>
+    impl<K, const N: usize> ::rapace::__private::Method
+    for All<K, N, fn(&'static [K]) -> Vec<K>>
     where
         K: Ord + Clone,
         K: ::rapace::__private::Parameter,
@@ -290,13 +296,23 @@ const _: () = {
         }
         ///`fn block(&self, key: K) -> Option<[u8; N]>` of [`Store`].
         #[inline]
-        pub fn block(&self, key: K) -> ::rapace::Call<'_, Block<K, N>> {
-            ::rapace::Call::<Block<K, N>>::new(&self.client, (key,))
+        pub fn block(
+            &self,
+            key: K,
+        ) -> ::rapace::Call<'_, Block<K, N, fn(K) -> Option<[u8; N]>>> {
+            ::rapace::Call::<
+                Block<K, N, fn(K) -> Option<[u8; N]>>,
+            >::new(&self.client, (key,))
         }
         ///`async fn all(&self, keys: &[K]) -> Vec<K>` of [`Store`].
         #[inline]
-        pub fn all<'a>(&'a self, keys: &'a [K]) -> ::rapace::Call<'a, All<K, N>> {
-            ::rapace::Call::<All<K, N>>::new(&self.client, (keys,))
+        pub fn all<'a>(
+            &'a self,
+            keys: &'a [K],
+        ) -> ::rapace::Call<'a, All<K, N, fn(&'static [K]) -> Vec<K>>> {
+            ::rapace::Call::<
+                All<K, N, fn(&'static [K]) -> Vec<K>>,
+            >::new(&self.client, (keys,))
         }
     }
     #[automatically_derived]
@@ -367,7 +383,7 @@ const _: () = {
                 Index::BLOCK => {
                     request
                         .answer::<
-                            Block<K, N>,
+                            Block<K, N, fn(K) -> Option<[u8; N]>>,
                             _,
                         >(|from| {
                             let args: (K,) = (
@@ -386,7 +402,7 @@ const _: () = {
                     let served = ::core::clone::Clone::clone(&self.served);
                     request
                         .answer_async::<
-                            All<K, N>,
+                            All<K, N, fn(&'static [K]) -> Vec<K>>,
                             _,
                             _,
                         >(move |message| async move {

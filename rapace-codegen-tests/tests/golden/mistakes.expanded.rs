@@ -28,9 +28,9 @@ pub struct MistakesServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Sound;
+    pub struct Sound<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Sound {
+    impl ::rapace::__private::Method for Sound<fn(u8) -> u8> {
         type Args<'a> = (u8,);
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -74,9 +74,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Exclusive;
+    pub struct Exclusive<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Exclusive {
+    impl ::rapace::__private::Method for Exclusive<fn(u8) -> u8> {
         type Args<'a> = (u8,);
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -173,13 +173,13 @@ const _: () = {
         }
         ///`fn sound(&self, a: u8) -> u8` of [`Mistakes`].
         #[inline]
-        pub fn sound(&self, a: u8) -> ::rapace::Call<'_, Sound> {
-            ::rapace::Call::<Sound>::new(&self.client, (a,))
+        pub fn sound(&self, a: u8) -> ::rapace::Call<'_, Sound<fn(u8) -> u8>> {
+            ::rapace::Call::<Sound<fn(u8) -> u8>>::new(&self.client, (a,))
         }
         ///`fn exclusive(&mut self, a: u8) -> u8` of [`Mistakes`].
         #[inline]
-        pub fn exclusive(&self, a: u8) -> ::rapace::Call<'_, Exclusive> {
-            ::rapace::Call::<Exclusive>::new(&self.client, (a,))
+        pub fn exclusive(&self, a: u8) -> ::rapace::Call<'_, Exclusive<fn(u8) -> u8>> {
+            ::rapace::Call::<Exclusive<fn(u8) -> u8>>::new(&self.client, (a,))
         }
     }
     #[automatically_derived]
@@ -235,7 +235,7 @@ const _: () = {
                 Index::SOUND => {
                     request
                         .answer::<
-                            Sound,
+                            Sound<fn(u8) -> u8>,
                             _,
                         >(|from| {
                             let args: (u8,) = (

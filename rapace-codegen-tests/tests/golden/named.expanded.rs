@@ -70,9 +70,9 @@ pub(crate) struct NamedServer<T2> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub(crate) struct Type;
+    pub(crate) struct Type<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Type {
+    impl ::rapace::__private::Method for Type<fn(u8) -> u8> {
         type Args<'a> = (u8,);
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -116,9 +116,11 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub(crate) struct Entry2;
+    pub(crate) struct Entry2<Signature>(
+        ::core::marker::PhantomData<fn() -> (Signature,)>,
+    );
     #[automatically_derived]
-    impl ::rapace::__private::Method for Entry2 {
+    impl ::rapace::__private::Method for Entry2<fn(Index, T) -> Entry> {
         type Args<'a> = (Index, T);
         type Ok = Entry;
         type Err = ::rapace::__private::NoError;
@@ -168,9 +170,11 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub(crate) struct Describe;
+    pub(crate) struct Describe<Signature>(
+        ::core::marker::PhantomData<fn() -> (Signature,)>,
+    );
     #[automatically_derived]
-    impl ::rapace::__private::Method for Describe {
+    impl ::rapace::__private::Method for Describe<fn(u8, u8, u8, u8) -> Result2> {
         type Args<'a> = (u8, u8, u8, u8);
         type Ok = Result2;
         type Err = ::rapace::__private::NoError;
@@ -218,9 +222,11 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub(crate) struct Served;
+    pub(crate) struct Served<Signature>(
+        ::core::marker::PhantomData<fn() -> (Signature,)>,
+    );
     #[automatically_derived]
-    impl ::rapace::__private::Method for Served {
+    impl ::rapace::__private::Method for Served<fn(u8, u8) -> u8> {
         type Args<'a> = (u8, u8);
         type Ok = u8;
         type Err = ::rapace::__private::NoError;
@@ -363,13 +369,19 @@ const _: () = {
         }
         ///`fn r#type(&self, r#fn: u8) -> u8` of [`Named`].
         #[inline]
-        pub(crate) fn r#type(&self, r#fn: u8) -> ::rapace::Call<'_, Type> {
-            ::rapace::Call::<Type>::new(&self.client, (r#fn,))
+        pub(crate) fn r#type(&self, r#fn: u8) -> ::rapace::Call<'_, Type<fn(u8) -> u8>> {
+            ::rapace::Call::<Type<fn(u8) -> u8>>::new(&self.client, (r#fn,))
         }
         ///`fn entry(&self, index: Index, t: T) -> Entry` of [`Named`].
         #[inline]
-        pub(crate) fn entry(&self, index: Index, t: T) -> ::rapace::Call<'_, Entry2> {
-            ::rapace::Call::<Entry2>::new(&self.client, (index, t))
+        pub(crate) fn entry(
+            &self,
+            index: Index,
+            t: T,
+        ) -> ::rapace::Call<'_, Entry2<fn(Index, T) -> Entry>> {
+            ::rapace::Call::<
+                Entry2<fn(Index, T) -> Entry>,
+            >::new(&self.client, (index, t))
         }
         ///`fn describe(&self, args: u8, out: u8, value: u8, from: u8) -> Result2` of [`Named`].
         #[inline]
@@ -379,8 +391,10 @@ const _: () = {
             out: u8,
             value: u8,
             from: u8,
-        ) -> ::rapace::Call<'_, Describe> {
-            ::rapace::Call::<Describe>::new(&self.client, (args, out, value, from))
+        ) -> ::rapace::Call<'_, Describe<fn(u8, u8, u8, u8) -> Result2>> {
+            ::rapace::Call::<
+                Describe<fn(u8, u8, u8, u8) -> Result2>,
+            >::new(&self.client, (args, out, value, from))
         }
         ///`fn served(&self, request: u8, message: u8) -> u8` of [`Named`].
         #[inline]
@@ -388,8 +402,10 @@ const _: () = {
             &self,
             request: u8,
             message: u8,
-        ) -> ::rapace::Call<'_, Served> {
-            ::rapace::Call::<Served>::new(&self.client, (request, message))
+        ) -> ::rapace::Call<'_, Served<fn(u8, u8) -> u8>> {
+            ::rapace::Call::<
+                Served<fn(u8, u8) -> u8>,
+            >::new(&self.client, (request, message))
         }
     }
     #[automatically_derived]
@@ -445,7 +461,7 @@ const _: () = {
                 Index2::TYPE => {
                     request
                         .answer::<
-                            Type,
+                            Type<fn(u8) -> u8>,
                             _,
                         >(|from| {
                             let args: (u8,) = (
@@ -463,7 +479,7 @@ const _: () = {
                 Index2::ENTRY => {
                     request
                         .answer::<
-                            Entry2,
+                            Entry2<fn(Index, T) -> Entry>,
                             _,
                         >(|from| {
                             let args: (Index, T) = (
@@ -485,7 +501,7 @@ const _: () = {
                 Index2::DESCRIBE => {
                     request
                         .answer::<
-                            Describe,
+                            Describe<fn(u8, u8, u8, u8) -> Result2>,
                             _,
                         >(|from| {
                             let args: (u8, u8, u8, u8) = (
@@ -521,7 +537,7 @@ const _: () = {
                 Index2::SERVED => {
                     request
                         .answer::<
-                            Served,
+                            Served<fn(u8, u8) -> u8>,
                             _,
                         >(|from| {
                             let args: (u8, u8) = (

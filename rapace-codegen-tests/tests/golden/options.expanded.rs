@@ -60,9 +60,9 @@ self::somewhere::__private::when_mock! {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Again;
+    pub struct Again<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl self::somewhere::__private::Method for Again {
+    impl self::somewhere::__private::Method for Again<fn(u8) -> u8> {
         type Args<'a> = (u8,);
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
@@ -117,9 +117,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct InTime;
+    pub struct InTime<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl self::somewhere::__private::Method for InTime {
+    impl self::somewhere::__private::Method for InTime<fn() -> u8> {
         type Args<'a> = ();
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
@@ -172,9 +172,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Renamed;
+    pub struct Renamed<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl self::somewhere::__private::Method for Renamed {
+    impl self::somewhere::__private::Method for Renamed<fn() -> u8> {
         type Args<'a> = ();
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
@@ -225,9 +225,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Slow;
+    pub struct Slow<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl self::somewhere::__private::Method for Slow {
+    impl self::somewhere::__private::Method for Slow<fn() -> u8> {
         type Args<'a> = ();
         type Ok = u8;
         type Err = self::somewhere::__private::NoError;
@@ -368,23 +368,23 @@ const _: () = {
         }
         ///`fn again(&self, a: u8) -> u8` of [`Options`].
         #[inline]
-        pub fn again(&self, a: u8) -> self::somewhere::Call<'_, Again> {
-            self::somewhere::Call::<Again>::new(&self.client, (a,))
+        pub fn again(&self, a: u8) -> self::somewhere::Call<'_, Again<fn(u8) -> u8>> {
+            self::somewhere::Call::<Again<fn(u8) -> u8>>::new(&self.client, (a,))
         }
         ///`fn in_time(&self) -> u8` of [`Options`].
         #[inline]
-        pub fn in_time(&self) -> self::somewhere::Call<'_, InTime> {
-            self::somewhere::Call::<InTime>::new(&self.client, ())
+        pub fn in_time(&self) -> self::somewhere::Call<'_, InTime<fn() -> u8>> {
+            self::somewhere::Call::<InTime<fn() -> u8>>::new(&self.client, ())
         }
         ///`fn renamed(&self) -> u8` of [`Options`].
         #[inline]
-        pub fn renamed(&self) -> self::somewhere::Call<'_, Renamed> {
-            self::somewhere::Call::<Renamed>::new(&self.client, ())
+        pub fn renamed(&self) -> self::somewhere::Call<'_, Renamed<fn() -> u8>> {
+            self::somewhere::Call::<Renamed<fn() -> u8>>::new(&self.client, ())
         }
         ///`fn slow(&self) -> u8` of [`Options`].
         #[inline]
-        pub fn slow(&self) -> self::somewhere::Call<'_, Slow> {
-            self::somewhere::Call::<Slow>::new(&self.client, ())
+        pub fn slow(&self) -> self::somewhere::Call<'_, Slow<fn() -> u8>> {
+            self::somewhere::Call::<Slow<fn() -> u8>>::new(&self.client, ())
         }
     }
     #[automatically_derived]
@@ -440,7 +440,7 @@ const _: () = {
                 Index::AGAIN => {
                     request
                         .answer::<
-                            Again,
+                            Again<fn(u8) -> u8>,
                             _,
                         >(|from| {
                             let args: (u8,) = (
@@ -458,7 +458,7 @@ const _: () = {
                 Index::IN_TIME => {
                     request
                         .answer::<
-                            InTime,
+                            InTime<fn() -> u8>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -470,7 +470,7 @@ const _: () = {
                 Index::RENAMED => {
                     request
                         .answer::<
-                            Renamed,
+                            Renamed<fn() -> u8>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -482,7 +482,7 @@ const _: () = {
                 Index::SLOW => {
                     request
                         .answer::<
-                            Slow,
+                            Slow<fn() -> u8>,
                             _,
                         >(|from| {
                             from.finish()?;

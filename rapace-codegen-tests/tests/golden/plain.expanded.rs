@@ -69,9 +69,9 @@ pub struct CalculatorServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Add;
+    pub struct Add<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Add {
+    impl ::rapace::__private::Method for Add<fn(i32, i32) -> i32> {
         type Args<'a> = (i32, i32);
         type Ok = i32;
         type Err = ::rapace::__private::NoError;
@@ -116,9 +116,10 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Divide;
+    pub struct Divide<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Divide {
+    impl ::rapace::__private::Method
+    for Divide<fn(i32, i32) -> Result<i32, DivideByZero>> {
         type Args<'a> = (i32, i32);
         type Ok = <Result<i32, DivideByZero> as ::rapace::__private::IsResult>::Ok;
         type Err = <Result<i32, DivideByZero> as ::rapace::__private::IsResult>::Err;
@@ -182,9 +183,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Lookup;
+    pub struct Lookup<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Lookup {
+    impl ::rapace::__private::Method for Lookup<fn(String) -> Option<Vec<u8>>> {
         type Args<'a> = (String,);
         type Ok = Option<Vec<u8>>;
         type Err = ::rapace::__private::NoError;
@@ -248,9 +249,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Forget;
+    pub struct Forget<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Forget {
+    impl ::rapace::__private::Method for Forget<fn() -> ()> {
         type Args<'a> = ();
         type Ok = ();
         type Err = ::rapace::__private::NoError;
@@ -328,13 +329,15 @@ const _: () = {
                     shapes
                         .returns(
                             &::rapace::__private::leaf!(
-                                < Divide as ::rapace::__private::Method > ::Ok
+                                < Divide < fn (i32, i32) -> Result < i32, DivideByZero > >
+                                as ::rapace::__private::Method > ::Ok
                             ),
                         );
                     shapes
                         .fails(
                             &::rapace::__private::leaf!(
-                                < Divide as ::rapace::__private::Method > ::Err
+                                < Divide < fn (i32, i32) -> Result < i32, DivideByZero > >
+                                as ::rapace::__private::Method > ::Err
                             ),
                         );
                 },
@@ -408,23 +411,38 @@ const _: () = {
         /**
 `fn add(&self, a: i32, b: i32) -> i32` of [`Calculator`].*/
         #[inline]
-        pub fn add(&self, a: i32, b: i32) -> ::rapace::Call<'_, Add> {
-            ::rapace::Call::<Add>::new(&self.client, (a, b))
+        pub fn add(
+            &self,
+            a: i32,
+            b: i32,
+        ) -> ::rapace::Call<'_, Add<fn(i32, i32) -> i32>> {
+            ::rapace::Call::<Add<fn(i32, i32) -> i32>>::new(&self.client, (a, b))
         }
         ///`fn divide(&self, dividend: i32, divisor: i32) -> Result<i32, DivideByZero>` of [`Calculator`].
         #[inline]
-        pub fn divide(&self, dividend: i32, divisor: i32) -> ::rapace::Call<'_, Divide> {
-            ::rapace::Call::<Divide>::new(&self.client, (dividend, divisor))
+        pub fn divide(
+            &self,
+            dividend: i32,
+            divisor: i32,
+        ) -> ::rapace::Call<'_, Divide<fn(i32, i32) -> Result<i32, DivideByZero>>> {
+            ::rapace::Call::<
+                Divide<fn(i32, i32) -> Result<i32, DivideByZero>>,
+            >::new(&self.client, (dividend, divisor))
         }
         ///`async fn lookup(&self, key: String) -> Option<Vec<u8>>` of [`Calculator`].
         #[inline]
-        pub fn lookup(&self, key: String) -> ::rapace::Call<'_, Lookup> {
-            ::rapace::Call::<Lookup>::new(&self.client, (key,))
+        pub fn lookup(
+            &self,
+            key: String,
+        ) -> ::rapace::Call<'_, Lookup<fn(String) -> Option<Vec<u8>>>> {
+            ::rapace::Call::<
+                Lookup<fn(String) -> Option<Vec<u8>>>,
+            >::new(&self.client, (key,))
         }
         ///`async fn forget(&self)` of [`Calculator`].
         #[inline]
-        pub fn forget(&self) -> ::rapace::Call<'_, Forget> {
-            ::rapace::Call::<Forget>::new(&self.client, ())
+        pub fn forget(&self) -> ::rapace::Call<'_, Forget<fn() -> ()>> {
+            ::rapace::Call::<Forget<fn() -> ()>>::new(&self.client, ())
         }
     }
     #[automatically_derived]
@@ -480,7 +498,7 @@ const _: () = {
                 Index::ADD => {
                     request
                         .answer::<
-                            Add,
+                            Add<fn(i32, i32) -> i32>,
                             _,
                         >(|from| {
                             let args: (i32, i32) = (
@@ -502,7 +520,7 @@ const _: () = {
                 Index::DIVIDE => {
                     request
                         .answer_result::<
-                            Divide,
+                            Divide<fn(i32, i32) -> Result<i32, DivideByZero>>,
                             _,
                         >(|from| {
                             let args: (i32, i32) = (
@@ -527,7 +545,7 @@ const _: () = {
                     let served = ::core::clone::Clone::clone(&self.served);
                     request
                         .answer_async::<
-                            Lookup,
+                            Lookup<fn(String) -> Option<Vec<u8>>>,
                             _,
                             _,
                         >(move |message| async move {
@@ -551,7 +569,7 @@ const _: () = {
                     let served = ::core::clone::Clone::clone(&self.served);
                     request
                         .answer_async::<
-                            Forget,
+                            Forget<fn() -> ()>,
                             _,
                             _,
                         >(move |message| async move {

@@ -73,9 +73,9 @@ pub struct ResultsServer<T> {
 #[allow(dead_code, deprecated, non_snake_case)]
 const _: () = {
     #[doc(hidden)]
-    pub struct Outcome2;
+    pub struct Outcome2<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Outcome2 {
+    impl ::rapace::__private::Method for Outcome2<fn() -> Outcome> {
         type Args<'a> = ();
         type Ok = <Outcome as ::rapace::__private::IsResult>::Ok;
         type Err = <Outcome as ::rapace::__private::IsResult>::Err;
@@ -137,9 +137,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Alias;
+    pub struct Alias<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Alias {
+    impl ::rapace::__private::Method for Alias<fn() -> Result<u8>> {
         type Args<'a> = ();
         type Ok = <Result<u8> as ::rapace::__private::IsResult>::Ok;
         type Err = <Result<u8> as ::rapace::__private::IsResult>::Err;
@@ -200,9 +200,9 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Value;
+    pub struct Value<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Value {
+    impl ::rapace::__private::Method for Value<fn() -> own::Result> {
         type Args<'a> = ();
         type Ok = own::Result;
         type Err = ::rapace::__private::NoError;
@@ -249,9 +249,10 @@ const _: () = {
         }
     }
     #[doc(hidden)]
-    pub struct Later;
+    pub struct Later<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);
     #[automatically_derived]
-    impl ::rapace::__private::Method for Later {
+    impl ::rapace::__private::Method
+    for Later<fn() -> std::result::Result<Vec<u8>, (u8, String)>> {
         type Args<'a> = ();
         type Ok = <std::result::Result<
             Vec<u8>,
@@ -351,13 +352,15 @@ const _: () = {
                     shapes
                         .returns(
                             &::rapace::__private::leaf!(
-                                < Outcome2 as ::rapace::__private::Method > ::Ok
+                                < Outcome2 < fn () -> Outcome > as
+                                ::rapace::__private::Method > ::Ok
                             ),
                         );
                     shapes
                         .fails(
                             &::rapace::__private::leaf!(
-                                < Outcome2 as ::rapace::__private::Method > ::Err
+                                < Outcome2 < fn () -> Outcome > as
+                                ::rapace::__private::Method > ::Err
                             ),
                         );
                 },
@@ -369,13 +372,15 @@ const _: () = {
                     shapes
                         .returns(
                             &::rapace::__private::leaf!(
-                                < Alias as ::rapace::__private::Method > ::Ok
+                                < Alias < fn () -> Result < u8 > > as
+                                ::rapace::__private::Method > ::Ok
                             ),
                         );
                     shapes
                         .fails(
                             &::rapace::__private::leaf!(
-                                < Alias as ::rapace::__private::Method > ::Err
+                                < Alias < fn () -> Result < u8 > > as
+                                ::rapace::__private::Method > ::Err
                             ),
                         );
                 },
@@ -394,7 +399,8 @@ const _: () = {
                     shapes
                         .returns(
                             &::rapace::__private::codec!(
-                                < Later as ::rapace::__private::Method > ::Ok =>
+                                < Later < fn () -> std::result::Result < Vec < u8 >, (u8,
+                                String) > > as ::rapace::__private::Method > ::Ok =>
                                 ::rapace::__private::codec!(Vec < u8 > =>
                                 ::rapace::__private::slice_of(::rapace::__private::leaf!(u8)))
                             ),
@@ -402,7 +408,8 @@ const _: () = {
                     shapes
                         .fails(
                             &::rapace::__private::codec!(
-                                < Later as ::rapace::__private::Method > ::Err =>
+                                < Later < fn () -> std::result::Result < Vec < u8 >, (u8,
+                                String) > > as ::rapace::__private::Method > ::Err =>
                                 ::rapace::__private::tuple_of((::rapace::__private::leaf!(u8),
                                 ::rapace::__private::leaf!(String),))
                             ),
@@ -453,23 +460,30 @@ const _: () = {
         }
         ///`fn outcome(&self) -> Outcome` of [`Results`].
         #[inline]
-        pub fn outcome(&self) -> ::rapace::Call<'_, Outcome2> {
-            ::rapace::Call::<Outcome2>::new(&self.client, ())
+        pub fn outcome(&self) -> ::rapace::Call<'_, Outcome2<fn() -> Outcome>> {
+            ::rapace::Call::<Outcome2<fn() -> Outcome>>::new(&self.client, ())
         }
         ///`fn alias(&self) -> Result<u8>` of [`Results`].
         #[inline]
-        pub fn alias(&self) -> ::rapace::Call<'_, Alias> {
-            ::rapace::Call::<Alias>::new(&self.client, ())
+        pub fn alias(&self) -> ::rapace::Call<'_, Alias<fn() -> Result<u8>>> {
+            ::rapace::Call::<Alias<fn() -> Result<u8>>>::new(&self.client, ())
         }
         ///`fn value(&self) -> own::Result` of [`Results`].
         #[inline]
-        pub fn value(&self) -> ::rapace::Call<'_, Value> {
-            ::rapace::Call::<Value>::new(&self.client, ())
+        pub fn value(&self) -> ::rapace::Call<'_, Value<fn() -> own::Result>> {
+            ::rapace::Call::<Value<fn() -> own::Result>>::new(&self.client, ())
         }
         ///`async fn later(&self) -> std::result::Result<Vec<u8>, (u8, String)>` of [`Results`].
         #[inline]
-        pub fn later(&self) -> ::rapace::Call<'_, Later> {
-            ::rapace::Call::<Later>::new(&self.client, ())
+        pub fn later(
+            &self,
+        ) -> ::rapace::Call<
+            '_,
+            Later<fn() -> std::result::Result<Vec<u8>, (u8, String)>>,
+        > {
+            ::rapace::Call::<
+                Later<fn() -> std::result::Result<Vec<u8>, (u8, String)>>,
+            >::new(&self.client, ())
         }
     }
     #[automatically_derived]
@@ -525,7 +539,7 @@ const _: () = {
                 Index::OUTCOME => {
                     request
                         .answer_result::<
-                            Outcome2,
+                            Outcome2<fn() -> Outcome>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -539,7 +553,7 @@ const _: () = {
                 Index::ALIAS => {
                     request
                         .answer_result::<
-                            Alias,
+                            Alias<fn() -> Result<u8>>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -553,7 +567,7 @@ const _: () = {
                 Index::VALUE => {
                     request
                         .answer::<
-                            Value,
+                            Value<fn() -> own::Result>,
                             _,
                         >(|from| {
                             from.finish()?;
@@ -566,7 +580,7 @@ const _: () = {
                     let served = ::core::clone::Clone::clone(&self.served);
                     request
                         .answer_result_async::<
-                            Later,
+                            Later<fn() -> std::result::Result<Vec<u8>, (u8, String)>>,
                             _,
                             _,
                         >(move |message| async move {

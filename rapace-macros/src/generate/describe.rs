@@ -1,13 +1,11 @@
 //! What the service is, for comparing two programs: names, signatures, and the shapes of what travels.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
-use syn::{Lifetime, Type};
 
 use super::super::model::{Method, Output};
-use super::super::spelling;
-use super::{Generator, cfg, codec, method, signature, span_of};
+use super::{Generator, cfg, codec, lasting_for_ever, method, signature, span_of};
 
 /// The function that makes the description.
 pub(super) fn function(generator: &Generator<'_>) -> TokenStream {
@@ -51,9 +49,4 @@ fn info(generator: &Generator<'_>, method: &Method) -> TokenStream {
         })
         #blocking
     }
-}
-
-/// Shapes are asked of types that outlive every message.
-fn lasting_for_ever(ty: &Type) -> Type {
-    spelling::with_lifetime(ty, &Lifetime::new("'static", Span::mixed_site()))
 }

@@ -71,6 +71,17 @@ impl Generics {
         angle(std::iter::once(&first).chain(self.entries.iter().map(|entry| &entry.name)))
     }
 
+    /// `<K, T>`: as declared, with one more at the end.
+    pub(super) fn declared_before(&self, last: &Ident) -> TokenStream {
+        let last = last.to_token_stream();
+        angle(self.entries.iter().map(|entry| &entry.declared).chain([&last]))
+    }
+
+    /// `<K, T>`: names, with one more at the end.
+    pub(super) fn names_before(&self, last: &TokenStream) -> TokenStream {
+        angle(self.entries.iter().map(|entry| &entry.name).chain([last]))
+    }
+
     /// The `where` of an `impl`, with one more bound.
     pub(super) fn clause(&self, first: Option<TokenStream>) -> TokenStream {
         let mut predicates = first.iter().chain(&self.predicates).peekable();
@@ -79,7 +90,13 @@ impl Generics {
 
     /// The type of a field that holds on to the parameters, which no other field needs to mention.
     pub(super) fn marker(&self) -> Option<TokenStream> {
-        let types: Vec<_> = self.entries.iter().filter(|entry| entry.is_type).map(|entry| &entry.name).collect();
+        self.marker_with(None)
+    }
+
+    /// The same with one more.
+    pub(super) fn marker_with(&self, one_more: Option<&TokenStream>) -> Option<TokenStream> {
+        let types = self.entries.iter().filter(|entry| entry.is_type).map(|entry| &entry.name);
+        let types: Vec<_> = types.chain(one_more).collect();
         (!types.is_empty()).then(|| quote!(::core::marker::PhantomData<fn() -> (#(#types,)*)>))
     }
 }

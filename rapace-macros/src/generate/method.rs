@@ -14,7 +14,14 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let private = generator.private();
     let (cfg, vis, ty) = (cfg(&method.cfgs), &service.vis, &method.names.ty);
     let (declared, clause) = (&generator.generics.declared, generator.generics.clause(None));
-    let marker = generator.generics.marker().map(|marker| quote!((#marker)));
+    let signature = &service.names.signature;
+    let (of_type, marker) = if generator.is_private() {
+        (declared.clone(), generator.generics.marker())
+    } else {
+        let one_more = signature.to_token_stream();
+        (generator.generics.declared_before(signature), generator.generics.marker_with(Some(&one_more)))
+    };
+    let marker = marker.map(|marker| quote!((#marker)));
     let this = generator.method(method);
     let call = &service.names.call;
     let arguments = method.arguments().map(|argument| lasting(service, &argument.ty));
@@ -47,7 +54,7 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
     quote! {
         #cfg
         #[doc(hidden)]
-        #vis struct #ty #declared #marker;
+        #vis struct #ty #of_type #marker;
 
         #cfg
         #[automatically_derived]

@@ -75,6 +75,7 @@ const OWN: &[&str] = &[
     // Hidden items and parameters.
     "Index",
     "describe",
+    "Signature",
     "T",
     "a",
     "v",
