@@ -8,6 +8,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod calls;
+
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::MaybeUninit;
