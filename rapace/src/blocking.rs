@@ -344,13 +344,17 @@ impl Serving {
 /// Serves one session until it is over.
 pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>) {
     while let Some(arrived) = link.request() {
-        let is_blocking =
-            services.route(arrived.method).is_some_and(|(served, method)| served.service().is_blocking(method));
-        if is_blocking {
-            workers.run(link, services, arrived);
-        } else {
-            handle_here(link, services, arrived);
-        }
+        serve_request(link, services, workers, arrived);
+    }
+}
+
+/// Serves one request, here or on a worker.
+#[inline]
+pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
+    if services.is_blocking(arrived.method) {
+        workers.run(link, services, arrived);
+    } else {
+        handle_here(link, services, arrived);
     }
 }
 

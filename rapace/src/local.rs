@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use crate::blocking::{WORKERS, Workers, handle_here, serve_session};
+use crate::blocking::{WORKERS, Workers, serve_request, serve_session};
 use crate::error::OpenError;
 use crate::rpc::client::{ClientBuilder, ConnectError};
 use crate::rpc::link::{Link, Step};
@@ -54,9 +54,10 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, Conn
     let session = Session::<PeerA>::over_with(theirs, &Config::default(), services.catalogue())?;
     let link = Link::new(session, true);
     let client: C = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    let workers = Workers::new(0);
     let step = Step::new(move || {
         if let Some(request) = link.request() {
-            handle_here(&link, &services, request);
+            serve_request(&link, &services, &workers, request);
         }
     });
     // The link is new, so there is none yet.

@@ -223,9 +223,7 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 /// Has a request handled: here if that is done at once, else in a task of its own.
 async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     let call = arrived.call;
-    let is_blocking =
-        services.route(arrived.method).is_some_and(|(served, method)| served.service().is_blocking(method));
-    if is_blocking {
+    if services.is_blocking(arrived.method) {
         let (link, services) = (Arc::clone(link), Arc::clone(services));
         spawn_blocking(move || {
             // Its caller may have gone, or its time be over, while it waited for a thread.

@@ -219,8 +219,15 @@ pub trait ServeOnThreads: Serve {}
 pub(crate) struct Services {
     services: Vec<Arc<dyn Serve>>,
     /// Of each method on the wire, from 1: the service and the method within it.
-    routes: Vec<(usize, usize)>,
+    routes: Vec<Route>,
     catalogue: Vec<u8>,
+}
+
+/// Where a method on the wire is found.
+struct Route {
+    service: usize,
+    method: usize,
+    is_blocking: bool,
 }
 
 impl Services {
@@ -229,7 +236,8 @@ impl Services {
         let mut catalogue = Catalogue::default();
         for (place, served) in services.iter().enumerate() {
             let service = served.service();
-            routes.extend((0..service.methods.len()).map(|method| (place, method)));
+            let of_method = |method| Route { service: place, method, is_blocking: service.is_blocking(method) };
+            routes.extend((0..service.methods.len()).map(of_method));
             catalogue.services.push((service.name.to_owned(), service.entries().to_vec()));
         }
         let mut encoder = Encoder::new();
@@ -245,8 +253,15 @@ impl Services {
     /// Whose method has this number on the wire.
     #[inline]
     pub(crate) fn route(&self, method: u32) -> Option<(&Arc<dyn Serve>, usize)> {
-        let (service, method) = *self.routes.get((method as usize).checked_sub(1)?)?;
-        Some((self.services.get(service)?, method))
+        let route = self.routes.get((method as usize).checked_sub(1)?)?;
+        Some((self.services.get(route.service)?, route.method))
+    }
+
+    /// Whether the method of this number runs on a thread that is there for it.
+    #[inline]
+    pub(crate) fn is_blocking(&self, method: u32) -> bool {
+        let route = (method as usize).checked_sub(1).and_then(|place| self.routes.get(place));
+        route.is_some_and(|route| route.is_blocking)
     }
 
     /// What it serves, in words.
