@@ -1,6 +1,13 @@
 //! Every shape that a method can have: as a trait of `fn`s, as one of `async fn`s among `fn`s, and what answers them.
 
 #![allow(unreachable_pub, reason = "it is a part of one test")]
+#![allow(
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::ptr_arg,
+    clippy::result_unit_err,
+    reason = "all shapes"
+)]
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -76,7 +83,6 @@ pub trait Shapes {
         g: char,
         h: bool,
     ) -> (i8, u16, i32, u64, i128, f32, char, bool);
-    #[allow(clippy::too_many_arguments, reason = "any number can be taken")]
     fn fourteen(
         &self,
         a: u8,
@@ -147,9 +153,9 @@ pub trait Shapes {
     #[rapace(blocking)]
     fn blocks(&self, a: &str) -> String;
     fn r#type(&self, r#fn: u8, r#match: &str) -> String;
-    #[cfg(all())]
+    #[cfg(unix)]
     fn there(&self, a: u8) -> u8;
-    #[cfg(any())]
+    #[cfg(not(unix))]
     fn not_there(&self, a: Missing) -> Missing;
     fn panics(&self, a: &str) -> u8;
     fn with_body(&self, mut a: u32, b: &str) -> u32 {
@@ -175,7 +181,6 @@ pub trait Awaited {
         g: char,
         h: bool,
     ) -> (i8, u16, i32, u64, i128, f32, char, bool);
-    #[allow(clippy::too_many_arguments, reason = "any number can be taken")]
     async fn fourteen(
         &self,
         a: u8,
@@ -246,9 +251,9 @@ pub trait Awaited {
     #[rapace(blocking)]
     fn blocks(&self, a: &str) -> String;
     async fn r#type(&self, r#fn: u8, r#match: &str) -> String;
-    #[cfg(all())]
+    #[cfg(unix)]
     async fn there(&self, a: u8) -> u8;
-    #[cfg(any())]
+    #[cfg(not(unix))]
     async fn not_there(&self, a: Missing) -> Missing;
     async fn panics(&self, a: &str) -> u8;
     async fn with_body(&self, mut a: u32, b: &str) -> u32 {
@@ -365,11 +370,11 @@ macro_rules! answers {
             $($asyncness)? fn r#type(&self, r#fn: u8, r#match: &str) -> String {
                 format!("{}{}", r#fn, r#match)
             }
-            #[cfg(all())]
+            #[cfg(unix)]
             $($asyncness)? fn there(&self, a: u8) -> u8 {
                 a
             }
-            #[cfg(any())]
+            #[cfg(not(unix))]
             $($asyncness)? fn not_there(&self, a: Missing) -> Missing {
                 a
             }
