@@ -87,6 +87,8 @@ pub struct Running<E> {
     exchange: E,
     peer: Peer,
     sampling: Sampling,
+    /// Whether the peer is stopped between bursts.
+    is_stopped: bool,
     /// Nanoseconds a step took last time, from which the next burst's length follows.
     step_ns: f64,
 }
@@ -97,12 +99,22 @@ impl<E: Exchange> Running<E> {
     /// # Errors
     /// When the peer is gone.
     pub fn start(exchange: E, peer: Peer, sampling: Sampling) -> io::Result<Self> {
-        let mut running = Self { exchange, peer, sampling, step_ns: 0.0 };
+        let mut running = Self { exchange, peer, sampling, is_stopped: false, step_ns: 0.0 };
         for steps in [20, 200] {
             let whole = running.run(steps, None)?;
             running.step_ns = whole.step_ns;
         }
         Ok(running)
+    }
+
+    /// The same, and between its bursts the peer is stopped: for one with a thread of its own that never sleeps.
+    ///
+    /// # Errors
+    /// When the peer is gone.
+    pub fn stopped_between_bursts(mut self) -> io::Result<Self> {
+        self.is_stopped = true;
+        self.peer.stop()?;
+        Ok(self)
     }
 
     /// The mean of a burst of `steps` with nothing clocked in between.
@@ -114,6 +126,9 @@ impl<E: Exchange> Running<E> {
     }
 
     fn run(&mut self, steps: u64, clocked: Option<&mut Histogram<u64>>) -> io::Result<Whole> {
+        if self.is_stopped {
+            self.peer.go_on()?;
+        }
         let control = &self.peer.control;
         control.send(steps)?;
         control.recv()?;
@@ -125,6 +140,9 @@ impl<E: Exchange> Running<E> {
         let own_cpu = cpu::used() - cpu;
         control.send(OVER)?;
         let peer_cpu = Duration::from_nanos(control.recv()?);
+        if self.is_stopped {
+            self.peer.stop()?;
+        }
         Ok(Whole { step_ns, cpu: own_cpu + peer_cpu })
     }
 }

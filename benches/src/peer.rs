@@ -37,6 +37,22 @@ impl Peer {
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
+
+    /// Stops it where it is, threads of its own included, until it [goes on](Self::go_on).
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn stop(&self) -> io::Result<()> {
+        Ok(rustix::process::kill_process(self.pid(), Signal::STOP)?)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn go_on(&self) -> io::Result<()> {
+        Ok(rustix::process::kill_process(self.pid(), Signal::CONT)?)
+    }
 }
 
 impl Drop for Peer {

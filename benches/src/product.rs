@@ -1,5 +1,6 @@
 //! rapace itself as a contender.
 
+pub mod calls;
 pub mod connect;
 pub mod idle;
 pub mod messages;

@@ -8,7 +8,7 @@ use crate::control::Control;
 use crate::cpu;
 use crate::floor;
 use crate::floor::byte::Byte;
-use crate::floor::calls::{self, Add, Answerer, Caller, IN_FLIGHT, InFlight};
+use crate::floor::calls::{self as hand, Answerer, Caller, IN_FLIGHT};
 use crate::floor::epoll::Epoll;
 use crate::floor::futex::Futex;
 use crate::floor::handwritten::{Echo, Inline, OneWay};
@@ -17,6 +17,7 @@ use crate::floor::rings::{Class, FRAGMENTS, WHOLE};
 use crate::floor::tokio::TokioByte;
 use crate::meeting;
 use crate::peer::{self, Peer};
+use crate::product::calls::{self, Add, InFlight};
 use crate::product::{self, messages};
 use crate::waiting::Waiting;
 
@@ -76,6 +77,18 @@ pub enum Work {
     },
     /// rapace: a server on a path.
     Connect,
+    /// rapace: calls of `add`, one after the other.
+    Add(Waiting),
+    /// rapace: calls of `echo` with so many bytes, both sides waiting as by default.
+    CallEcho(usize),
+    /// rapace: calls of `add`, 64 in flight, both sides waiting as by default.
+    InFlight,
+    /// rapace: awaited calls of `add`, one after the other, served on a thread.
+    AwaitedAdd(Waiting),
+    /// rapace: the same, served in a task.
+    AwaitedAddOfTask(Waiting),
+    /// rapace: awaited calls of `add`, 64 in flight, both sides waiting as by default.
+    AwaitedInFlight,
     /// rapace: PeerA of a session that nobody uses.
     IdleA,
     /// rapace: its PeerB.
@@ -135,6 +148,12 @@ impl fmt::Display for Work {
             Self::SessionEcho { waiting, len } => write!(f, "session-echo:{waiting}:{len}"),
             Self::SessionOneWay { waiting, batch } => write!(f, "session-one-way:{waiting}:{batch}"),
             Self::Connect => f.write_str("connect"),
+            Self::Add(waiting) => write!(f, "add:{waiting}"),
+            Self::CallEcho(len) => write!(f, "call-echo:{len}"),
+            Self::InFlight => f.write_str("in-flight"),
+            Self::AwaitedAdd(waiting) => write!(f, "awaited-add:{waiting}"),
+            Self::AwaitedAddOfTask(waiting) => write!(f, "awaited-add-of-task:{waiting}"),
+            Self::AwaitedInFlight => f.write_str("awaited-in-flight"),
             Self::IdleA => f.write_str("idle-a"),
             Self::IdleB => f.write_str("idle-b"),
         }
@@ -175,6 +194,12 @@ impl Work {
                 Self::SessionOneWay { waiting: Waiting::parse(waiting)?, batch: batch.parse().ok()? }
             }
             "connect" => Self::Connect,
+            "add" => Self::Add(Waiting::parse(rest)?),
+            "call-echo" => Self::CallEcho(rest.parse().ok()?),
+            "in-flight" => Self::InFlight,
+            "awaited-add" => Self::AwaitedAdd(Waiting::parse(rest)?),
+            "awaited-add-of-task" => Self::AwaitedAddOfTask(Waiting::parse(rest)?),
+            "awaited-in-flight" => Self::AwaitedInFlight,
             "idle-a" => Self::IdleA,
             "idle-b" => Self::IdleB,
             _ => return None,
@@ -215,14 +240,16 @@ impl Work {
             Self::Echo(len) => running!(MeanThenSteps, |c| Echo::exchange(c, len)),
             Self::OneWay => running!(MeanOnly, OneWay::exchange),
             Self::HandAdd(Waiting::Never) => {
-                running!(EachStep, |c| Ok(Add(Caller::exchange(c, Waiting::Never, FRAGMENTS)?)))
+                running!(EachStep, |c| Ok(hand::Add(Caller::exchange(c, Waiting::Never, FRAGMENTS)?)))
             }
-            Self::HandAdd(waiting) => running!(MeanThenSteps, |c| Ok(Add(Caller::exchange(c, waiting, FRAGMENTS)?))),
+            Self::HandAdd(waiting) => {
+                running!(MeanThenSteps, |c| Ok(hand::Add(Caller::exchange(c, waiting, FRAGMENTS)?)))
+            }
             Self::HandEcho { slots, len } => running!(MeanThenSteps, |c| {
-                Ok(calls::Echo::new(Caller::exchange(c, Waiting::Default, slots.classes())?, len))
+                Ok(hand::Echo::new(Caller::exchange(c, Waiting::Default, slots.classes())?, len))
             }),
             Self::HandInFlight(waiting) => {
-                running!(MeanOnly, |c| Ok(InFlight::new(Caller::exchange(c, waiting, FRAGMENTS)?)))
+                running!(MeanOnly, |c| Ok(hand::InFlight::new(Caller::exchange(c, waiting, FRAGMENTS)?)))
             }
             Self::SessionInline(Waiting::Never) => {
                 running!(EachStep, |c| Ok(messages::Inline(messages::open(c, Waiting::Never)?)))
@@ -241,6 +268,30 @@ impl Work {
             }
             Self::SessionOneWay { waiting, batch: 32 } => {
                 running!(MeanOnly, |c| Ok(messages::OneWay::<32>::new(messages::open(c, waiting)?)))
+            }
+            // A thread that never sleeps would take the CPU from the others' bursts.
+            Self::Add(Waiting::Forever) => {
+                let (exchange, peer) = self.start(cpu, |c| Ok(Add(calls::connect(c, Waiting::Forever)?)))?;
+                Box::new(Running::start(exchange, peer, Sampling::MeanThenSteps)?.stopped_between_bursts()?)
+            }
+            Self::Add(Waiting::Never) => running!(EachStep, |c| Ok(Add(calls::connect(c, Waiting::Never)?))),
+            Self::Add(waiting) => running!(MeanThenSteps, |c| Ok(Add(calls::connect(c, waiting)?))),
+            Self::CallEcho(len) => {
+                running!(MeanThenSteps, |c| Ok(calls::Echo::new(calls::connect(c, Waiting::Default)?, len)))
+            }
+            Self::InFlight => running!(MeanOnly, |c| Ok(InFlight(calls::connect(c, Waiting::Default)?))),
+            Self::AwaitedAdd(Waiting::Never) => {
+                running!(EachStep, |c| calls::awaited(Add, calls::connect(c, Waiting::Never)))
+            }
+            Self::AwaitedAdd(waiting) => {
+                running!(MeanThenSteps, |c| calls::awaited(Add, calls::connect(c, waiting)))
+            }
+            Self::AwaitedAddOfTask(waiting) => {
+                let path = meeting::path(std::process::id(), self);
+                running!(EachStep, |c| calls::awaited(Add, calls::meet_on_tokio(c, waiting, &path)))
+            }
+            Self::AwaitedInFlight => {
+                running!(MeanOnly, |c| calls::awaited(InFlight, calls::connect(c, Waiting::Default)))
             }
             Self::SessionOneWay { .. } | Self::Meeting | Self::Connect | Self::IdleA | Self::IdleB => {
                 return Err(io::Error::other(format!("{self} has no bursts")));
@@ -282,6 +333,11 @@ impl Work {
                 answer(control, messages::Sink::new(messages::join(control, waiting)?, batch))
             }
             Self::Connect => product::connect::serve(control, &self.path()),
+            Self::Add(waiting) | Self::AwaitedAdd(waiting) => answer(control, calls::serve(control, waiting)?),
+            Self::CallEcho(_) | Self::InFlight | Self::AwaitedInFlight => {
+                answer(control, calls::serve(control, Waiting::Default)?)
+            }
+            Self::AwaitedAddOfTask(waiting) => answer(control, calls::serve_on_tokio(control, waiting, &self.path())?),
             Self::IdleA => product::idle::serve_a(control),
             Self::IdleB => product::idle::serve_b(control),
         }
@@ -319,6 +375,12 @@ mod tests {
             Work::SessionEcho { waiting: Waiting::Forever, len: 1 },
             Work::SessionOneWay { waiting: Waiting::Default, batch: 8 },
             Work::Connect,
+            Work::Add(Waiting::Default),
+            Work::CallEcho(1),
+            Work::InFlight,
+            Work::AwaitedAdd(Waiting::Never),
+            Work::AwaitedAddOfTask(Waiting::Never),
+            Work::AwaitedInFlight,
             Work::IdleA,
             Work::IdleB,
         ];

@@ -1,9 +1,11 @@
-//! Both ends of a session in one process, stepped by one thread that never has to wait: for counting instructions.
+//! Both ends of a session, or client and server, in one process, stepped by one thread that never has to wait: for counting instructions.
 
 use std::hint::black_box;
 use std::io;
 
 use rapace::{Head, session};
+
+use super::calls::{AdderClient, AdderServer, Sum};
 
 /// One operation, both halves of it.
 pub type Step = Box<dyn FnMut()>;
@@ -12,7 +14,8 @@ pub type Step = Box<dyn FnMut()>;
 pub type Make = fn() -> io::Result<Step>;
 
 /// What is counted, by the names in the budget.
-pub const OPERATIONS: [(&str, Make); 2] = [("message 8 B", inline), ("message 1 KiB", in_slot)];
+pub const OPERATIONS: [(&str, Make); 4] =
+    [("message 8 B", inline), ("message 1 KiB", in_slot), ("add", add), ("echo 1 KiB", echo)];
 
 /// A message that travels in its descriptor: sent, received, and copied out.
 fn inline() -> io::Result<Step> {
@@ -34,5 +37,29 @@ fn in_slot() -> io::Result<Step> {
         a.send(Head::message(7), black_box(&payload)).expect("an open session");
         let message = b.recv().expect("an open session");
         black_box(message.into_inbound_payload().into_vec());
+    }))
+}
+
+/// A client whose server does its part on the client's own thread whenever that would wait.
+fn client() -> io::Result<AdderClient> {
+    rapace::__private::stepped(AdderServer::new(Sum)).map_err(io::Error::other)
+}
+
+/// A call whose arguments and result travel in their descriptors.
+fn add() -> io::Result<Step> {
+    let client = client()?;
+    Ok(Box::new(move || {
+        let sum = client.add(black_box(20), black_box(22)).wait().expect("a sum");
+        assert_eq!(sum, 42);
+    }))
+}
+
+/// A call whose arguments and result travel in slots; what comes back goes out again.
+fn echo() -> io::Result<Step> {
+    let client = client()?;
+    let mut data = vec![7; 1 << 10];
+    Ok(Box::new(move || {
+        let sent = std::mem::take(&mut data);
+        data = client.echo(black_box(sent)).wait().expect("the bytes");
     }))
 }

@@ -49,8 +49,20 @@ const HAND_MIB_IN_FRAGMENTS: &str = "hand-written, 1 MiB in fragments (floor)";
 const HAND_IN_FLIGHT: &str = "hand-written, default waiting, in flight (floor)";
 const HAND_IN_FLIGHT_FOREVER: &str = "hand-written, spinning, in flight (floor)";
 
+const ADD_FOREVER: &str = "rapace, `Spin::Forever`";
+const ADD_DEFAULT: &str = "rapace, default";
+const ADD_ASLEEP: &str = "rapace, `Spin::Never`";
+const AWAITED_BUSY: &str = "rapace, default, the server busy on a thread";
+const AWAITED_ASLEEP: &str = "rapace, `Spin::Never`, the server on a thread";
+const CALLS_IN_FLIGHT: &str = "rapace, default, blocking";
+const AWAITED_IN_FLIGHT: &str = "rapace, default, awaited on a current-thread tokio runtime";
+
 fn floor_of(size: &str) -> String {
     format!("hand-written, {size} (floor)")
+}
+
+fn rapace_of(size: &str) -> String {
+    format!("rapace, {size}")
 }
 
 /// Starts the contenders whose table or label contains `only`.
@@ -62,25 +74,63 @@ pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
     rows.add(ADD, HAND_FOREVER, None, Work::HandAdd(Waiting::Forever))?;
     rows.add(ADD, HAND_DEFAULT, None, Work::HandAdd(Waiting::Default))?;
 
+    rows.add(ADD, ADD_FOREVER, Some(HAND_FOREVER), Work::Add(Waiting::Forever))?;
+    rows.add(ADD, ADD_DEFAULT, Some(HAND_DEFAULT), Work::Add(Waiting::Default))?;
+
     rows.add(ASLEEP, FUTEX, None, Work::Futex)?;
     rows.add(ASLEEP, "hand-written, asleep", Some(FUTEX), Work::HandAdd(Waiting::Never))?;
+    rows.add(ASLEEP, ADD_ASLEEP, Some(FUTEX), Work::Add(Waiting::Never))?;
 
     rows.add(AWAITED, EPOLL, None, Work::Epoll)?;
     rows.add(AWAITED, "a byte over a tokio `UnixStream`", Some(EPOLL), Work::TokioByte)?;
+    rows.add(AWAITED, AWAITED_BUSY, None, Work::AwaitedAdd(Waiting::Default))?;
+    rows.add(AWAITED, AWAITED_ASLEEP, Some(EPOLL), Work::AwaitedAdd(Waiting::Never))?;
+    let of_task = "rapace, `Spin::Never`, the server in a task";
+    rows.add(AWAITED, of_task, Some(EPOLL), Work::AwaitedAddOfTask(Waiting::Never))?;
 
     for (len, size) in SIZES {
         rows.add(ECHO, &floor_of(size), None, Work::HandEcho { slots: Slots::Whole, len })?;
+        rows.add(ECHO, &rapace_of(size), Some(&floor_of(size)), Work::CallEcho(len))?;
     }
     rows.add(ECHO, HAND_MIB_IN_FRAGMENTS, None, Work::HandEcho { slots: Slots::Fragments, len: 1 << 20 })?;
 
     rows.add(IN_FLIGHT, HAND_IN_FLIGHT_FOREVER, None, Work::HandInFlight(Waiting::Forever))?;
     rows.add(IN_FLIGHT, HAND_IN_FLIGHT, None, Work::HandInFlight(Waiting::Default))?;
+    rows.add(IN_FLIGHT, CALLS_IN_FLIGHT, Some(HAND_IN_FLIGHT), Work::InFlight)?;
+    rows.add(IN_FLIGHT, AWAITED_IN_FLIGHT, Some(HAND_IN_FLIGHT), Work::AwaitedInFlight)?;
     Ok(rows.rows)
 }
 
 /// The figures that the rows and the budget of instructions answer.
 #[must_use]
 pub fn figures(rows: &[Row], budget: &Budget) -> Vec<Figure> {
-    let _ = (Reading(rows), mean, p50);
-    vec![Figure::count("instructions of an `add`, both halves", (600, 450), budget.of("add"))]
+    let rows = Reading(rows);
+    let echo = |size: &str, limits| {
+        let what = format!("`echo` of {size}, mean × the hand-written floor");
+        Figure::ratio(&what, limits, rows.ratio(&rapace_of(size), &floor_of(size), mean))
+    };
+    vec![
+        Figure::ratio(
+            "`add`, default waiting, mean × the hand-written floor",
+            (1.5, 1.3),
+            rows.ratio(ADD_DEFAULT, HAND_DEFAULT, mean),
+        ),
+        Figure::ratio("`add`, both asleep, p50 × raw futex", (1.06, 1.03), rows.ratio(ADD_ASLEEP, FUTEX, p50)),
+        Figure::ratio(
+            "`add` awaited, the server busy, mean × the blocking call",
+            (1.5, 1.1),
+            rows.ratio(AWAITED_BUSY, ADD_DEFAULT, mean),
+        ),
+        Figure::ratio(
+            "`add` awaited, both asleep, p50 × a byte over a socket behind epoll",
+            (1.2, 1.08),
+            rows.ratio(AWAITED_ASLEEP, EPOLL, p50),
+        ),
+        echo("1 KiB", (1.5, 1.3)),
+        echo("64 KiB", (1.3, 1.17)),
+        echo("1 MiB", (0.75, 0.6)),
+        Figure::rate("64 `add` in flight from one thread, blocking", (18e6, 35e6), rows.mean(CALLS_IN_FLIGHT)),
+        Figure::rate("the same, awaited", (5e6, 10e6), rows.mean(AWAITED_IN_FLIGHT)),
+        Figure::count("instructions of an `add`, both halves", (600, 450), budget.of("add")),
+    ]
 }
