@@ -1,7 +1,7 @@
 //! The figures of typed calls between two processes, each beside its floor.
 //!
 //! `cargo bench -p rapace-benches --bench rpc`; the arguments behind `--` are those of every
-//! [`bench`](rapace_benches::bench).
+//! [`bench`](rapace_benches::bench). With `--features peers` before it, iceoryx2 is among the contenders.
 
 use std::error::Error;
 

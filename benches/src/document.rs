@@ -22,6 +22,13 @@ impl Part {
         }
     }
 
+    /// What writes this part as it was written now.
+    #[must_use]
+    pub fn command(self) -> String {
+        let features = if cfg!(feature = "peers") && self == Self::Rpc { " --features peers" } else { "" };
+        format!("cargo bench -p rapace-benches{features} --bench {} -- --write", self.bench())
+    }
+
     fn begin(self) -> String {
         format!("<!-- begin: {} -->\n", self.bench())
     }

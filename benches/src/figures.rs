@@ -1,6 +1,7 @@
 //! A promised figure beside the measured one.
 
 use crate::report::duration;
+use crate::rows::NearFar;
 
 /// One line of the table of figures.
 #[derive(Clone, Debug)]
@@ -22,6 +23,19 @@ impl Figure {
     #[must_use]
     pub fn ratio(what: &str, limits: (f64, f64), measured: (Option<f64>, Option<f64>)) -> Self {
         Self::new(what, limits, measured, |ratio| format!("{ratio:.2} ×"))
+    }
+
+    /// How many times faster this is than something else: at least so many times.
+    #[must_use]
+    pub fn times(what: &str, at_least: f64, measured: NearFar) -> Self {
+        let judged = |times: f64| (format!("{times:.1} ×"), times >= at_least);
+        Self {
+            what: what.into(),
+            target: format!("at least {at_least} ×"),
+            moonshot: String::new(),
+            near: measured.0.map(judged),
+            far: measured.1.map(judged),
+        }
     }
 
     /// A figure in nanoseconds.

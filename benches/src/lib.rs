@@ -7,7 +7,7 @@
 //! bursts of the same class. Absolute times are this machine's; the ratios are the result.
 //!
 //! Bottom up: [`control`] and [`peer`] start and steer the second process, [`half`] is memory as the
-//! product maps it, [`floor`] holds what rapace is compared with and [`product`] rapace itself, [`burst`], [`awaited`],
+//! product maps it, [`floor`] holds what rapace is compared with, `foreign` products of others and [`product`] rapace itself, [`burst`], [`awaited`],
 //! [`distance`], [`rounds`] and [`meeting`] measure, [`rows`] says what against what, [`figures`], [`report`] and
 //! [`document`] what came out. [`bench`](mod@bench) is what the bench programs have in common; [`budget`] counts instructions instead of time.
 
@@ -21,6 +21,8 @@ pub mod distance;
 pub mod document;
 pub mod figures;
 pub mod floor;
+#[cfg(feature = "peers")]
+pub mod foreign;
 pub mod half;
 pub mod machine;
 pub mod meeting;

@@ -32,11 +32,7 @@ pub fn duration(ns: f64) -> String {
 /// Those of the writer, as in all functions here.
 pub fn head(out: &mut impl Write, part: Part, title: &str, machine: &Machine, done: Done) -> fmt::Result {
     writeln!(out, "## {title}\n")?;
-    writeln!(
-        out,
-        "Made by `cargo bench -p rapace-benches --bench {} -- --write`; run it on your own machine.\n",
-        part.bench()
-    )?;
+    writeln!(out, "Made by `{}`; run it on your own machine.\n", part.command())?;
     writeln!(
         out,
         "{}, {} CPUs, Linux {}, {}, {}. {} rounds. Near is a cache line's round trip below {}, far one above {}; half \

@@ -15,6 +15,8 @@ use crate::floor::handwritten::{Echo, Inline, OneWay};
 use crate::floor::line::{Line, Lines};
 use crate::floor::rings::{Class, FRAGMENTS, WHOLE};
 use crate::floor::tokio::TokioByte;
+#[cfg(feature = "peers")]
+use crate::foreign;
 use crate::meeting;
 use crate::peer::{self, Peer};
 use crate::product::calls::{self, Add, InFlight};
@@ -89,6 +91,9 @@ pub enum Work {
     AwaitedAddOfTask(Waiting),
     /// rapace: awaited calls of `add`, 64 in flight, both sides waiting as by default.
     AwaitedInFlight,
+    /// iceoryx2: requests of `add`, one after the other, polled by both sides.
+    #[cfg(feature = "peers")]
+    Iceoryx2,
     /// rapace: PeerA of a session that nobody uses.
     IdleA,
     /// rapace: its PeerB.
@@ -154,6 +159,8 @@ impl fmt::Display for Work {
             Self::AwaitedAdd(waiting) => write!(f, "awaited-add:{waiting}"),
             Self::AwaitedAddOfTask(waiting) => write!(f, "awaited-add-of-task:{waiting}"),
             Self::AwaitedInFlight => f.write_str("awaited-in-flight"),
+            #[cfg(feature = "peers")]
+            Self::Iceoryx2 => f.write_str("iceoryx2"),
             Self::IdleA => f.write_str("idle-a"),
             Self::IdleB => f.write_str("idle-b"),
         }
@@ -200,6 +207,8 @@ impl Work {
             "awaited-add" => Self::AwaitedAdd(Waiting::parse(rest)?),
             "awaited-add-of-task" => Self::AwaitedAddOfTask(Waiting::parse(rest)?),
             "awaited-in-flight" => Self::AwaitedInFlight,
+            #[cfg(feature = "peers")]
+            "iceoryx2" => Self::Iceoryx2,
             "idle-a" => Self::IdleA,
             "idle-b" => Self::IdleB,
             _ => return None,
@@ -293,6 +302,8 @@ impl Work {
             Self::AwaitedInFlight => {
                 running!(MeanOnly, |c| calls::awaited(InFlight, calls::connect(c, Waiting::Default)))
             }
+            #[cfg(feature = "peers")]
+            Self::Iceoryx2 => Box::new(foreign::iceoryx2::Polled::start(Peer::spawn(&self.to_string(), cpu)?)?),
             Self::SessionOneWay { .. } | Self::Meeting | Self::Connect | Self::IdleA | Self::IdleB => {
                 return Err(io::Error::other(format!("{self} has no bursts")));
             }
@@ -338,6 +349,8 @@ impl Work {
                 answer(control, calls::serve(control, Waiting::Default)?)
             }
             Self::AwaitedAddOfTask(waiting) => answer(control, calls::serve_on_tokio(control, waiting, &self.path())?),
+            #[cfg(feature = "peers")]
+            Self::Iceoryx2 => answer(control, foreign::iceoryx2::serve(control)?),
             Self::IdleA => product::idle::serve_a(control),
             Self::IdleB => product::idle::serve_b(control),
         }
@@ -381,6 +394,8 @@ mod tests {
             Work::AwaitedAdd(Waiting::Never),
             Work::AwaitedAddOfTask(Waiting::Never),
             Work::AwaitedInFlight,
+            #[cfg(feature = "peers")]
+            Work::Iceoryx2,
             Work::IdleA,
             Work::IdleB,
         ];

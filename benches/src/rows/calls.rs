@@ -1,4 +1,6 @@
 //! The rows of the bench `rpc`: typed calls.
+//!
+//! With the feature `peers` there are products of others among them; without it their figures stay empty.
 
 use std::io;
 
@@ -51,6 +53,7 @@ const HAND_IN_FLIGHT_FOREVER: &str = "hand-written, spinning, in flight (floor)"
 
 const ADD_FOREVER: &str = "rapace, `Spin::Forever`";
 const ADD_DEFAULT: &str = "rapace, default";
+const ICEORYX2: &str = "iceoryx2, request and response, polled by both sides";
 const ADD_ASLEEP: &str = "rapace, `Spin::Never`";
 const AWAITED_BUSY: &str = "rapace, default, the server busy on a thread";
 const AWAITED_ASLEEP: &str = "rapace, `Spin::Never`, the server on a thread";
@@ -76,6 +79,8 @@ pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
 
     rows.add(ADD, ADD_FOREVER, Some(HAND_FOREVER), Work::Add(Waiting::Forever))?;
     rows.add(ADD, ADD_DEFAULT, Some(HAND_DEFAULT), Work::Add(Waiting::Default))?;
+    #[cfg(feature = "peers")]
+    rows.add(ADD, ICEORYX2, Some(HAND_FOREVER), Work::Iceoryx2)?;
 
     rows.add(ASLEEP, FUTEX, None, Work::Futex)?;
     rows.add(ASLEEP, "hand-written, asleep", Some(FUTEX), Work::HandAdd(Waiting::Never))?;
@@ -115,6 +120,7 @@ pub fn figures(rows: &[Row], budget: &Budget) -> Vec<Figure> {
             (1.5, 1.3),
             rows.ratio(ADD_DEFAULT, HAND_DEFAULT, mean),
         ),
+        Figure::times("the same, times faster than iceoryx2's", 5.0, rows.ratio(ICEORYX2, ADD_DEFAULT, mean)),
         Figure::ratio("`add`, both asleep, p50 × raw futex", (1.06, 1.03), rows.ratio(ADD_ASLEEP, FUTEX, p50)),
         Figure::ratio(
             "`add` awaited, the server busy, mean × the blocking call",
