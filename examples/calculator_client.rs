@@ -2,12 +2,12 @@
 //! of its own; with the path of one that runs, it uses that.
 
 mod calculator;
+mod own_server;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use calculator::{Calc, CalculatorClient, CalculatorServer, DivideByZero};
+use own_server::OwnServer;
 use rapace::CallError;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,11 +18,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("serving");
         return Ok(server.join()?);
     }
-    let own = match argument {
-        Some(_) => None,
-        None => Some(OwnServer::start()?),
-    };
-    let path = argument.unwrap_or_else(|| own.as_ref().map(|own| own.path.clone()).unwrap_or_default());
+    // Lives until the end of this function, and the server with it.
+    let own = if argument.is_none() { Some(OwnServer::start()?) } else { None };
+    let path = argument.or_else(|| own.as_ref().map(|own| own.path.clone())).unwrap_or_default();
 
     let calc = CalculatorClient::connect(&path)?;
     assert_eq!(calc.add(1, 2).wait()?, 3);
@@ -46,31 +44,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, rapace::RpcError>(())
     })?;
     Ok(())
-}
-
-/// This program once more, as the server.
-struct OwnServer {
-    process: Child,
-    path: String,
-    _directory: tempfile::TempDir,
-}
-
-impl OwnServer {
-    fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let directory = tempfile::tempdir()?;
-        let path = directory.path().join("calc.sock").display().to_string();
-        let mut command = Command::new(std::env::current_exe()?);
-        let mut process = command.args(["--serve", &path]).stdout(Stdio::piped()).spawn()?;
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        assert_eq!(line, "serving\n");
-        Ok(Self { process, path, _directory: directory })
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }

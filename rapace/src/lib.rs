@@ -1,4 +1,36 @@
-//! Messages between processes of one machine, over shared memory that no peer can corrupt.
+//! Typed calls between processes of one machine, over shared memory that no peer can corrupt.
+//!
+//! A trait becomes a service: implemented in one process, called from others, by threads and by tasks.
+//!
+//! ```
+//! #[rapace::service]
+//! trait Calculator {
+//!     fn add(&self, a: i32, b: i32) -> i32;
+//! }
+//!
+//! struct Calc;
+//! impl Calculator for Calc {
+//!     fn add(&self, a: i32, b: i32) -> i32 {
+//!         a + b
+//!     }
+//! }
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("calc.sock");
+//! let server = rapace::Server::new(CalculatorServer::new(Calc)).bind(&path)?;
+//!
+//! let calc = CalculatorClient::connect(&path)?; // in another program
+//! assert_eq!(calc.add(1, 2).wait()?, 3); // or `.await?`
+//! # drop(server);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`service`](macro@service) says what a trait can be; [`services`] is the guide: serving, calling, how a call can end, what
+//! may change in a service, what can travel.
+//!
+//! # Sessions
+//!
+//! The calls stand on a layer that can be used by itself.
 //!
 //! Two processes share a *segment* of two halves, each written by its owner alone; the kernel refuses everybody else.
 //! Through it a [`Session`] moves messages in both directions: up to 24 bytes in a descriptor of one cache line,
@@ -99,6 +131,11 @@ pub use session::{
 };
 #[cfg(not(loom))]
 pub use slots::bytes::Trust;
+
+#[cfg(any(doc, doctest))]
+#[cfg(not(loom))]
+#[doc = include_str!("../../docs/services.md")]
+pub mod services {}
 
 /// The examples of README.md, run as tests.
 #[cfg(doctest)]

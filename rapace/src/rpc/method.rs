@@ -97,8 +97,8 @@ pub fn no_error(_: &mut Reader<'_>) -> Result<NoError, DecodeError> {
 
 /// What `Result<T, E>` is made of, under whatever alias.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is named `Result`, but is not a `Result<T, E>`",
-    note = "write `#[rapace(value)]` on the method to send it as a plain value"
+    message = "`{Self}` is not a `Result<T, E>`",
+    note = "a return type named `Result`, or marked `#[rapace(result)]`, is the result of the call; write `#[rapace(value)]` to send it as a plain value"
 )]
 pub trait IsResult {
     /// `T`.

@@ -210,8 +210,8 @@ pub trait Serve: Send + Sync + 'static {
 
 /// A service whose methods are all sync, so that threads can run them.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` has async methods, and `rapace::serve` runs methods on threads",
-    note = "serve it with `rapace::aio::serve`, in a tokio runtime, or make the methods sync"
+    message = "`{Self}` cannot be served on threads",
+    note = "pass the generated server, as in `CalculatorServer::new(implementation)`; if a method is `async`, serve it with `rapace::aio::serve`, in a tokio runtime"
 )]
 pub trait ServeOnThreads: Serve {}
 
