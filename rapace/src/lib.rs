@@ -137,7 +137,7 @@ pub use slots::bytes::Trust;
 #[doc = include_str!("../../docs/services.md")]
 pub mod services {}
 
-/// The examples of README.md, run as tests.
-#[cfg(doctest)]
+/// The examples of README.md, run as tests. One of them awaits.
+#[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
