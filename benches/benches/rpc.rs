@@ -17,7 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let done = rounds::run(&mut rows, bench.plan())?;
 
     let mut text = String::new();
-    report::head(&mut text, Part::Rpc, "Calls", &bench.machine, done)?;
+    report::title(&mut text, Part::Rpc, "Calls", &bench.machine)?;
+    report::distance(&mut text, done)?;
     report::figures(&mut text, &rows::calls::figures(&rows, &budget))?;
     for section in rows::calls::SECTIONS {
         report::section(&mut text, &rows, section)?;

@@ -26,7 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let mut text = String::new();
-    report::head(&mut text, Part::Session, "Messages over a session", &bench.machine, done)?;
+    report::title(&mut text, Part::Session, "Messages over a session", &bench.machine)?;
+    report::distance(&mut text, done)?;
     report::figures(&mut text, &figures)?;
     for section in rows::messages::SECTIONS {
         report::section(&mut text, &rows, section)?;

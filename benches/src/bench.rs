@@ -45,11 +45,21 @@ impl Bench {
                 return Ok(None);
             }
         }
-        let machine = Machine::this();
-        if machine.cpus < 2 {
+        let bench = Self::unpinned()?;
+        if bench.machine.cpus < 2 {
             return Err("two CPUs are needed".into());
         }
         cpu::pin(cpu::HERE)?;
+        Ok(Some(bench))
+    }
+
+    /// Reads the arguments of a bench that has no second process and may use all CPUs.
+    ///
+    /// # Errors
+    /// When one is not what it should be.
+    pub fn unpinned() -> Result<Self, Box<dyn Error>> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        let machine = Machine::this();
         let has = |name: &str| arguments.iter().any(|argument| argument == name);
         let value = |name: &str| arguments.iter().find_map(|argument| argument.strip_prefix(name));
         let only = value("--only=").map(String::from);
@@ -57,7 +67,7 @@ impl Bench {
             Some(nanoseconds) => Boundaries::near_below(nanoseconds.parse()?),
             None => Boundaries::default(),
         };
-        Ok(Some(Self { machine, is_quick: has("--quick"), only, boundaries, is_written: has("--write") }))
+        Ok(Self { machine, is_quick: has("--quick"), only, boundaries, is_written: has("--write") })
     }
 
     /// How long to measure.

@@ -7,11 +7,13 @@ pub enum Part {
     Session,
     /// Of the bench `rpc`.
     Rpc,
+    /// Of the bench `compile_time`.
+    CompileTime,
 }
 
 impl Part {
     /// In the document's order.
-    const ALL: [Self; 2] = [Self::Session, Self::Rpc];
+    const ALL: [Self; 3] = [Self::Session, Self::Rpc, Self::CompileTime];
 
     /// The bench's name.
     #[must_use]
@@ -19,6 +21,7 @@ impl Part {
         match self {
             Self::Session => "session",
             Self::Rpc => "rpc",
+            Self::CompileTime => "compile_time",
         }
     }
 
@@ -81,5 +84,10 @@ mod tests {
         assert_eq!(Part::Rpc.find(&newer), Some("faster calls\n"));
         assert_eq!(with(&newer, Part::Rpc, "calls\n"), both);
         assert!(!newer.contains("older"));
+        let three = with(&newer, Part::CompileTime, "seconds\n");
+        assert_eq!(
+            Part::ALL.map(|part| part.find(&three)),
+            [Some("messages\n"), Some("faster calls\n"), Some("seconds\n")]
+        );
     }
 }

@@ -76,6 +76,18 @@ impl Figure {
         }
     }
 
+    /// A figure without a target, wherever the CPUs are.
+    #[must_use]
+    pub fn shown(what: &str, moonshot: &str, measured: &str) -> Self {
+        Self {
+            what: what.into(),
+            target: "shown".into(),
+            moonshot: moonshot.into(),
+            near: Some((measured.into(), true)),
+            far: None,
+        }
+    }
+
     /// A figure in KiB, wherever the CPUs are.
     #[must_use]
     pub fn kib(what: &str, at_most: u64, measured: u64) -> Self {

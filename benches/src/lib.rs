@@ -9,12 +9,14 @@
 //! Bottom up: [`control`] and [`peer`] start and steer the second process, [`half`] is memory as the
 //! product maps it, [`floor`] holds what rapace is compared with, `foreign` products of others and [`product`] rapace itself, [`burst`], [`awaited`],
 //! [`distance`], [`rounds`] and [`meeting`] measure, [`rows`] says what against what, [`figures`], [`report`] and
-//! [`document`] what came out. [`bench`](mod@bench) is what the bench programs have in common; [`budget`] counts instructions instead of time.
+//! [`document`] what came out. [`bench`](mod@bench) is what the bench programs have in common; [`budget`] counts instructions instead of time,
+//! and [`compile_time`] has a compiler's measured.
 
 pub mod awaited;
 pub mod bench;
 pub mod budget;
 pub mod burst;
+pub mod compile_time;
 pub mod control;
 pub mod cpu;
 pub mod distance;

@@ -26,22 +26,25 @@ pub fn duration(ns: f64) -> String {
     }
 }
 
-/// The head of a bench's report: what was measured, and where.
+/// The first lines of a bench's report: what was measured, by which command and where.
 ///
 /// # Errors
 /// Those of the writer, as in all functions here.
-pub fn head(out: &mut impl Write, part: Part, title: &str, machine: &Machine, done: Done) -> fmt::Result {
-    writeln!(out, "## {title}\n")?;
-    writeln!(out, "Made by `{}`; run it on your own machine.\n", part.command())?;
+pub fn title(out: &mut impl Write, part: Part, title: &str, machine: &Machine) -> fmt::Result {
+    let Machine { cpu, cpus, kernel, rustc, date } = machine;
+    writeln!(out, "## {title}\n\nMade by `{}`; run it on your own machine.\n", part.command())?;
+    writeln!(out, "{cpu}, {cpus} CPUs, Linux {kernel}, {rustc}, {date}.\n")
+}
+
+/// How long and at which distance was measured in bursts.
+///
+/// # Errors
+/// As [`title`].
+pub fn distance(out: &mut impl Write, done: Done) -> fmt::Result {
     writeln!(
         out,
-        "{}, {} CPUs, Linux {}, {}, {}. {} rounds. Near is a cache line's round trip below {}, far one above {}; half \
-         of the probes were below {}, a tenth below {}, a tenth above {}.\n",
-        machine.cpu,
-        machine.cpus,
-        machine.kernel,
-        machine.rustc,
-        machine.date,
+        "{} rounds. Near is a cache line's round trip below {}, far one above {}; half of the probes were below {}, a \
+         tenth below {}, a tenth above {}.\n",
         done.rounds,
         duration(done.boundaries.near_below),
         duration(done.boundaries.far_above),
@@ -54,7 +57,7 @@ pub fn head(out: &mut impl Write, part: Part, title: &str, machine: &Machine, do
 /// The table of figures.
 ///
 /// # Errors
-/// As [`head`].
+/// As [`title`].
 pub fn figures(out: &mut impl Write, figures: &[Figure]) -> fmt::Result {
     writeln!(out, "| what | target | moonshot | near | far |\n|---|---|---|---|---|")?;
     let cell = |measured: &Option<(String, bool)>| match measured {
@@ -79,7 +82,7 @@ pub fn figures(out: &mut impl Write, figures: &[Figure]) -> fmt::Result {
 /// The tables of one section, one for each class that has bursts.
 ///
 /// # Errors
-/// As [`head`].
+/// As [`title`].
 pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fmt::Result {
     if rows.iter().all(|row| row.section != title) {
         return Ok(());
@@ -110,7 +113,7 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
 /// The table of meetings, the floor's first.
 ///
 /// # Errors
-/// As [`head`].
+/// As [`title`].
 pub fn meetings(out: &mut impl Write, meetings: &[Times]) -> fmt::Result {
     writeln!(out, "### Connect to the answer to the first message\n")?;
     writeln!(out, "| | class | p50 | p99 | p50 × floor | p99 × | meetings |\n|---|---|---|---|---|---|---|")?;
@@ -142,7 +145,7 @@ pub fn meetings(out: &mut impl Write, meetings: &[Times]) -> fmt::Result {
 /// The table of a session that nobody uses.
 ///
 /// # Errors
-/// As [`head`].
+/// As [`title`].
 pub fn idle(out: &mut impl Write, idle: &Idle) -> fmt::Result {
     writeln!(out, "### A default session that nobody uses, for {} s\n", idle.watched.as_secs_f32())?;
     writeln!(out, "| process | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
