@@ -6,11 +6,11 @@
 //! over seconds; so each burst stands between two probes of the distance and is compared only with
 //! bursts of the same class. Absolute times are this machine's; the ratios are the result.
 //!
-//! Bottom up: [`control`] and [`peer`] start and steer the second process, [`half`] is memory as the
-//! product maps it, [`floor`] holds what rapace is compared with, `foreign` products of others and [`product`] rapace itself, [`burst`], [`awaited`],
-//! [`distance`], [`rounds`] and [`meeting`] measure, [`rows`] says what against what, [`figures`], [`report`] and
-//! [`document`] what came out. [`bench`](mod@bench) is what the bench programs have in common; [`budget`] counts instructions instead of time,
-//! and [`compile_time`] has a compiler's measured.
+//! Bottom up: [`control`] and [`peer`] start and steer the second process, [`half`] is memory as the product maps
+//! it, [`floor`] holds what rapace is compared with, `foreign` products of others and [`product`] rapace itself,
+//! [`burst`], [`awaited`], [`distance`], [`rounds`] and [`meeting`] measure, [`rows`] says what against what,
+//! [`figures`], [`report`] and [`document`] what came out. [`bench`](mod@bench) is what the bench programs have in
+//! common; [`budget`] counts instructions instead of time, and [`compile_time`] has a compiler's measured.
 
 pub mod awaited;
 pub mod bench;
