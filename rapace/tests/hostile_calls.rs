@@ -16,6 +16,7 @@ mod liar;
 mod peer;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use liar::calls::{BY_B, Caller, Said, call_of_b, request, status, terminal};
@@ -38,6 +39,10 @@ trait Vault {
     #[rapace(blocking)]
     fn works(&self, cx: &Context) -> u32;
     fn large(&self) -> Vec<u8>;
+    /// How often that was called.
+    fn larges(&self) -> usize;
+    /// Keeps its session waiting for a while.
+    fn naps(&self);
 }
 
 /// Numbers of its methods on the wire.
@@ -50,8 +55,10 @@ const TEXT: u32 = 6;
 const REFUSES: u32 = 7;
 const WORKS: u32 = 8;
 const LARGE: u32 = 9;
+const NAPS: u32 = 11;
 
-struct Bank;
+#[derive(Default)]
+struct Bank(AtomicUsize);
 
 impl Vault for Bank {
     fn add(&self, a: u32, b: u32) -> u32 {
@@ -80,7 +87,14 @@ impl Vault for Bank {
         7
     }
     fn large(&self) -> Vec<u8> {
+        self.0.fetch_add(1, Ordering::Relaxed);
         vec![9; 60_000]
+    }
+    fn larges(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+    fn naps(&self) {
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -98,12 +112,13 @@ const IN_FLIGHT: u32 = 32;
 fn config() -> Config {
     let mut config = Config::default();
     config.limits.in_flight = IN_FLIGHT;
+    config.limits.parked_bytes = 100_000;
     config.limits.handshake_time = Duration::from_secs(50);
     config
 }
 
 fn serve(path: &str) {
-    let server = Server::new(VaultServer::new(Bank)).config(config()).workers(64).bind(path).unwrap();
+    let server = Server::new(VaultServer::new(Bank::default())).config(config()).workers(64).bind(path).unwrap();
     say("serving");
     server.join().unwrap();
 }
@@ -111,7 +126,7 @@ fn serve(path: &str) {
 #[cfg(feature = "tokio")]
 fn serve_on_tokio(path: &str) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(async {
-        let server = rapace::aio::Server::new(VaultServer::new(Bank)).config(config()).bind(path).unwrap();
+        let server = rapace::aio::Server::new(VaultServer::new(Bank::default())).config(config()).bind(path).unwrap();
         say("serving");
         server.join().await.unwrap();
     });
@@ -238,7 +253,7 @@ fn what_may_be_by_chance_is_passed_over_or_refused() {
         for call in [FIRST, call_of_b(3, 1), call_of_b(IN_FLIGHT - 1, 77), FIRST] {
             liar.say(Descriptor::inline(CANCEL, &[]).u32(field::CALL, call));
         }
-        for (generation, method) in (1..).zip([10, 11, 1_000, u32::MAX]) {
+        for (generation, method) in (1..).zip([12, 13, 1_000, u32::MAX]) {
             let call = call_of_b(5, generation);
             liar.say(request(call, method, &[1, 2]));
             assert_eq!(liar.hear_answer(call).status, status::UNKNOWN_METHOD, "method {method}");
@@ -250,6 +265,20 @@ fn what_may_be_by_chance_is_passed_over_or_refused() {
         assert_eq!(liar.hear_answer(FIRST).status, status::CANCELLED);
         liar.say(request(call_of_b(0, 2), ADD, &[1, 2]));
         assert_eq!(liar.hear_answer(call_of_b(0, 2)).payload, [3]);
+    }
+}
+
+#[test]
+fn a_request_whose_time_is_over_is_answered_and_not_begun() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let mut liar = Caller::connect(&served.path);
+        // It comes before the nap, and its time of a microsecond is over after it. Nobody cancels it.
+        let late = request(call_of_b(1, 1), ADD, &[1, 2]).u32(field::TIMEOUT, 1);
+        liar.say_both(request(FIRST, NAPS, &[]), late);
+        assert_eq!(liar.hear_answer(FIRST).status, status::OK);
+        assert_eq!(liar.hear_answer(call_of_b(1, 1)).status, status::EXPIRED);
     }
 }
 
@@ -354,9 +383,14 @@ fn a_flood_of_requests_whose_answers_nobody_reads_is_held_back() {
                 liar.say(request(call_of_b(index, 1), LARGE, &[]));
             }
         }
+        // As many are answered as there is room for, and then no more are begun than fill `parked_bytes`.
+        let room = liars.iter().map(|liar| liar.liar.shape.classes[2][1] as usize).sum::<usize>();
+        until(|| served.honest.larges().wait().unwrap() >= room);
         for _ in 0..20 {
             served.assert_serves();
         }
+        let begun = served.honest.larges().wait().unwrap();
+        assert!(begun <= room + liars.len() * 2, "{begun} answers for {room} places");
         for liar in &mut liars {
             // Not all of them can be answered by now, so their numbers are in use.
             for index in 0..IN_FLIGHT {
@@ -377,7 +411,7 @@ fn likely(random: &mut Random, liar: &Caller) -> Descriptor {
     let mut bytes = [0; 24];
     bytes.fill_with(|| random.choose(&[0, 1, 2, 3, 127, 128, 255]));
     let payload = &bytes[..random.below(25) as usize];
-    let method = random.below(12) as u32;
+    let method = random.choose(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, u32::MAX]);
     match random.below(100) {
         0..65 => {
             let timeout = random.choose(&[0, 0, 1, 1_000, u32::MAX]);

@@ -110,6 +110,14 @@ impl Caller {
         self.ring_if(n, [half::WANTS_MESSAGE, half::WANTS_MESSAGE_SOCKET]);
     }
 
+    /// Publishes two messages of which nobody sees the first one alone.
+    pub(crate) fn say_both(&mut self, first: Descriptor, second: Descriptor) {
+        let n = self.liar.published + 1;
+        self.liar.publish_at(n + 1, n as u32 + 1, second);
+        self.say(first);
+        self.liar.published += 1;
+    }
+
     fn ring_if(&self, n: u64, [futex, socket]: [usize; 2]) {
         if self.liar.theirs.get(futex) == n {
             self.liar.ring();
