@@ -176,13 +176,25 @@ impl SendLane {
         if !self.has_room()? {
             return Ok(false);
         }
-        match payload.inline() {
-            Some(inline) => {
+        match (payload.inline(), payload.rest) {
+            (Some(inline), _) => {
                 self.ring.push(inline_descriptor(head, inline));
                 Ok(true)
             }
-            None => self.advance_in_slots(head, payload, sent),
+            (None, [piece]) if piece.len() <= self.slot_bytes_max() => Ok(self.send_in_slot(head, payload.lead, piece)),
+            _ => self.advance_in_slots(head, payload, sent),
         }
+    }
+
+    /// Sends a lead in the descriptor and one piece in a slot: most messages that do not fit a descriptor.
+    fn send_in_slot(&mut self, head: &Head, lead: Inline, piece: &[u8]) -> bool {
+        let Some(claim) = self.pool.claim(piece.len(), share(head)) else { return false };
+        if let Some(place) = self.area.bytes_mut(&claim).get_mut(..piece.len()) {
+            place.copy_from_slice(piece);
+        }
+        let descriptor = self.slot_descriptor(head, claim, lead.len().saturating_add(piece.len()));
+        self.ring.push(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor });
+        true
     }
 
     /// Sends what its descriptor carries, if that needs nothing but an entry that is known to be free: most messages.

@@ -252,7 +252,11 @@ impl Spinner {
     /// Looks whether it comes soon, after the [first looks](look); true when it did. What the peer should know before
     /// this side sleeps is told between this and [`sleep`](Self::sleep).
     pub(crate) fn look(&mut self, shared: &Shared, wait: &Wait<'_>) -> bool {
-        shared.spin == Spin::Adaptive && self.look_long(shared, wait)
+        match shared.spin {
+            Spin::Never => false,
+            Spin::Adaptive => self.look_long(shared, wait),
+            Spin::Forever => look_for(DEATH_LOOK, wait),
+        }
     }
 
     /// Sleeps once; one that never sleeps looks instead. The caller looks again.
@@ -280,24 +284,12 @@ impl Spinner {
             return false;
         }
         let Some(_looking) = Looking::start() else { return false };
-        let start = Instant::now();
-        loop {
-            for _ in 0..PAUSES {
-                if (wait.is_there)() {
-                    if is_probe {
-                        self.probed(Some(start.elapsed()));
-                    }
-                    return true;
-                }
-                std::hint::spin_loop();
-            }
-            if start.elapsed() >= budget {
-                if is_probe {
-                    self.probed(None);
-                }
-                return false;
-            }
+        let start = is_probe.then(Instant::now);
+        let found = look_for(budget, wait);
+        if let Some(start) = start {
+            self.probed(found.then(|| start.elapsed()));
         }
+        found
     }
 
     /// Learns from a probe how long a look must be: twice what this one took.
@@ -326,6 +318,22 @@ impl Spinner {
 #[inline]
 pub(crate) fn look(is_there: impl Fn() -> bool) -> bool {
     (0..LOOKS).any(|_| is_there())
+}
+
+/// Looks for so long, or until the deadline; true when it is there.
+fn look_for(budget: Duration, wait: &Wait<'_>) -> bool {
+    let start = Instant::now();
+    loop {
+        for _ in 0..PAUSES {
+            if (wait.is_there)() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if start.elapsed() >= budget || wait.is_due() {
+            return false;
+        }
+    }
 }
 
 /// For [`Spin::Forever`]: returns when it is there, when the deadline is past, or when the peer may be gone.
