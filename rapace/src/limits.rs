@@ -24,6 +24,10 @@ pub struct Limits {
     /// Calls of the other side that are kept at once, begun and not answered; further ones wait at the caller, who learns
     /// the number in the handshake. At most 65,535. 128 by default.
     pub in_flight: u32,
+    /// Bytes of requests in fragments that may wait for a handler at once; a further one is answered with
+    /// [`RpcError::Overloaded`](crate::RpcError::Overloaded), unless it is the only one. Requests in slots are bounded by the
+    /// segment. 256 MiB by default.
+    pub queued_bytes: usize,
     /// Bytes of replies that may wait for room at once, before no further request of that session is started. 16 MiB
     /// by default.
     pub parked_bytes: usize,
@@ -63,6 +67,7 @@ impl Default for Limits {
             payload_max: 64 << 20,
             fragmented_calls: 4,
             in_flight: 128,
+            queued_bytes: 256 << 20,
             parked_bytes: 16 << 20,
             hello_bytes: 64 << 10,
             handshakes: 64,
@@ -86,6 +91,7 @@ impl Limits {
             payload_max: 1 << 20,
             fragmented_calls: 2,
             in_flight: 32,
+            queued_bytes: 4 << 20,
             parked_bytes: 1 << 20,
             hello_bytes: 16 << 10,
             handshakes: 16,

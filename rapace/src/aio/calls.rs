@@ -23,7 +23,7 @@ use crate::rpc::call::{Call, Pending, decode, encoded};
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
-use crate::rpc::link::{Begin, Begun, Core, Link, end_error, with_deadline};
+use crate::rpc::link::{Begin, Begun, Core, Link, with_deadline};
 use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::tickets::Outcome;
@@ -211,11 +211,6 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         let deadline = self.deadline;
         let sent = link.poll_room(cx, |core| {
-            if let Some(end) = core.end {
-                // There is no room any more, and none will come.
-                core.give_up(begin);
-                return Some(Err(end_error(end, false)));
-            }
             core.begin(begin, &Outgoing::whole(&payload.as_slice()), |head| with_deadline(head, deadline)).transpose()
         });
         match sent {

@@ -224,6 +224,9 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     let call = arrived.call;
     if services.is_blocking(arrived.method) {
+        if !link.lock().wait_for_worker(&arrived) {
+            return;
+        }
         let (link, services) = (Arc::clone(link), Arc::clone(services));
         spawn_blocking(move || {
             // Its caller may have gone, or its time be over, while it waited for a thread.

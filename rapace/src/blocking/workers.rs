@@ -54,6 +54,9 @@ impl Workers {
 
     /// Has a request handled by a worker; on this thread when there are to be none, or none can be had.
     pub(crate) fn run(self: &Arc<Self>, link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
+        if !link.lock().wait_for_worker(&arrived) {
+            return;
+        }
         let work = Work { link: Arc::clone(link), services: Arc::clone(services), arrived };
         if self.max == 0 {
             return work.run();

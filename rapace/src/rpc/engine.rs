@@ -7,7 +7,7 @@
 //!                   └─► (free)    └ lost ─► (free), with the truth of whether it may have run
 //! received here   Queued ─start─► Running ─answer─► (free)
 //!                   │ cancel        │ cancel ─► Cancelling ─answer─► (free)
-//!                   └─► (free)
+//!                   └────► Owed ◄───┴─ owe (the terminal is to be sent when there is room) ─answer─► (free)
 //! ```
 //!
 //! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry. So a
@@ -116,12 +116,14 @@ enum ReceivedState {
     Queued,
     Running,
     Cancelling,
+    /// Its terminal is decided and waits for room; until it is sent, the number is in use.
+    Owed,
 }
 
 /// What a cancel means for the call it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cancel {
-    /// It was not started, and is free now: to be answered as cancelled at once.
+    /// It was not started, and will not be: its terminal is owed.
     Unstarted,
     /// Its handler is to be told.
     Running,
@@ -309,12 +311,17 @@ impl Engine {
             return Err(Violation::UnknownCall { call: call.0 });
         }
         let Some(entry) = self.received(call) else { return Ok(Cancel::Answered) };
-        if entry.state == ReceivedState::Queued {
-            entry.state = ReceivedState::Free;
-            return Ok(Cancel::Unstarted);
+        match entry.state {
+            ReceivedState::Queued => {
+                entry.state = ReceivedState::Owed;
+                Ok(Cancel::Unstarted)
+            }
+            ReceivedState::Owed | ReceivedState::Free => Ok(Cancel::Answered),
+            ReceivedState::Running | ReceivedState::Cancelling => {
+                entry.state = ReceivedState::Cancelling;
+                Ok(Cancel::Running)
+            }
         }
-        entry.state = ReceivedState::Cancelling;
-        Ok(Cancel::Running)
     }
 
     /// The handler of a queued call begins.
@@ -330,8 +337,11 @@ impl Engine {
     pub(crate) fn wish(&mut self, call: CallId) -> Wish {
         match self.received(call) {
             None => Wish::Nothing,
-            Some(entry) if entry.state == ReceivedState::Cancelling => Wish::Cancelled,
-            Some(_) => Wish::Answer,
+            Some(entry) => match entry.state {
+                ReceivedState::Cancelling => Wish::Cancelled,
+                ReceivedState::Owed => Wish::Nothing,
+                ReceivedState::Queued | ReceivedState::Running | ReceivedState::Free => Wish::Answer,
+            },
         }
     }
 
@@ -339,6 +349,17 @@ impl Engine {
     #[inline]
     pub(crate) fn is_running(&mut self, call: CallId) -> bool {
         self.received(call).is_some_and(|entry| entry.state == ReceivedState::Running)
+    }
+
+    /// The terminal of a call will be sent when there is room. True for the first one, which is the only one.
+    pub(crate) fn owe(&mut self, call: CallId) -> bool {
+        match self.received(call) {
+            Some(entry) if entry.state != ReceivedState::Owed => {
+                entry.state = ReceivedState::Owed;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The terminal of a call is sent. True for the first one, which is the only one.

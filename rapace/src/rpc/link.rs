@@ -69,6 +69,8 @@ pub(crate) struct Core {
     pub(crate) owed: VecDeque<(Head, Box<str>)>,
     /// Requests that wait for a handler.
     pub(super) requests: VecDeque<Arrived>,
+    /// Memory that they hold.
+    pub(super) queued_bytes: usize,
     /// Whether there are handlers.
     pub(super) serves: bool,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
@@ -140,6 +142,7 @@ impl Link {
             tickets: Tickets::default(),
             owed: VecDeque::new(),
             requests: VecDeque::new(),
+            queued_bytes: 0,
             serves,
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
@@ -284,7 +287,7 @@ impl Core {
             Kind::Cancel => match self.engine.handle_cancel(call) {
                 Ok(Cancel::Unstarted) => {
                     // What it held goes with it.
-                    self.requests.retain(|request| request.call != call);
+                    self.drop_request(call);
                     self.owe(call, Status::Cancelled, "");
                 }
                 Ok(Cancel::Running) => self.abort_handler(call),
@@ -297,12 +300,13 @@ impl Core {
 
     /// Answers a request that was not started, when there is room.
     pub(super) fn refuse_unstarted(&mut self, call: CallId, status: Status, text: &str) {
-        if self.engine.answer(call) {
+        if self.engine.owe(call) {
             self.owe(call, status, text);
         }
     }
 
     pub(super) fn owe(&mut self, call: CallId, status: Status, text: &str) {
+        let text = bounded(text, self.inbox.shared.error_text_bytes());
         self.owed.push_back((Head::terminal(call.0, status as u16), text.into()));
     }
 
@@ -313,7 +317,12 @@ impl Core {
             let payload = text.as_bytes();
             let head = *head;
             match self.outbox.advance(&head, &Outgoing::whole(&payload), &mut Sending::default()) {
-                Ok(true) => drop(self.owed.pop_front()),
+                Ok(true) => {
+                    if head.kind() == Kind::Terminal {
+                        self.engine.answer(CallId(head.call()));
+                    }
+                    self.owed.pop_front();
+                }
                 Ok(false) => return,
                 Err(_) => return self.owed.clear(),
             }
@@ -339,6 +348,11 @@ impl Core {
         payload: &Outgoing<'_>,
         head: impl FnOnce(Head) -> Head,
     ) -> Result<Option<Begun>, RpcError> {
+        if let Some(end) = self.end {
+            // There is no room any more, and none will come.
+            self.give_up(begin);
+            return Err(end_error(end, false));
+        }
         if matches!(begin.state, BeginState::Waiting) {
             let first = Head::request(0, begin.method);
             self.outbox.check(&first, payload.len()).map_err(|error| self.send_error(error))?;
@@ -523,6 +537,15 @@ impl Core {
         };
         end_error(self.end.unwrap_or(end), false)
     }
+}
+
+/// The beginning of a text, in whole characters.
+pub(crate) fn bounded(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    text.get(..end).unwrap_or("")
 }
 
 /// The head of a request with what is left of its time.

@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::context::Context;
 use super::deadline::Inherit;
 use super::engine::CallId;
-use super::link::Link;
+use super::link::{Link, bounded};
 use super::method::{Method, NoError};
 use super::service::{Description, Services};
 use super::serving::{Arrived, Replying};
@@ -253,16 +253,8 @@ fn send(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Ou
 /// Answers with a text, of which the caller gets a bounded part.
 #[cold]
 fn refuse(link: &Arc<Link>, call: CallId, face: Face, status: Status, text: &str) -> Handled {
-    let text = bounded(text, link.shared.limits.error_text_bytes);
+    let text = bounded(text, link.shared.error_text_bytes());
     send(link, call, face, status, &Outgoing::whole(&text.as_bytes()))
-}
-
-fn bounded(text: &str, max: usize) -> &str {
-    let mut end = text.len().min(max);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    text.get(..end).unwrap_or("")
 }
 
 #[cold]

@@ -44,9 +44,44 @@ impl Core {
             self.refuse_unstarted(call, Status::UnknownMethod, "");
             return;
         }
+        if !self.queue(call, payload.private_len()) {
+            return;
+        }
         let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
         self.requests.push_back(Arrived { call, method: head.method(), deadline, payload });
         self.wake_serving();
+    }
+
+    /// Counts what a request holds while it waits to be handled; false when that is too much, and it is refused.
+    fn queue(&mut self, call: CallId, held: usize) -> bool {
+        let (queued, max) = (self.queued_bytes.saturating_add(held), self.inbox.shared.limits.queued_bytes);
+        if queued > max && self.queued_bytes > 0 && held > 0 {
+            self.refuse_unstarted(call, Status::Overloaded, &format!("its limit queued_bytes ({max}) is reached"));
+            return false;
+        }
+        self.queued_bytes = queued;
+        true
+    }
+
+    /// As for one that came: a request that was taken is to wait for a worker.
+    pub(crate) fn wait_for_worker(&mut self, request: &Arrived) -> bool {
+        let may = self.queue(request.call, request.payload.private_len());
+        self.pay();
+        may
+    }
+
+    /// A request that was cancelled before it was started, and what it held.
+    pub(super) fn drop_request(&mut self, call: CallId) {
+        if let Some(place) = self.requests.iter().position(|request| request.call == call) {
+            let request = self.requests.remove(place);
+            self.unqueue(request.as_ref());
+        }
+    }
+
+    #[inline]
+    fn unqueue(&mut self, request: Option<&Arrived>) {
+        let held = request.map_or(0, |request| request.payload.private_len());
+        self.queued_bytes = self.queued_bytes.saturating_sub(held);
     }
 
     /// The next request to be started, if more work may be begun. Expired ones are answered instead.
@@ -56,6 +91,7 @@ impl Core {
                 return None;
             }
             let request = self.requests.pop_front()?;
+            self.unqueue(Some(&request));
             if request.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 self.refuse_unstarted(request.call, Status::Expired, "");
                 self.pay();
@@ -122,14 +158,14 @@ impl Core {
 
     /// The handler of a call is gone without an answer: it was cancelled.
     pub(crate) fn stop(&mut self, call: CallId) {
-        if self.engine.answer(call) {
-            self.owe(call, Status::Cancelled, "");
-            self.pay();
-        }
+        self.refuse_unstarted(call, Status::Cancelled, "");
+        self.pay();
     }
 
-    /// Whether a request that was taken some time ago is still to be handled; it is answered here if it is not.
+    /// Whether a request that [waited for a worker](Self::wait_for_worker) is still to be handled; it is answered here if
+    /// it is not.
     pub(crate) fn still_wanted(&mut self, request: &Arrived) -> bool {
+        self.unqueue(Some(request));
         self.pump(None);
         let status = match self.engine.wish(request.call) {
             _ if self.end.is_some() => return false,

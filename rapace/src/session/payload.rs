@@ -173,6 +173,14 @@ impl Payload {
         matches!(self.tail, Tail::None)
     }
 
+    /// Bytes of this process's own memory that it holds.
+    pub(crate) fn private_len(&self) -> usize {
+        match &self.tail {
+            Tail::Private { bytes, .. } => bytes.len(),
+            Tail::None | Tail::Slot(_) => 0,
+        }
+    }
+
     /// How many bytes follow the lead.
     #[inline]
     pub(crate) fn tail_len(&self) -> usize {

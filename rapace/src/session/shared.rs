@@ -194,6 +194,11 @@ impl Shared {
         self.fork.is_forked()
     }
 
+    /// The longest text that the peer is told of an error: it may receive less than this side would say.
+    pub(crate) fn error_text_bytes(&self) -> usize {
+        self.limits.error_text_bytes.min(self.terms.payload_max)
+    }
+
     /// One step of this side, for the peer to see.
     #[inline]
     pub(crate) fn beat(&self) {
