@@ -433,7 +433,11 @@ mod tests {
         assert_eq!(client.forget(call), Forgotten::CancelOwed);
         assert_eq!(client.begin(2), None);
         assert_eq!(server.handle_cancel(call), Ok(Cancel::Unstarted));
-        assert!(!server.answer(call), "it is answered by whoever took the cancel");
+        // Until its terminal is sent its number is in use, by nobody else and for nothing more.
+        assert!(!server.owe(call) && server.wish(call) == Wish::Nothing);
+        assert_eq!(server.handle_cancel(call), Ok(Cancel::Answered));
+        assert_eq!(server.handle_request(call), Err(Violation::CallReused { call: call.0 }));
+        assert!(server.answer(call));
         assert_eq!(client.handle_terminal(call), Ok(None));
         assert!(client.begin(2).is_some());
     }
