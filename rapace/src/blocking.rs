@@ -346,6 +346,7 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
     while let Some(arrived) = link.request() {
         serve_request(link, services, workers, arrived);
     }
+    workers.forget(link);
 }
 
 /// Serves one request, here or on a worker.

@@ -11,6 +11,7 @@
 //! * [`service`] is what a program serves, and how two programs find out whether they mean the same.
 //! * [`request`] is a call at its server, [`call`] at its caller.
 
+mod begin;
 pub(crate) mod call;
 pub(crate) mod client;
 pub(crate) mod context;

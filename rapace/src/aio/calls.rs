@@ -44,6 +44,7 @@ impl Link {
     ) -> Poll<Result<T, RpcError>> {
         let shared = &self.shared;
         let mut may_look = shared.spin != Spin::Never;
+        let mut waker = None;
         loop {
             let mut core = self.lock();
             // Counted before the try, so that what is given back after it is noticed.
@@ -60,22 +61,20 @@ impl Link {
                     return Poll::Ready(Ok(done));
                 }
             }
-            if std::mem::take(&mut may_look) && core.engine.in_flight() <= 1 {
+            // A waker is foreign code, so it is cloned without the lock; then everything is tried again.
+            let Some(known) = waker.take() else {
+                let looks = std::mem::take(&mut may_look) && core.engine.in_flight() <= 1;
                 drop(core);
-                if look(is_there)
-                    || (0..PAUSES).any(|_| {
+                waker = Some(cx.waker().clone());
+                if looks && !look(is_there) {
+                    (0..PAUSES).any(|_| {
                         std::hint::spin_loop();
                         is_there()
-                    })
-                {
-                    continue;
+                    });
                 }
-                core = self.lock();
-                if core.inbox.next() != next {
-                    continue;
-                }
-            }
-            register(&mut core, Waker::Task(cx.waker().clone()));
+                continue;
+            };
+            register(&mut core, Waker::Task(known));
             let owes = core.room_owed();
             drop(core);
             // The peer may be waiting for room just as this side is.

@@ -224,16 +224,17 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     let call = arrived.call;
     if services.is_blocking(arrived.method) {
-        if !link.lock().wait_for_worker(&arrived) {
-            return;
+        if link.lock().wait_for_worker(arrived) {
+            let (link, services) = (Arc::downgrade(link), Arc::clone(services));
+            spawn_blocking(move || {
+                let Some(link) = link.upgrade() else { return };
+                // Its caller may have gone, or its time be over, while it waited for a thread.
+                let taken = link.lock().take_waiting(call);
+                if let Some(arrived) = taken {
+                    let _ = handle(&link, &services, arrived, Face::Thread);
+                }
+            });
         }
-        let (link, services) = (Arc::clone(link), Arc::clone(services));
-        spawn_blocking(move || {
-            // Its caller may have gone, or its time be over, while it waited for a thread.
-            if link.lock().still_wanted(&arrived) {
-                let _ = handle(&link, &services, arrived, Face::Thread);
-            }
-        });
         return;
     }
     let Handled::Later(mut future) = handle(link, services, arrived, Face::Task) else { return };

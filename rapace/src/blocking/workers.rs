@@ -1,9 +1,10 @@
 //! Threads for handlers that may block for long: started when they are needed, gone when they are not.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use crate::rpc::engine::CallId;
 use crate::rpc::link::Link;
 use crate::rpc::service::Services;
 use crate::rpc::serving::Arrived;
@@ -27,17 +28,19 @@ struct State {
 }
 
 struct Work {
-    link: Arc<Link>,
+    link: Weak<Link>,
     services: Arc<Services>,
-    arrived: Arrived,
+    /// Which of the requests that wait there.
+    call: CallId,
 }
 
 impl Work {
     fn run(self) {
-        let Self { link, services, arrived } = self;
+        let Some(link) = self.link.upgrade() else { return };
         // Its caller may have gone, or its time be over, while it waited for a worker.
-        if link.lock().still_wanted(&arrived) {
-            super::handle_here(&link, &services, arrived);
+        let taken = link.lock().take_waiting(self.call);
+        if let Some(arrived) = taken {
+            super::handle_here(&link, &self.services, arrived);
         }
     }
 }
@@ -54,10 +57,10 @@ impl Workers {
 
     /// Has a request handled by a worker; on this thread when there are to be none, or none can be had.
     pub(crate) fn run(self: &Arc<Self>, link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
-        if !link.lock().wait_for_worker(&arrived) {
+        let work = Work { link: Arc::downgrade(link), services: Arc::clone(services), call: arrived.call };
+        if !link.lock().wait_for_worker(arrived) {
             return;
         }
-        let work = Work { link: Arc::clone(link), services: Arc::clone(services), arrived };
         if self.max == 0 {
             return work.run();
         }
@@ -82,6 +85,11 @@ impl Workers {
                 work.run();
             }
         }
+    }
+
+    /// The session is over: nothing of it waits for a worker any more.
+    pub(crate) fn forget(&self, link: &Arc<Link>) {
+        self.lock().work.retain(|work| work.link.as_ptr() != Arc::as_ptr(link));
     }
 
     fn work(&self) {

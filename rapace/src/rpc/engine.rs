@@ -327,7 +327,7 @@ impl Engine {
     /// The handler of a queued call begins.
     #[inline]
     pub(crate) fn start(&mut self, call: CallId) {
-        if let Some(entry) = self.received(call) {
+        if let Some(entry) = self.received(call).filter(|entry| entry.state == ReceivedState::Queued) {
             entry.state = ReceivedState::Running;
         }
     }

@@ -10,14 +10,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
-use super::deadline::Deadline;
+pub(crate) use super::begin::{Begin, Begun, with_deadline};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
-use super::error::{RpcError, TooLarge};
+use super::error::RpcError;
 pub(crate) use super::locked::{After, Locked};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
-use crate::error::{Lost, RecvError, SendError, Violation};
+use crate::error::{Lost, RecvError, Violation};
 use crate::lane::Outgoing;
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::session::shared::Shared;
@@ -69,7 +69,9 @@ pub(crate) struct Core {
     pub(crate) owed: VecDeque<(Head, Box<str>)>,
     /// Requests that wait for a handler.
     pub(super) requests: VecDeque<Arrived>,
-    /// Memory that they hold.
+    /// Requests that wait for a worker.
+    pub(super) for_workers: Vec<Arrived>,
+    /// Memory that both hold.
     pub(super) queued_bytes: usize,
     /// Whether there are handlers.
     pub(super) serves: bool,
@@ -80,6 +82,8 @@ pub(crate) struct Core {
     pub(crate) leading: bool,
     /// That thread waits for room, or for its turn to send.
     pub(crate) leader_is_blocked: bool,
+    /// The leader waits for room, for itself or for the blocked.
+    pub(crate) leader_minds_room: bool,
     pub(crate) spinner: Spinner,
     /// Threads that are parked, and could lead.
     pub(crate) standby: Vec<Thread>,
@@ -99,35 +103,6 @@ pub(crate) struct Core {
     pub(super) has_chores: bool,
 }
 
-/// A request on its way.
-#[derive(Debug)]
-pub(crate) struct Begin {
-    method: u32,
-    state: BeginState,
-}
-
-#[derive(Debug)]
-enum BeginState {
-    /// The peer keeps as many calls as it can.
-    Waiting,
-    Sending(Ticket, CallId, Head, Sending),
-    Sent(Ticket, CallId),
-}
-
-impl Begin {
-    #[inline]
-    pub(crate) fn new(method: u32) -> Self {
-        Self { method, state: BeginState::Waiting }
-    }
-}
-
-/// A call that was sent, and whose outcome was not fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Begun {
-    pub(crate) ticket: Ticket,
-    pub(crate) call: CallId,
-}
-
 impl Link {
     /// Puts calls on an open session. `serves` says whether there are handlers for the peer's requests.
     pub(crate) fn new<R: Role>(session: Session<R>, serves: bool) -> Arc<Self> {
@@ -142,12 +117,14 @@ impl Link {
             tickets: Tickets::default(),
             owed: VecDeque::new(),
             requests: VecDeque::new(),
+            for_workers: Vec::new(),
             queued_bytes: 0,
             serves,
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
             leading: false,
             leader_is_blocked: false,
+            leader_minds_room: false,
             spinner: Spinner::new(),
             standby: Vec::new(),
             blocked: Vec::new(),
@@ -171,7 +148,12 @@ impl Link {
     pub(crate) fn lock(&self) -> Locked<'_> {
         // No foreign code runs under this lock, so a poisoned one is whole.
         let guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked::new(guard)
+        let mut core = Locked::new(guard);
+        if self.shared.is_forked() {
+            // The mappings are not there: nothing below may look at them.
+            core.finish(RecvError::Lost(Lost::Forked));
+        }
+        core
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.
@@ -212,10 +194,10 @@ impl Core {
     /// The receive step: takes out all that came and acts on it, up to the answer to `own`, which is not put aside.
     #[inline]
     pub(crate) fn pump(&mut self, own: Option<Ticket>) -> Option<Outcome> {
-        self.inbox.shared.beat();
         if self.end.is_some() {
             return None;
         }
+        self.inbox.shared.beat();
         for _ in 0..STEP_MAX {
             let popped = match self.inbox.pop() {
                 Ok(popped) => popped,
@@ -261,6 +243,10 @@ impl Core {
     pub(super) fn handle_terminal(&mut self, head: &Head) -> Result<(Option<Ticket>, Status), Violation> {
         let status = Status::parse(head.status())?;
         let ticket = self.engine.handle_terminal(CallId(head.call()))?;
+        if ticket.is_none() && !self.owed.is_empty() {
+            // Its cancel is not needed any more.
+            self.owed.retain(|(owed, _)| owed.kind() != Kind::Cancel || owed.call() != head.call());
+        }
         if self.leader_is_blocked || !self.blocked.is_empty() {
             // One more call can be begun.
             self.wake_blocked();
@@ -289,6 +275,10 @@ impl Core {
                     // What it held goes with it.
                     self.drop_request(call);
                     self.owe(call, Status::Cancelled, "");
+                }
+                // One that waits for a worker will not be handled.
+                Ok(Cancel::Running) if self.stop_waiting(call).is_some() => {
+                    self.refuse_unstarted(call, Status::Cancelled, "");
                 }
                 Ok(Cancel::Running) => self.abort_handler(call),
                 Ok(Cancel::Answered) => {}
@@ -340,63 +330,6 @@ impl Core {
         (!self.owed.is_empty()).then_some(freed)
     }
 
-    /// Begins a request and sends as much of it as there is room for. The call once all of it is sent.
-    #[inline]
-    pub(crate) fn begin(
-        &mut self,
-        begin: &mut Begin,
-        payload: &Outgoing<'_>,
-        head: impl FnOnce(Head) -> Head,
-    ) -> Result<Option<Begun>, RpcError> {
-        if let Some(end) = self.end {
-            // There is no room any more, and none will come.
-            self.give_up(begin);
-            return Err(end_error(end, false));
-        }
-        if matches!(begin.state, BeginState::Waiting) {
-            let first = Head::request(0, begin.method);
-            self.outbox.check(&first, payload.len()).map_err(|error| self.send_error(error))?;
-            let ticket = self.tickets.take();
-            let Some(call) = self.engine.begin(ticket) else {
-                self.tickets.give_back(ticket);
-                return Ok(None);
-            };
-            let head = head(Head::request(call.0, begin.method));
-            begin.state = BeginState::Sending(ticket, call, head, Sending::default());
-        }
-        match &mut begin.state {
-            BeginState::Sending(ticket, call, head, sending) => match self.outbox.advance(head, payload, sending) {
-                Ok(true) => {
-                    let begun = Begun { ticket: *ticket, call: *call };
-                    self.engine.sent(begun.call, self.outbox.published());
-                    begin.state = BeginState::Sent(begun.ticket, begun.call);
-                    Ok(Some(begun))
-                }
-                Ok(false) => Ok(None),
-                Err(error) => {
-                    self.give_up(begin);
-                    Err(self.send_error(error))
-                }
-            },
-            BeginState::Sent(ticket, call) => Ok(Some(Begun { ticket: *ticket, call: *call })),
-            BeginState::Waiting => Ok(None),
-        }
-    }
-
-    pub(crate) fn give_up(&mut self, begin: &mut Begin) {
-        if let BeginState::Sending(ticket, call, head, sending) = &mut begin.state {
-            let was_in_fragments = sending.is_begun();
-            self.outbox.give_up(head, sending);
-            self.engine.unbegin(*call);
-            let dropped = self.tickets.give_back(*ticket);
-            self.do_all_after(dropped.map(After::Drop));
-            begin.state = BeginState::Waiting;
-            if was_in_fragments || !self.blocked.is_empty() {
-                self.wake_blocked();
-            }
-        }
-    }
-
     pub(crate) fn forget(&mut self, begun: Begun) {
         let was_done = self.tickets.is_done(begun.ticket);
         let dropped = self.tickets.give_back(begun.ticket);
@@ -413,8 +346,19 @@ impl Core {
         let blocked = std::mem::take(&mut self.blocked);
         self.do_all_after(blocked.into_iter().map(After::Wake));
         if self.leader_is_blocked {
-            self.do_after(After::Nudge(Arc::clone(&self.inbox.shared)));
+            self.nudge_leader();
         }
+    }
+
+    /// Has the leader look again, once the lock is released.
+    #[cold]
+    pub(crate) fn nudge_leader(&mut self) {
+        self.do_after(After::Nudge(Arc::clone(&self.inbox.shared)));
+    }
+
+    /// What the blocked wait to see changed, after `note_room`.
+    pub(crate) fn room_for_blocked(&self) -> Option<u64> {
+        (!self.blocked.is_empty()).then_some(self.freed)
     }
 
     #[inline]
@@ -508,34 +452,26 @@ impl Core {
             return;
         }
         self.end = Some(end);
-        // A peer whose count cannot be true may have done anything.
-        let consumed = self.outbox.consumed().unwrap_or(u64::MAX);
+        // A peer that lives may still take out what lies in the ring, and one whose count cannot be true may have done
+        // anything.
+        let consumed = match end {
+            RecvError::Lost(Lost::PeerDied(_)) => self.outbox.consumed().unwrap_or(u64::MAX),
+            _ => u64::MAX,
+        };
         for (ticket, may_have_executed) in self.engine.handle_lost(consumed) {
             let outcome = Outcome::End(end_error(end, may_have_executed));
             let woken = self.tickets.deliver(ticket, outcome);
             self.do_all_after(woken.map(After::Wake));
         }
         self.requests.clear();
+        self.for_workers.clear();
+        self.queued_bytes = 0;
         self.owed.clear();
         self.wake_blocked();
         self.wake_serving();
         #[cfg(feature = "tokio")]
         self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
         self.has_chores = true;
-    }
-
-    /// Why a request was not sent.
-    #[cold]
-    fn send_error(&mut self, error: SendError) -> RpcError {
-        let end = match error {
-            SendError::TooLarge { len: size, limit, max } => {
-                return RpcError::TooLarge(Box::new(TooLarge { size, limit, max }));
-            }
-            SendError::Lost(lost) => RecvError::Lost(lost),
-            SendError::NoRuntime => return RpcError::NoRuntime,
-            _ => RecvError::Closed,
-        };
-        end_error(self.end.unwrap_or(end), false)
     }
 }
 
@@ -546,15 +482,6 @@ pub(crate) fn bounded(text: &str, max: usize) -> &str {
         end = end.saturating_sub(1);
     }
     text.get(..end).unwrap_or("")
-}
-
-/// The head of a request with what is left of its time.
-#[inline]
-pub(crate) fn with_deadline(head: Head, deadline: Deadline) -> Head {
-    match deadline.left() {
-        None => head,
-        Some(left) => head.with_timeout(left),
-    }
 }
 
 /// The end of a session as a call sees it.

@@ -63,11 +63,35 @@ impl Core {
         true
     }
 
-    /// As for one that came: a request that was taken is to wait for a worker.
-    pub(crate) fn wait_for_worker(&mut self, request: &Arrived) -> bool {
+    /// A request that was taken is to wait for a worker, which [takes it](Self::take_waiting) by its call. It waits here, so
+    /// that it ends with the session. False when it is refused, as one that came can be.
+    pub(crate) fn wait_for_worker(&mut self, request: Arrived) -> bool {
         let may = self.queue(request.call, request.payload.private_len());
+        if may {
+            self.for_workers.push(request);
+        }
         self.pay();
         may
+    }
+
+    /// A request that waited for a worker, if it is still to be handled; it is answered here if it is not.
+    pub(crate) fn take_waiting(&mut self, call: CallId) -> Option<Arrived> {
+        self.pump(None);
+        let request = self.stop_waiting(call)?;
+        if self.end.is_none() && request.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+            return Some(request);
+        }
+        self.refuse_unstarted(call, Status::Expired, "");
+        self.pay();
+        None
+    }
+
+    /// Takes out a request that waits for a worker.
+    pub(super) fn stop_waiting(&mut self, call: CallId) -> Option<Arrived> {
+        let place = self.for_workers.iter().position(|request| request.call == call)?;
+        let request = self.for_workers.swap_remove(place);
+        self.unqueue(Some(&request));
+        Some(request)
     }
 
     /// A request that was cancelled before it was started, and what it held.
@@ -87,6 +111,9 @@ impl Core {
     /// The next request to be started, if more work may be begun. Expired ones are answered instead.
     pub(crate) fn take_request(&mut self) -> Option<Arrived> {
         loop {
+            if self.inbox.shared.lost().is_some() {
+                return None;
+            }
             if self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
                 return None;
             }
@@ -142,6 +169,10 @@ impl Core {
             self.wake_blocked();
             if !self.requests.is_empty() {
                 self.wake_serving();
+                // Who leads may be the one that serves.
+                if self.leading {
+                    self.nudge_leader();
+                }
             }
         }
     }
@@ -160,23 +191,6 @@ impl Core {
     pub(crate) fn stop(&mut self, call: CallId) {
         self.refuse_unstarted(call, Status::Cancelled, "");
         self.pay();
-    }
-
-    /// Whether a request that [waited for a worker](Self::wait_for_worker) is still to be handled; it is answered here if
-    /// it is not.
-    pub(crate) fn still_wanted(&mut self, request: &Arrived) -> bool {
-        self.unqueue(Some(request));
-        self.pump(None);
-        let status = match self.engine.wish(request.call) {
-            _ if self.end.is_some() => return false,
-            Wish::Nothing => return false,
-            Wish::Cancelled => Status::Cancelled,
-            Wish::Answer if request.deadline.is_some_and(|deadline| Instant::now() >= deadline) => Status::Expired,
-            Wish::Answer => return true,
-        };
-        self.refuse_unstarted(request.call, status, "");
-        self.pay();
-        false
     }
 
     /// Whether the caller has given the call up.

@@ -41,10 +41,10 @@ impl Core {
     /// What follows it could be its cancel.
     #[inline]
     pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
-        if !self.requests.is_empty() || !self.serves || self.end.is_some() {
+        if !self.requests.is_empty() || !self.owed.is_empty() || !self.serves || self.end.is_some() {
             return None;
         }
-        if self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
+        if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
             return None;
         }
         let (head, inline) = self.inbox.pop_short_if(true, |head| head.kind() == Kind::Request)?;
@@ -70,7 +70,8 @@ impl Core {
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
     #[inline]
     pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
-        if self.end.is_some() {
+        // Of one that has its outcome the number may be another call's by now.
+        if self.end.is_some() || self.tickets.is_done(begun.ticket) {
             return None;
         }
         let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == begun.call.0;

@@ -1,5 +1,6 @@
 //! How threads wait on a link: one leads, the others are parked. See [`link`](super::link).
 
+use std::sync::atomic::Ordering;
 use std::thread::Thread;
 use std::time::Instant;
 
@@ -266,21 +267,29 @@ impl Link {
     /// Looks at the ring for a while, then sleeps where the peer rings.
     fn lead<'a>(
         &'a self,
-        core: Locked<'a>,
+        mut core: Locked<'a>,
         mut spinner: Spinner,
         awaited: Awaited,
         deadline: Option<Instant>,
     ) -> Locked<'a> {
         let shared = &self.shared;
         let next = core.inbox.next();
+        // Those who are blocked and do not lead are woken by whoever does: it waits for room on their behalf.
+        core.note_room();
+        let room = awaited.freed.or_else(|| core.room_for_blocked());
+        core.leader_minds_room = room.is_some();
+        // Read under the lock: a nudge from now on ends the wait, also before the sleep begins.
+        let epoch = shared.epoch.load(Ordering::Acquire);
         drop(core);
         let is_there = |freed: Option<u64>| {
-            ring::may_be_there(shared.peer.entries(), next) || freed.is_some_and(|freed| shared.freed() != freed)
+            ring::may_be_there(shared.peer.entries(), next)
+                || shared.epoch.load(Ordering::Acquire) != epoch
+                || freed.is_some_and(|freed| shared.freed() != freed)
         };
         let wishes =
             |freed: Option<u64>| [(Counter::Message, next), (Counter::Room, freed.unwrap_or(0).wrapping_add(1))];
-        let looked = shared.spin != Spin::Never && look(|| is_there(awaited.freed)) || {
-            let wait = Wait { wishes: &wishes(awaited.freed), is_there: &|| is_there(awaited.freed), deadline };
+        let looked = shared.spin != Spin::Never && look(|| is_there(room)) || {
+            let wait = Wait { wishes: &wishes(room), is_there: &|| is_there(room), deadline };
             spinner.look(shared, &wait)
         };
         if looked {
@@ -291,7 +300,7 @@ impl Link {
         // What the peer may be waiting for is told before this side sleeps.
         shared.report_room();
         let mut core = self.lock();
-        let freed = awaited.freed.or_else(|| core.room_owed());
+        let freed = room.or_else(|| core.room_owed());
         let is_due = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if is_due || core.inbox.next() != next || is_there(freed) || core.check_end() {
             core.spinner = spinner;
@@ -324,11 +333,13 @@ impl Link {
         }
         if let Some(freed) = awaited.freed {
             core.blocked.push(Waker::Thread(this.clone()));
-            // The ring wakes the leader, which wakes the blocked.
-            self.shared.raise(self.shared.bed_of_threads(), Counter::Room, freed.wrapping_add(1));
             if self.shared.freed() != freed {
                 core.wake_blocked();
                 return core;
+            }
+            // The leader wakes the blocked, and is to wait for room as well.
+            if !core.leader_minds_room {
+                core.nudge_leader();
             }
         }
         core.stand_by(this.clone());
