@@ -104,7 +104,7 @@ impl Message {
     #[inline]
     pub(crate) fn new(payload: Payload, budget: Budget) -> Self {
         let tail_len = payload.tail_len();
-        let lead = payload.lead_inline();
+        let lead = *payload.lead_inline();
         let tail = if tail_len == 0 { Tail::None } else { Tail::Payload(payload) };
         Self { lead, tail: Cell::new(tail), tail_len, rest: OnceCell::new(), budget }
     }

@@ -10,7 +10,7 @@ use super::link::Begun;
 use super::method::{FromApp, Method};
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::codec::{Budget, Encoder, Message, Reader};
+use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::session::Payload;
 
@@ -76,7 +76,10 @@ impl<'a, M: Method> Call<'a, M> {
     pub fn wait(self) -> Result<M::Ok, M::Error> {
         let method = self.client.method(M::INDEX)?;
         let mut deadline = self.deadline();
-        let outcome = encoded::<M, _>(&self.args, |payload| self.client.link().call(method, payload, &mut deadline))?;
+        let mut out = Encoder::new();
+        // Not by `encoded`: an outcome within a result would be moved once more.
+        M::encode_args(&self.args, &mut out).map_err(encode_error)?;
+        let outcome = out.send(|payload| self.client.link().call(method, payload, &mut deadline));
         decode::<M>(self.client, outcome)
     }
 
@@ -118,38 +121,59 @@ impl<'a, M: Method> Call<'a, M> {
 #[inline]
 pub(crate) fn encoded<M: Method, X>(args: &M::Args<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, RpcError> {
     let mut out = Encoder::new();
-    M::encode_args(args, &mut out).map_err(|error| RpcError::Encode(Box::new(error)))?;
+    M::encode_args(args, &mut out).map_err(encode_error)?;
     Ok(out.send(send))
+}
+
+#[cold]
+fn encode_error(error: EncodeError) -> RpcError {
+    RpcError::Encode(Box::new(error))
 }
 
 /// The result of a call that ended.
 #[inline]
 pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome) -> Result<M::Ok, M::Error> {
-    let (status, payload) = match outcome {
-        Outcome::Answer(status, payload) => (status, payload),
-        Outcome::End(error) => return Err(error.into()),
-    };
-    if !matches!(status, Status::Ok | Status::App) {
-        return Err(refused(client, M::INDEX, status, payload).into());
-    }
     let budget = Budget::new(&client.link().shared.limits);
-    let short = payload.lead_inline();
-    let message;
-    let mut from = if payload.is_inline() {
-        Reader::short(&short, &budget)
-    } else {
-        message = Message::new(payload, budget);
-        message.reader()
-    };
-    let decoded = match status {
-        Status::Ok => M::decode_ok(&mut from).map(Ok),
-        _ => M::decode_err(&mut from).map(Err),
-    };
-    match decoded.and_then(|decoded| from.finish().map(|()| decoded)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(M::Error::from_app(error)),
-        Err(error) => Err(RpcError::Decode(Box::new(error)).into()),
+    match &outcome {
+        // What came in the descriptor is read where it is.
+        Outcome::Answer(status @ (Status::Ok | Status::App), payload) if payload.is_inline() => {
+            read::<M>(*status, &mut Reader::short(payload.lead_inline(), &budget))
+        }
+        _ => decode_any::<M>(client, outcome, budget),
     }
+}
+
+/// As [`decode`], of everything else.
+#[inline(never)]
+fn decode_any<M: Method>(client: &Client, outcome: Outcome, budget: Budget) -> Result<M::Ok, M::Error> {
+    match outcome {
+        Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
+            let message = Message::new(payload, budget);
+            read::<M>(status, &mut message.reader())
+        }
+        Outcome::Answer(status, payload) => Err(refused(client, M::INDEX, status, payload).into()),
+        Outcome::End(error) => Err(error.into()),
+    }
+}
+
+#[inline]
+fn read<M: Method>(status: Status, from: &mut Reader<'_>) -> Result<M::Ok, M::Error> {
+    if status == Status::Ok {
+        match M::decode_ok(from).and_then(|value| from.finish().map(|()| value)) {
+            Ok(value) => Ok(value),
+            Err(error) => Err(decode_error(error).into()),
+        }
+    } else {
+        match M::decode_err(from).and_then(|error| from.finish().map(|()| error)) {
+            Ok(error) => Err(M::Error::from_app(error)),
+            Err(error) => Err(decode_error(error).into()),
+        }
+    }
+}
+
+#[cold]
+fn decode_error(error: DecodeError) -> RpcError {
+    RpcError::Decode(Box::new(error))
 }
 
 /// What a terminal says that brings no result.

@@ -132,7 +132,7 @@ impl<'a> Request<'a> {
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
         let budget = Budget::new(&link.shared.limits);
-        let short = payload.lead_inline();
+        let short = *payload.lead_inline();
         let message = if payload.is_inline() { None } else { Some(Message::new(payload, budget)) };
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));

@@ -43,6 +43,8 @@ impl Link {
                 Err(error) => return Outcome::End(error),
             },
         };
+        // It cannot be there yet, so waiting comes before the first look for it.
+        let core = self.wait_for(core, begun, deadline);
         self.await_outcome(core, begun, deadline)
     }
 
@@ -171,13 +173,14 @@ impl Link {
                 core.forget(begun);
                 return Outcome::End(RpcError::DeadlineExceeded { may_have_executed: true });
             }
-            core = self.wait(
-                core,
-                Awaited { ticket: Some(begun.ticket), ..Awaited::default() },
-                // Read above, if there is one.
-                if *deadline == Deadline::None { None } else { deadline.instant() },
-            );
+            core = self.wait_for(core, begun, deadline);
         }
+    }
+
+    #[inline]
+    fn wait_for<'a>(&'a self, core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Locked<'a> {
+        let deadline = if *deadline == Deadline::None { None } else { deadline.instant() };
+        self.wait(core, Awaited { ticket: Some(begun.ticket), ..Awaited::default() }, deadline)
     }
 
     /// Waits until one of several calls has its outcome: its place in `begun`. `None` when the deadline passed.

@@ -163,8 +163,8 @@ impl Payload {
 
     /// The bytes that came in the descriptor, as words.
     #[inline]
-    pub(crate) fn lead_inline(&self) -> Inline {
-        self.lead
+    pub(crate) fn lead_inline(&self) -> &Inline {
+        &self.lead
     }
 
     /// Whether all bytes came in the descriptor.
