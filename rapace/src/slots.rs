@@ -168,8 +168,9 @@ impl Class {
         };
         match reach {
             Reach::Head => {
-                while in_flight.front().is_some_and(|&index| is_released(index)) {
-                    free.extend(in_flight.pop_front());
+                while let Some(index) = in_flight.front().copied().filter(|&index| is_released(index)) {
+                    in_flight.pop_front();
+                    free.push_back(index);
                 }
             }
             Reach::All => in_flight.retain(|&index| {

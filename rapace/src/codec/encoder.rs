@@ -237,6 +237,10 @@ impl<'v> Encoder<'v> {
                 few = [&self.spill, &[], &[]];
                 Outgoing::new(Inline::default(), few.get(..1).unwrap_or_default())
             }
+            // Nothing behind the only byte string, and in front of it what is on the stack.
+            Some(blob) if self.others.is_empty() && blob.at == self.lead_len => {
+                Outgoing::new(self.lead(), std::slice::from_ref(&blob.bytes))
+            }
             Some(blob) if self.others.is_empty() => {
                 let gathered = self.gathered();
                 let (before, after) = gathered.split_at_checked(blob.at).unwrap_or((gathered, &[]));

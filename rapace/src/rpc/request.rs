@@ -218,11 +218,9 @@ fn encode_result<'v, M: Method>(
 /// Sends a reply: now, or later where this thread may not block.
 #[inline(never)]
 fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
-    let mut core = link.lock();
-    if payload.inline().is_some_and(|inline| core.reply_short(call, status, inline)) {
+    if payload.inline().is_some_and(|inline| link.lock().reply_short(call, status, inline)) {
         return Handled::Done;
     }
-    drop(core);
     match link.too_large(payload.len()) {
         None => send(link, call, face, status, payload),
         Some(text) => refuse(link, call, face, Status::BadReply, &text),
