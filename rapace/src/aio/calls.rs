@@ -20,7 +20,6 @@ use crate::doorbell::{Bed, Counter};
 use crate::lane::Outgoing;
 use crate::ring;
 use crate::rpc::call::{Call, Pending, decode, encoded};
-use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
 use crate::rpc::link::{Begin, Begun, Core, Link, with_deadline};
@@ -116,7 +115,7 @@ impl Link {
 
     fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
         let attempt = |core: &mut Core| {
-            let outcome = core.tickets.fetch(begun.ticket);
+            let outcome = core.take_short_answer(begun).or_else(|| core.tickets.fetch(begun.ticket));
             if outcome.is_some() {
                 return outcome;
             }
@@ -166,43 +165,53 @@ impl Timer {
     }
 }
 
-/// A request on its way. Dropped before it is sent, the server sees nothing of it.
-struct Starting<'a, M: Method> {
-    call: Call<'a, M>,
+/// A call that is awaited, whatever its method: compiled once, for all of them.
+#[derive(Debug)]
+struct Awaited {
     deadline: Deadline,
     timer: Timer,
-    state: StartState,
+    state: State,
 }
 
-enum StartState {
+#[derive(Debug)]
+enum State {
+    /// Nothing is encoded or sent.
     Fresh,
     /// Encoded, and not sent whole.
     Sending(Begin, Vec<u8>),
+    Sent(Begun),
+    /// Its outcome, or its handle, is with its owner.
     Done,
 }
 
-impl<'a, M: Method> Starting<'a, M> {
-    fn new(call: Call<'a, M>) -> Self {
-        Self { deadline: call.deadline(), call, timer: Timer::default(), state: StartState::Fresh }
+impl Awaited {
+    fn new(deadline: Deadline) -> Self {
+        Self { deadline, timer: Timer::default(), state: State::Fresh }
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Begun, RpcError>> {
-        let link = self.call.client.link();
-        if matches!(self.state, StartState::Fresh) {
-            self.state = StartState::Done;
-            let mut begin = Begin::new(self.call.client.method(M::INDEX)?);
-            let deadline = self.deadline;
-            let rest = encoded::<M, _>(&self.call.args, |payload| {
-                let begun = link.lock().begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
-                Ok::<_, RpcError>(begun.ok_or_else(|| payload.to_vec()))
-            })??;
-            match rest {
-                Ok(begun) => return Poll::Ready(Ok(begun)),
-                Err(payload) => self.state = StartState::Sending(begin, payload),
-            }
+    /// Begins the request of a fresh one.
+    #[inline(never)]
+    fn begin(&mut self, link: &Link, method: u32, payload: &Outgoing<'_>) -> Result<(), RpcError> {
+        let (mut core, deadline) = (link.lock(), self.deadline);
+        if let Some(begun) = core.begin_short(method, payload, deadline) {
+            self.state = State::Sent(begun);
+            return Ok(());
         }
-        let StartState::Sending(begin, payload) = &mut self.state else {
-            return Poll::Ready(Err(RpcError::Cancelled));
+        let mut begin = Begin::new(method);
+        let begun = core.begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
+        self.state = match begun {
+            Some(begun) => State::Sent(begun),
+            None => State::Sending(begin, payload.to_vec()),
+        };
+        Ok(())
+    }
+
+    /// Sends what is left of the request.
+    fn poll_sent(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Begun, RpcError>> {
+        let (begin, payload) = match &mut self.state {
+            State::Sent(begun) => return Poll::Ready(Ok(*begun)),
+            State::Sending(begin, payload) => (begin, payload),
+            State::Fresh | State::Done => return Poll::Ready(Err(RpcError::Cancelled)),
         };
         if let Poll::Ready(due) = self.timer.poll(cx, &mut self.deadline) {
             let past = RpcError::DeadlineExceeded { may_have_executed: false };
@@ -212,54 +221,82 @@ impl<'a, M: Method> Starting<'a, M> {
         let sent = link.poll_room(cx, |core| {
             core.begin(begin, &Outgoing::whole(&payload.as_slice()), |head| with_deadline(head, deadline)).transpose()
         });
-        match sent {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(Ok(begun))) => {
-                self.state = StartState::Done;
-                Poll::Ready(Ok(begun))
-            }
-            Poll::Ready(Ok(Err(error)) | Err(error)) => Poll::Ready(Err(error)),
+        sent.map(|sent| {
+            let begun = sent??;
+            self.state = State::Sent(begun);
+            Ok(begun)
+        })
+    }
+
+    /// Sends what is left, and waits for the outcome.
+    #[inline(never)]
+    fn poll_outcome(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Outcome, RpcError>> {
+        let begun = std::task::ready!(self.poll_sent(link, cx))?;
+        let Self { deadline, timer, state } = self;
+        if let Poll::Ready(outcome) = poll_begun(link, begun, timer, deadline, cx)? {
+            *state = State::Done;
+            return Poll::Ready(Ok(outcome));
         }
+        Poll::Pending
+    }
+
+    /// Dropped before it is sent, the server sees nothing of it; dropped before its end, it is cancelled there.
+    fn leave(&mut self, link: &Link) {
+        match &mut self.state {
+            State::Sending(begin, _) => link.give_up(begin),
+            State::Sent(begun) => link.forget(*begun),
+            State::Fresh | State::Done => {}
+        }
+    }
+}
+
+/// Polls for the outcome of a call that was sent. What is left of it after an error is cancelled when its owner is dropped.
+fn poll_begun(
+    link: &Arc<Link>,
+    begun: Begun,
+    timer: &mut Timer,
+    deadline: &mut Deadline,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Outcome, RpcError>> {
+    if let Poll::Ready(outcome) = link.poll_outcome(cx, begun) {
+        return Poll::Ready(outcome);
+    }
+    let late = RpcError::DeadlineExceeded { may_have_executed: true };
+    timer.poll(cx, deadline).map(|due| Err(due.err().unwrap_or(late)))
+}
+
+/// A [`Call`] with what has become of it.
+struct Starting<'a, M: Method> {
+    call: Call<'a, M>,
+    awaited: Awaited,
+}
+
+impl<'a, M: Method> Starting<'a, M> {
+    fn new(call: Call<'a, M>) -> Self {
+        Self { awaited: Awaited::new(call.deadline()), call }
+    }
+
+    /// Encodes and begins it, if that was not done.
+    fn begin(&mut self) -> Result<(), RpcError> {
+        let Self { call, awaited } = self;
+        if !matches!(awaited.state, State::Fresh) {
+            return Ok(());
+        }
+        awaited.state = State::Done;
+        let (link, method) = (call.client.link(), call.client.method(M::INDEX)?);
+        encoded::<M, _>(&call.args, |payload| awaited.begin(link, method, payload))?
     }
 }
 
 impl<M: Method> Drop for Starting<'_, M> {
     fn drop(&mut self) {
-        if let StartState::Sending(begin, _) = &mut self.state {
-            self.call.client.link().give_up(begin);
-        }
+        self.awaited.leave(self.call.client.link());
     }
-}
-
-/// Polls for the outcome of a call.
-fn poll_begun<M: Method>(
-    client: &Client,
-    begun: &mut Option<Begun>,
-    timer: &mut Timer,
-    deadline: &mut Deadline,
-    cx: &mut Context<'_>,
-) -> Poll<Result<M::Ok, M::Error>> {
-    let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-    match client.link().poll_outcome(cx, this) {
-        Poll::Ready(Ok(outcome)) => {
-            *begun = None;
-            return Poll::Ready(decode::<M>(client, outcome));
-        }
-        Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-        Poll::Pending => {}
-    }
-    timer.poll(cx, deadline).map(|due| {
-        // What is left of it is cancelled when its owner is dropped.
-        Err(due.err().unwrap_or(RpcError::DeadlineExceeded { may_have_executed: true }).into())
-    })
 }
 
 /// An awaited [`Call`]. Dropped before its end, the call is cancelled at the server.
 #[must_use = "futures do nothing unless polled"]
-pub struct CallFuture<'a, M: Method> {
-    starting: Starting<'a, M>,
-    begun: Option<Begun>,
-}
+pub struct CallFuture<'a, M: Method>(Starting<'a, M>);
 
 /// Nothing in it is pinned: what it holds is moved freely between polls.
 impl<M: Method> Unpin for CallFuture<'_, M> {}
@@ -268,23 +305,10 @@ impl<M: Method> Future for CallFuture<'_, M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { starting, begun } = self.get_mut();
-        if begun.is_none() {
-            match starting.poll(cx) {
-                Poll::Ready(Ok(sent)) => *begun = Some(sent),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        poll_begun::<M>(starting.call.client, begun, &mut starting.timer, &mut starting.deadline, cx)
-    }
-}
-
-impl<M: Method> Drop for CallFuture<'_, M> {
-    fn drop(&mut self) {
-        if let Some(begun) = self.begun {
-            self.starting.call.client.link().forget(begun);
-        }
+        let starting = &mut self.get_mut().0;
+        starting.begin()?;
+        let client = starting.call.client;
+        starting.awaited.poll_outcome(client.link(), cx).map(|outcome| decode::<M>(client, outcome?))
     }
 }
 
@@ -293,7 +317,7 @@ impl<'a, M: Method> IntoFuture for Call<'a, M> {
     type IntoFuture = CallFuture<'a, M>;
 
     fn into_future(self) -> CallFuture<'a, M> {
-        CallFuture { starting: Starting::new(self), begun: None }
+        CallFuture(Starting::new(self))
     }
 }
 
@@ -310,8 +334,13 @@ impl<M: Method> Future for StartFuture<'_, M> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let starting = &mut self.get_mut().0;
         // From here on time runs.
-        starting.deadline.instant();
-        starting.poll(cx).map_ok(|begun| Pending::new(starting.call.client, begun, starting.deadline))
+        starting.awaited.deadline.fix();
+        starting.begin()?;
+        let (client, awaited) = (starting.call.client, &mut starting.awaited);
+        awaited.poll_sent(client.link(), cx).map_ok(|begun| {
+            awaited.state = State::Done;
+            Pending::new(client, begun, awaited.deadline)
+        })
     }
 }
 
@@ -329,14 +358,19 @@ impl<M: Method> Future for Pending<M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        poll_begun::<M>(&this.client, &mut this.begun, &mut this.timer, &mut this.deadline, cx)
+        let Self { client, begun, timer, deadline, .. } = self.get_mut();
+        let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
+        poll_begun(client.link(), this, timer, deadline, cx).map(|outcome| {
+            let outcome = outcome?;
+            *begun = None;
+            decode::<M>(client, outcome)
+        })
     }
 }
 
 impl<M: Method> fmt::Debug for CallFuture<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CallFuture").field(&self.starting.call).finish()
+        f.debug_tuple("CallFuture").field(&self.0.call).finish()
     }
 }
 
