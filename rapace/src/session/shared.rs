@@ -1,6 +1,7 @@
 //! What all parts of an open session share: the two halves, the socket, and how it ended.
 
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
@@ -71,6 +72,9 @@ pub(crate) struct Shared {
     death: OnceLock<Death>,
     /// Moves when the session is over; threads sleep on it beside the peer's bell.
     pub(crate) epoch: AtomicU32,
+    /// A way to wake the thread that sleeps on the socket, made when one first does: what is written to the first end
+    /// ends a sleep at the second.
+    pub(crate) tug: OnceLock<(UnixStream, UnixStream)>,
     /// Threads of this process that sleep on the futex or are about to.
     pub(crate) sleepers: AtomicU32,
     pub(crate) bell: Bell<Waker>,
@@ -167,6 +171,7 @@ impl Shared {
             lost: OnceLock::new(),
             death: OnceLock::new(),
             epoch: AtomicU32::new(0),
+            tug: OnceLock::new(),
             sleepers: AtomicU32::new(0),
             bell: Bell::new(),
             rung: Rung::default(),
@@ -281,6 +286,10 @@ impl Shared {
         // Release pairs with the Acquire in `sleep_on_futex`: who sees the new epoch sees why.
         self.epoch.fetch_add(1, Ordering::Release);
         futex::wake_own(&self.epoch);
+        if let Some((pull, _)) = self.tug.get() {
+            // When there is no room in it, it is being pulled.
+            let _ = send(pull, &[1], SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+        }
         self.bell.wake_all();
     }
 

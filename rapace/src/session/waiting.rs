@@ -3,6 +3,7 @@
 //! A sleep returns whenever something may have changed; the caller's loop looks again. Nothing here has a timer of its
 //! own: a wake-up that got lost would hang, and be found, instead of being papered over.
 
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::thread::Thread;
@@ -118,6 +119,12 @@ impl Shared {
 
     /// Where there is no futex, threads share the socket with tasks; the bell says whose turn it is.
     fn sleep_on_socket(&self, wait: &Wait<'_>) -> Result<(), Lost> {
+        // Before anything is looked at, so that no nudge from now on is lost.
+        if self.tug.get().is_none() {
+            let pair = UnixStream::pair().and_then(|(pull, end)| end.set_nonblocking(true).map(|()| (pull, end)));
+            let pair = pair.map_err(|error| self.fail(Lost::System(Errno(error.raw_os_error().unwrap_or(0)))))?;
+            let _ = self.tug.set(pair);
+        }
         let key = self.bell.register(Waker::Thread(std::thread::current()));
         let outcome = self.take_turns(key, wait);
         self.bell.deregister(key);
@@ -153,6 +160,8 @@ impl Shared {
     fn hold_socket(&self, wait: &Wait<'_>) -> Result<(), Lost> {
         let mut fds = vec![PollFd::new(&self.socket, PollFlags::IN | PollFlags::RDHUP)];
         fds.extend(self.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
+        let tug = self.tug.get().map(|(_, end)| end);
+        fds.extend(tug.map(|end| PollFd::new(end, PollFlags::IN)));
         let left = wait.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let left = left.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut fds, left.as_ref()) {
@@ -160,9 +169,19 @@ impl Shared {
             Err(Sys::INTR) => return Ok(()),
             Err(errno) => return Err(self.fail(Lost::System(Errno(errno.raw_os_error())))),
         }
+        if tug.is_some_and(|_| fds.pop().is_some_and(|tug| tug.revents().contains(PollFlags::IN))) {
+            self.let_go_of_tug();
+        }
         self.note_bells(self.receive_bells())?;
         self.note_poll(&fds);
         Ok(())
+    }
+
+    /// Takes out what nudges wrote; they have done what they were for.
+    fn let_go_of_tug(&self) {
+        let Some((_, end)) = self.tug.get() else { return };
+        let mut tugs = [0; 64];
+        while recv(end, &mut tugs, RecvFlags::DONTWAIT).is_ok_and(|(count, _)| count == tugs.len()) {}
     }
 
     /// Takes the bells out of the socket that are there, or more than were asked for; how many, zero being a hang-up.
