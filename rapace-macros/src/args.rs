@@ -24,7 +24,10 @@ pub(crate) struct MethodArgs {
     pub(crate) name: Option<LitStr>,
     pub(crate) idempotent: Option<Ident>,
     pub(crate) timeout: Option<Duration>,
+    /// Where that is said.
+    pub(crate) timeout_key: Option<Ident>,
     pub(crate) blocking: Option<Ident>,
+    pub(crate) oneway: Option<Ident>,
     pub(crate) returns: Option<Returns>,
 }
 
@@ -35,7 +38,8 @@ pub(crate) enum Returns {
 }
 
 const SERVICE_OPTIONS: &str = "`name = \"…\"`, `crate = path`";
-const METHOD_OPTIONS: &str = "`name = \"…\"`, `idempotent`, `timeout = \"50ms\"`, `blocking`, `result`, `value`";
+const METHOD_OPTIONS: &str =
+    "`name = \"…\"`, `idempotent`, `timeout = \"50ms\"`, `blocking`, `oneway`, `result`, `value`";
 
 impl ServiceArgs {
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
@@ -70,9 +74,14 @@ impl MethodArgs {
         let key = input.call(Ident::parse_any)?;
         match key.to_string().as_str() {
             "name" => once(&mut self.name, &key, string(input, &key, "add")?),
-            "timeout" => once(&mut self.timeout, &key, duration(&string(input, &key, "50ms")?)?),
+            "timeout" => {
+                once(&mut self.timeout, &key, duration(&string(input, &key, "50ms")?)?)?;
+                self.timeout_key = Some(key);
+                Ok(())
+            }
             "idempotent" => once(&mut self.idempotent, &key, word(input, &key)?),
             "blocking" => once(&mut self.blocking, &key, word(input, &key)?),
+            "oneway" => once(&mut self.oneway, &key, word(input, &key)?),
             "result" => word(input, &key).and_then(|_| once(&mut self.returns, &key, Returns::Result)),
             "value" => word(input, &key).and_then(|_| once(&mut self.returns, &key, Returns::Value)),
             _ => Err(unknown(&key, "a method", METHOD_OPTIONS)),

@@ -42,6 +42,9 @@ const METHOD_RULES: &[(MethodRule, State)] = &[
     (results_that_travel, State::Lost),
     (no_name_of_the_client, State::Lost),
     (blocking_is_not_async, State::Sound),
+    (streams_by_themselves, State::Lost),
+    (few_streams, State::Lost),
+    (one_way_without_answer, State::Lost),
 ];
 
 /// Applies all rules, and notes in the model what is left of what.
@@ -395,6 +398,50 @@ fn no_name_of_the_client(_: &Service, method: &Method, errors: &mut Errors) {
 fn blocking_is_not_async(_: &Service, method: &Method, errors: &mut Errors) {
     if let (Some(option), true) = (&method.args.blocking, method.is_async()) {
         errors.at(option, "an `async fn` does not block: leave `blocking` out, or write `fn`");
+    }
+}
+
+fn streams_by_themselves(_: &Service, method: &Method, errors: &mut Errors) {
+    const NESTED: &str = "a stream is an argument by itself, by value: take `Tx<T>` to send items to the caller, \
+                          `Rx<T>` to receive them from it";
+    const RETURNED: &str =
+        "a result cannot be a stream: take an argument `Tx<T>`, and send there what the caller reads";
+    const BORROWED: &str = "an item of a stream outlives its message and cannot borrow: send an owned type, \
+                            such as `String` for `&str` and `Vec<T>` for `&[T]`";
+    for argument in method.arguments() {
+        match spelling::stream(&argument.ty) {
+            Some((_, item)) => {
+                spelling::streams_within(item).into_iter().for_each(|stream| errors.at(stream, NESTED));
+                if spelling::borrows(item) {
+                    errors.at(item, BORROWED);
+                }
+            }
+            None => spelling::streams_within(&argument.ty).into_iter().for_each(|it| errors.at(it, NESTED)),
+        }
+    }
+    spelling::streams_within(method.output.ty()).into_iter().for_each(|stream| errors.at(stream, RETURNED));
+}
+
+fn few_streams(_: &Service, method: &Method, errors: &mut Errors) {
+    /// So many does the session keep room for, whatever else is on its way.
+    const STREAMS_MAX: usize = 8;
+    let streams = method.arguments().filter(|argument| spelling::stream(&argument.ty).is_some());
+    for argument in streams.skip(STREAMS_MAX) {
+        errors
+            .at(&argument.ty, "a method has at most 8 streams: send an enum through one of them, or make two methods");
+    }
+}
+
+fn one_way_without_answer(_: &Service, method: &Method, errors: &mut Errors) {
+    let Some(oneway) = &method.args.oneway else { return };
+    if let ReturnType::Type(_, ty) = &method.sig.output {
+        errors.at(ty, "a one-way call has no answer: leave the return type out, or `oneway`");
+    }
+    if method.has_streams() {
+        errors.at(oneway, "a one-way call has no streams, which end with its answer: leave `oneway` out");
+    }
+    for option in method.args.timeout_key.iter().chain(&method.args.idempotent) {
+        errors.at(option, "a one-way call has no answer that could be late or lost: leave this out");
     }
 }
 

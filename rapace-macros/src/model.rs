@@ -8,6 +8,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Generics, Lifetime, Path, Signature, Token, Type, TypeParamBound, Visibility, WherePredicate};
 
 use super::args::MethodArgs;
+use super::spelling;
 
 /// The trait.
 pub(crate) struct Service {
@@ -105,6 +106,21 @@ pub(crate) struct Arg {
     pub(crate) ty: Type,
 }
 
+/// What an argument is made of.
+pub(crate) enum What<'a> {
+    /// A value that travels; its place among all arguments.
+    Value(usize),
+    /// A stream: its place among all arguments and among the streams, and the type of its items.
+    Stream { place: usize, stream: u32, flow: Flow, item: &'a Type },
+}
+
+/// Which way the items of a stream go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flow {
+    ToCaller,
+    ToServer,
+}
+
 /// What a method returns.
 pub(crate) enum Output {
     Value(Type),
@@ -157,6 +173,26 @@ impl Method {
             Parameter::Arg(arg) => Some(arg),
             Parameter::Context(_) => None,
         })
+    }
+
+    /// The arguments with what each is.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&Arg, What<'_>)> {
+        let mut streams = 0..;
+        self.arguments().enumerate().map(move |(place, argument)| {
+            let what = match spelling::stream(&argument.ty) {
+                None => What::Value(place),
+                Some((flow, item)) => What::Stream { place, stream: streams.next().unwrap_or_default(), flow, item },
+            };
+            (argument, what)
+        })
+    }
+
+    pub(crate) fn has_streams(&self) -> bool {
+        self.arguments().any(|argument| spelling::stream(&argument.ty).is_some())
+    }
+
+    pub(crate) fn is_one_way(&self) -> bool {
+        self.args.oneway.is_some()
     }
 
     pub(crate) fn has_context(&self) -> bool {

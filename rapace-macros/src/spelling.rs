@@ -2,6 +2,7 @@
 //!
 //! A type that comes out of a `macro_rules!` stands in invisible brackets; every look at a type goes through [`bare`].
 
+use super::model::Flow;
 use proc_macro2::TokenStream;
 use quote::ToTokens as _;
 use syn::visit::{self, Visit};
@@ -26,6 +27,32 @@ pub(crate) fn context(ty: &Type) -> Option<&Type> {
         },
         _ => None,
     }
+}
+
+/// `rapace::Tx<T>` or `rapace::Rx<T>`, under whatever path: which way the items go, and their type.
+pub(crate) fn stream(ty: &Type) -> Option<(Flow, &Type)> {
+    [("Tx", Flow::ToCaller), ("Rx", Flow::ToServer)].into_iter().find_map(|(name, flow)| {
+        match arguments_of(ty, name)?[..] {
+            [item] => Some((flow, item)),
+            _ => None,
+        }
+    })
+}
+
+/// The streams within a type, itself included.
+pub(crate) fn streams_within(ty: &Type) -> Vec<&Type> {
+    struct Find<'t>(Vec<&'t Type>);
+    impl<'t> Visit<'t> for Find<'t> {
+        fn visit_type(&mut self, ty: &'t Type) {
+            if matches!(ty, Type::Path(_)) && stream(ty).is_some() {
+                self.0.push(ty);
+            }
+            visit::visit_type(self, ty);
+        }
+    }
+    let mut find = Find(Vec::new());
+    find.visit_type(ty);
+    find.0
 }
 
 /// Whether the type is called `Result`.

@@ -25,6 +25,7 @@
 pub(crate) mod calls;
 mod reactor;
 mod serve;
+pub(crate) mod streams;
 mod waiting;
 mod watch;
 

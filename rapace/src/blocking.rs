@@ -14,9 +14,10 @@ use std::thread::{JoinHandle, Thread};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::error::OpenError;
+use crate::rpc::engine::ONE_WAY;
 use crate::rpc::link::Link;
 use crate::rpc::request::{Face, Handled, HandlerFuture, Request};
-use crate::rpc::service::{DESCRIBE, ServeOnThreads, Services};
+use crate::rpc::service::{DESCRIBE, Needs, ServeOnThreads, Services};
 use crate::rpc::serving::Arrived;
 use crate::session::shared::Shared;
 use crate::session::{Config, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
@@ -145,7 +146,8 @@ impl Server {
     /// Why there is no session. Its end, whatever the reason, is none.
     pub fn serve_over(self, socket: UnixStream) -> Result<(), OpenError> {
         let session = Session::<PeerA>::over_with(socket, &self.config, self.services.catalogue())?;
-        serve_session(&Link::new(session, true), &self.services, &Workers::new(self.workers));
+        let link = Link::new(session, Some(Arc::clone(&self.services)));
+        serve_session(&link, &self.services, &Workers::new(self.workers));
         Ok(())
     }
 }
@@ -331,7 +333,8 @@ impl Serving {
     }
 
     fn host(&self, incoming: Incoming, uid: u32) {
-        let link = incoming.open_with(self.services.catalogue()).ok().map(|session| Link::new(session, true));
+        let session = incoming.open_with(self.services.catalogue()).ok();
+        let link = session.map(|session| Link::new(session, Some(Arc::clone(&self.services))));
         let key = self.guests().shook_hands(link.as_ref().map(|link| &link.shared));
         if let (Some(link), Some(_)) = (&link, key) {
             serve_session(link, &self.services, &self.workers);
@@ -352,17 +355,21 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
 /// Serves one request, here or on a worker.
 #[inline]
 pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
-    if services.is_blocking(arrived.method) {
-        workers.run(link, services, arrived);
-    } else {
-        handle_here(link, services, arrived);
+    match services.needs(arrived.method, false) {
+        Needs::Nothing => handle_here(link, services, arrived),
+        Needs::Worker => workers.run(link, services, arrived),
+        Needs::Thread => workers.run_alone(link, services, arrived),
     }
 }
 
 /// Has a request handled to its end on this thread.
 pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrived) {
+    let call = arrived.call;
     if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
         block_on(future);
+    }
+    if call == ONE_WAY {
+        link.lock().finish_one_way();
     }
 }
 

@@ -85,6 +85,18 @@ pub enum Violation {
     /// A message of a kind that does not belong here.
     #[error("a {kind:?} message came where none is expected")]
     Unexpected { kind: Kind },
+    /// A stream that the call does not have, or that goes the other way.
+    #[error("call {call:#010x} has no stream {stream} that goes this way")]
+    UnknownStream { call: u32, stream: u32 },
+    /// Something of a stream after its end.
+    #[error("stream {stream} of call {call:#010x} had ended before")]
+    StreamEnded { call: u32, stream: u32 },
+    /// More was sent than there was credit for, or more given back than was on its way.
+    #[error("{amount} bytes of stream {stream} of call {call:#010x} are beyond its credit")]
+    Credit { call: u32, stream: u32, amount: u64 },
+    /// More one-way calls at once than the receiver keeps, or more of them given back than were begun.
+    #[error("{count} one-way calls are beyond the limit oneway_max ({max})")]
+    OneWays { count: u64, max: u32 },
     /// The description of the peer's services is none.
     #[error("the peer's description of its services cannot be read")]
     Catalogue,

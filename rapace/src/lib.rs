@@ -122,7 +122,10 @@ pub use rpc::{
     call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
-    error::{CallError, CallResult, RpcError, TooLarge},
+    error::{CallError, CallResult, RpcError, StreamError, TooLarge},
+    one_way::OneWay,
+    stream::{Recv, Rx, SendAll, SendItem, Tx, stream},
+    stream_call::StreamCall,
 };
 #[cfg(not(loom))]
 pub use session::{

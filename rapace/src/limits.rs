@@ -31,6 +31,16 @@ pub struct Limits {
     /// Bytes of replies that may wait for room at once, before no further request of that session is started. 16 MiB
     /// by default.
     pub parked_bytes: usize,
+    /// Bytes that all streams towards this side may have on their way beyond 16 KiB each: sent, and not read. A stream may
+    /// have 256 KiB, or one item that is larger; a call has 8 streams at most. 16 MiB by default.
+    pub stream_bytes: u64,
+    /// One-way calls of the other side that are kept at once, begun and not finished; it refuses to send more, and learns
+    /// the number in the handshake. 128 by default.
+    pub oneway_max: u32,
+    /// How deep handlers may call back and forth on one thread: a call made in a handler is handled by the thread that
+    /// waits for that handler's answer, and may call back again. What is deeper is answered with
+    /// [`RpcError::Overloaded`](crate::RpcError::Overloaded). 32 by default.
+    pub nesting_max: usize,
     /// What the other side may say of its services in the handshake, in bytes. 64 KiB by default.
     pub hello_bytes: usize,
     /// Clients of a server that may be in their handshake at once; further ones are turned away. 64 by default.
@@ -69,6 +79,9 @@ impl Default for Limits {
             in_flight: 128,
             queued_bytes: 256 << 20,
             parked_bytes: 16 << 20,
+            stream_bytes: 16 << 20,
+            oneway_max: 128,
+            nesting_max: 32,
             hello_bytes: 64 << 10,
             handshakes: 64,
             sessions_per_uid: 1_024,
@@ -93,6 +106,9 @@ impl Limits {
             in_flight: 32,
             queued_bytes: 4 << 20,
             parked_bytes: 1 << 20,
+            stream_bytes: 1 << 20,
+            oneway_max: 32,
+            nesting_max: 8,
             hello_bytes: 16 << 10,
             handshakes: 16,
             sessions_per_uid: 64,

@@ -22,7 +22,7 @@ pub fn local<C: Stub, S: Serve>(service: S) -> Result<C, ConnectError> {
     let serving = move || {
         // If it fails, the other end learns it.
         if let Ok(session) = Session::<PeerA>::over_with(theirs, &Config::default(), services.catalogue()) {
-            serve(&Link::new(session, true), &services);
+            serve(&Link::new(session, Some(Arc::clone(&services))), &services);
         }
     };
     std::thread::Builder::new()
@@ -52,7 +52,7 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, Conn
         .spawn(move || ClientBuilder::new().over(ours))
         .map_err(OpenError::io("starting a thread"))?;
     let session = Session::<PeerA>::over_with(theirs, &Config::default(), services.catalogue())?;
-    let link = Link::new(session, true);
+    let link = Link::new(session, Some(Arc::clone(&services)));
     let client: C = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let workers = Workers::new(0);
     let step = Step::new(move || {

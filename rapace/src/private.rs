@@ -14,6 +14,9 @@ pub use crate::rpc::method::{IsResult, Method, NoError, Parameter, Stub, no_erro
 pub use crate::rpc::mock::Answer;
 pub use crate::rpc::request::{Handled, Request};
 pub use crate::rpc::service::{MethodInfo, Serve, ServeOnThreads, Service, ShapeBuilder, method_id, service_of};
+pub use crate::rpc::stream::ItemCodec;
+pub use crate::rpc::stream_arguments::{Given, IsRx, IsTx, Streams};
+pub use crate::rpc::streams::Flow;
 
 /// Keeps its content when there is an async face.
 #[doc(hidden)]

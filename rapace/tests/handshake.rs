@@ -405,7 +405,7 @@ fn a_half_that_is_the_honest_sides_own_is_refused() {
 }
 
 /// Lies about each field of the greeting that counts: the name in the error, and the bytes.
-fn lies_of_a_greeting() -> [(&'static str, usize, Vec<u8>, u64, u64); 6] {
+fn lies_of_a_greeting() -> [(&'static str, usize, Vec<u8>, u64, u64); 7] {
     let u32 = |place, value: u32| (place, value.to_ne_bytes().to_vec(), u64::from(value));
     let u64 = |place, value: u64| (place, value.to_ne_bytes().to_vec(), value);
     let lie = |name, (place, bytes, found), expected| (name, place, bytes, expected, found);
@@ -415,6 +415,7 @@ fn lies_of_a_greeting() -> [(&'static str, usize, Vec<u8>, u64, u64); 6] {
         lie("layout hash", u64(greeting::LAYOUT_HASH, 7), layout_hash()),
         lie("unknown flags", u32(greeting::FLAGS, 3), 0),
         // With a limit of zero it could receive nothing large, or no call at all.
+        lie("reserved word", u32(greeting::RESERVED, 7), 0),
         lie("limit in_flight", u32(greeting::IN_FLIGHT, 0), 1),
         lie("limit fragmented_calls", u32(greeting::FRAGMENTED_CALLS, 0), 1),
     ]

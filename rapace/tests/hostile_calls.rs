@@ -214,7 +214,7 @@ fn a_server_hangs_up_on_messages_that_no_client_sends() {
         terminal(FIRST, status::OK, &[]),
         terminal(1 << 16, 9, &[]),
         // What is no part of a call.
-        Descriptor::inline(ONE_WAY, &[1, 2]),
+        Descriptor::inline(ONE_WAY, &[1, 2]).u32(field::METHOD, ADD).u32(field::CALL, FIRST),
         Descriptor::inline(ITEM, &[]).u32(field::CALL, FIRST),
         Descriptor::inline(END, &[]).u32(field::CALL, FIRST),
         Descriptor::inline(CREDIT, &[0; 8]).u32(field::CALL, FIRST),

@@ -116,10 +116,10 @@ fn what_no_server_sends_ends_the_session_with_the_rule() {
         |call| (Descriptor::inline(CANCEL, &[]).u32(field::CALL, call), Violation::UnknownCall { call }),
         // What is no part of a call.
         |_| (Descriptor::inline(ONE_WAY, &[1]), Violation::Unexpected { kind: Kind::OneWay }),
-        |call| (Descriptor::inline(ITEM, &[1]).u32(field::CALL, call), Violation::Unexpected { kind: Kind::Item }),
-        |call| (Descriptor::inline(END, &[]).u32(field::CALL, call), Violation::Unexpected { kind: Kind::End }),
+        |call| (Descriptor::inline(ITEM, &[1]).u32(field::CALL, call), Violation::UnknownStream { call, stream: 0 }),
+        |call| (Descriptor::inline(END, &[]).u32(field::CALL, call), Violation::UnknownStream { call, stream: 0 }),
         |call| {
-            (Descriptor::inline(CREDIT, &[0; 8]).u32(field::CALL, call), Violation::Unexpected { kind: Kind::Credit })
+            (Descriptor::inline(CREDIT, &[0; 8]).u32(field::CALL, call), Violation::UnknownStream { call, stream: 0 })
         },
         |_| (Descriptor::inline(GOODBYE, &[0; 8]), Violation::Unexpected { kind: Kind::Goodbye }),
     ];

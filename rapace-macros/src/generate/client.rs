@@ -153,6 +153,13 @@ fn function(generator: &Generator<'_>, method: &Method) -> TokenStream {
     } else {
         (TokenStream::new(), quote!(&self), quote!('_))
     };
+    let call = if method.has_streams() {
+        quote!(StreamCall)
+    } else if method.is_one_way() {
+        quote!(OneWay)
+    } else {
+        quote!(Call)
+    };
     quote! {
         #(#docs)*
         #[doc = #doc]
@@ -160,8 +167,8 @@ fn function(generator: &Generator<'_>, method: &Method) -> TokenStream {
         #(#inherited)*
         #lints
         #[inline]
-        #vis fn #ident #declared(#self_, #arguments) -> #public::Call<#lasts, #ty> {
-            #public::Call::<#ty>::new(&self.client, (#(#names,)*))
+        #vis fn #ident #declared(#self_, #arguments) -> #public::#call<#lasts, #ty> {
+            #public::#call::<#ty>::new(&self.client, (#(#names,)*))
         }
     }
 }

@@ -32,6 +32,18 @@ fn leaf(generator: &Generator<'_>, truth: &impl ToTokens, spelled: &Type) -> Tok
     quote_spanned!(span=> #private::leaf!(#truth))
 }
 
+/// An expression: how the items of a stream are written and read.
+pub(super) fn item(generator: &Generator<'_>, item: &Type) -> TokenStream {
+    let span = span_of(item);
+    let (private, codec) = (generator.private_at(span), codec(generator, item));
+    quote_spanned! {span=>
+        #private::ItemCodec::new(
+            |value, out| #private::encode(#codec, value, out),
+            |from| #private::decode(#codec, from),
+        )
+    }
+}
+
 /// The codec of a type that is made of others.
 fn composed(generator: &Generator<'_>, ty: &Type) -> Option<TokenStream> {
     let span = span_of(ty);

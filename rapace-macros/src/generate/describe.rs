@@ -4,7 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
-use super::super::model::{Method, Output};
+use super::super::model::{Flow, Method, Output, What};
 use super::{Generator, cfg, codec, lasting_for_ever, method, signature, span_of};
 
 /// The function that makes the description.
@@ -25,10 +25,23 @@ pub(super) fn function(generator: &Generator<'_>) -> TokenStream {
 fn info(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let private = generator.private();
     let (cfg, name, signature) = (cfg(&method.cfgs), &method.wire_name, signature(method));
-    let arguments = method.arguments().map(|argument| {
+    let arguments = method.kinds().map(|(argument, what)| {
         let name = argument.name.unraw().to_string();
-        let codec = codec::codec(generator, &lasting_for_ever(&argument.ty));
-        quote_spanned!(span_of(&argument.ty)=> shapes.argument(#name, &#codec);)
+        let span = span_of(&argument.ty);
+        match what {
+            What::Value(_) => {
+                let codec = codec::codec(generator, &lasting_for_ever(&argument.ty));
+                quote_spanned!(span=> shapes.argument(#name, &#codec);)
+            }
+            What::Stream { flow, item, .. } => {
+                let codec = codec::codec(generator, &lasting_for_ever(item));
+                let flow = match flow {
+                    Flow::ToCaller => quote!(#private::Flow::ToCaller),
+                    Flow::ToServer => quote!(#private::Flow::ToServer),
+                };
+                quote_spanned!(span=> shapes.stream(#name, #flow, &#codec);)
+            }
+        }
     });
     let ty = lasting_for_ever(method.output.ty());
     let output = match &method.output {
@@ -39,14 +52,23 @@ fn info(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let method::Located { codec, span } = ok;
     let ok = quote_spanned!(span=> shapes.returns(&#codec););
     let err = err.map(|method::Located { codec, span }| quote_spanned!(span=> shapes.fails(&#codec);));
+    let one_way = method.is_one_way().then(|| quote!(shapes.one_way();));
     let blocking = method.args.blocking.as_ref().map(|_| quote!(.blocking()));
+    let asynchronous = method.is_async().then(|| quote!(.asynchronous()));
+    let streams = method.has_streams().then(|| {
+        let flows = method::flows(generator, method);
+        quote!(.streams(#flows))
+    });
     quote! {
         #cfg
         #private::MethodInfo::new(#name, #signature, |shapes| {
             #(#arguments)*
             #ok
             #err
+            #one_way
         })
         #blocking
+        #asynchronous
+        #streams
     }
 }

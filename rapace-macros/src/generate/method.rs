@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 use syn::Index;
 
-use super::super::model::{Method, Output, State};
+use super::super::model::{Flow, Method, Output, State, What};
 use super::super::spelling;
 use super::{Generator, at, cfg, codec, deeply_located, lasting, located, span_of};
 
@@ -41,6 +41,7 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
             quote!(::core::option::Option::Some(#timeout))
         }
     };
+    let streams = streams(generator, method);
     let functions = match method.state {
         State::Sound => functions(generator, method),
         State::Shell | State::Lost => shell_functions(generator),
@@ -64,6 +65,7 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
             const INDEX: ::core::primitive::usize = #index;
             const IDEMPOTENT: ::core::primitive::bool = #idempotent;
             const TIMEOUT: ::core::option::Option<::core::time::Duration> = #timeout;
+            #streams
             #functions
         }
     }
@@ -72,6 +74,50 @@ pub(super) fn item(generator: &Generator<'_>, method: &Method) -> TokenStream {
 pub(super) fn duration(duration: std::time::Duration) -> TokenStream {
     let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
     quote!(::core::time::Duration::new(#seconds, #nanos))
+}
+
+/// What a method with streams says of them.
+fn streams(generator: &Generator<'_>, method: &Method) -> Option<TokenStream> {
+    if !method.has_streams() {
+        return None;
+    }
+    let private = generator.private();
+    let flows = flows(generator, method);
+    let given = method.kinds().filter_map(|(argument, what)| match what {
+        What::Value(_) => None,
+        What::Stream { place, flow, item, .. } => {
+            let span = span_of(&argument.ty);
+            let (private, ty, place) = (generator.private_at(span), &argument.ty, Index::from(place));
+            let codec = codec::item(generator, item);
+            Some(match flow {
+                Flow::ToCaller => {
+                    quote_spanned!(span=> given.tx(<#ty as #private::IsTx>::as_tx(&args.#place), #codec);)
+                }
+                Flow::ToServer => {
+                    quote_spanned!(span=> given.rx(<#ty as #private::IsRx>::as_rx(&args.#place), #codec);)
+                }
+            })
+        }
+    });
+    let given: Vec<_> = if method.state == State::Sound { given.collect() } else { Vec::new() };
+    let (args, name) = if given.is_empty() { (quote!(_), quote!(_)) } else { (quote!(args), quote!(given)) };
+    Some(quote! {
+        const FLOWS: &'static [#private::Flow] = #flows;
+        fn give(#args: &Self::Args<'_>, #name: &mut #private::Given<'_>) {
+            #(#given)*
+        }
+    })
+}
+
+/// Which way the items of each stream of a method go.
+pub(super) fn flows(generator: &Generator<'_>, method: &Method) -> TokenStream {
+    let private = generator.private();
+    let flows = method.kinds().filter_map(|(_, what)| match what {
+        What::Value(_) => None,
+        What::Stream { flow: Flow::ToCaller, .. } => Some(quote!(#private::Flow::ToCaller)),
+        What::Stream { flow: Flow::ToServer, .. } => Some(quote!(#private::Flow::ToServer)),
+    });
+    quote!(&[#(#flows),*])
 }
 
 /// The types of a call's ends.
@@ -147,14 +193,17 @@ impl Located {
 fn functions(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let private = generator.private();
     let value = &generator.service.names.value;
-    let arguments: Vec<_> = method.arguments().collect();
-    let encode_args = arguments.iter().enumerate().map(|(place, argument)| {
-        let span = span_of(&argument.ty);
-        let (place, codec, private) =
-            (Index::from(place), codec::codec(generator, &argument.ty), generator.private_at(span));
-        quote_spanned!(span=> #private::encode(#codec, &args.#place, out)?;)
+    let encode_args = method.kinds().filter_map(|(argument, what)| match what {
+        What::Stream { .. } => None,
+        What::Value(place) => {
+            let span = span_of(&argument.ty);
+            let (place, codec, private) =
+                (Index::from(place), codec::codec(generator, &argument.ty), generator.private_at(span));
+            Some(quote_spanned!(span=> #private::encode(#codec, &args.#place, out)?;))
+        }
     });
-    let (args, out) = if arguments.is_empty() { (quote!(_), quote!(_)) } else { (quote!(args), quote!(out)) };
+    let encode_args: Vec<_> = encode_args.collect();
+    let (args, out) = if encode_args.is_empty() { (quote!(_), quote!(_)) } else { (quote!(args), quote!(out)) };
     let (ok, err) = result_codecs(generator, &quote!(Self), &method.output);
     let (encode_ok, decode_ok) = (ok.encode(generator), ok.decode(generator));
     let (encode_err, decode_err, err_out) = match &err {

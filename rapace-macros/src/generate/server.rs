@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::ext::IdentExt as _;
 use syn::{Index, Type};
 
-use super::super::model::{Method, Output, Parameter, Service};
+use super::super::model::{Flow, Method, Output, Parameter, Service, What};
 use super::super::spelling::{self, Lent};
 use super::{Generator, cfg, codec, located, span_of};
 
@@ -124,6 +124,7 @@ fn call(generator: &Generator<'_>) -> TokenStream {
 fn answer(generator: &Generator<'_>, method: &Method) -> TokenStream {
     let this = generator.method(method);
     let context = method.has_context().then(|| quote!(let context = request.context();));
+    let streams = method.has_streams().then(|| quote!(let streams = request.streams();));
     let arguments = arguments(generator, method);
     let answered = answered(generator, method);
     let is_result = matches!(method.output, Output::Result(_));
@@ -143,6 +144,7 @@ fn answer(generator: &Generator<'_>, method: &Method) -> TokenStream {
         let arguments = arguments.unwrap_or_else(|| quote!(message.reader().finish()?;));
         quote! {{
             #context
+            #streams
             let served = ::core::clone::Clone::clone(&self.served);
             #answer(move |message| async move {
                 #arguments
@@ -154,6 +156,7 @@ fn answer(generator: &Generator<'_>, method: &Method) -> TokenStream {
         let answer = located(quote!(request.#answer::<#this, _>), span_of(method.output.ty()));
         quote! {{
             #context
+            #streams
             #answer(|from| {
                 #arguments
                 from.finish()?;
@@ -166,10 +169,26 @@ fn answer(generator: &Generator<'_>, method: &Method) -> TokenStream {
 /// The arguments of a method, out of its message: one tuple of them.
 fn arguments(generator: &Generator<'_>, method: &Method) -> Option<TokenStream> {
     let types = method.arguments().map(|argument| annotation(&argument.ty));
-    let values = method.arguments().map(|argument| {
-        let span = span_of(&argument.ty);
-        let (private, codec) = (generator.private_at(span), codec::codec(generator, &argument.ty));
-        quote_spanned!(span=> #private::decode(#codec, from)?)
+    let values = method.kinds().map(|(argument, what)| {
+        let (span, ty) = (span_of(&argument.ty), &argument.ty);
+        let private = generator.private_at(span);
+        match what {
+            What::Value(_) => {
+                let codec = codec::codec(generator, ty);
+                quote_spanned!(span=> #private::decode(#codec, from)?)
+            }
+            What::Stream { stream, flow, item, .. } => {
+                let codec = codec::item(generator, item);
+                match flow {
+                    Flow::ToCaller => {
+                        quote_spanned!(span=> <#ty as #private::IsTx>::from_tx(streams.tx(#stream, #codec)))
+                    }
+                    Flow::ToServer => {
+                        quote_spanned!(span=> <#ty as #private::IsRx>::from_rx(streams.rx(#stream, #codec)))
+                    }
+                }
+            }
+        }
     });
     method.arguments().next()?;
     Some(quote!(let args: (#(#types,)*) = (#(#values,)*);))

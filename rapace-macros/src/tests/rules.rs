@@ -168,7 +168,7 @@ fn methods_have_names_of_their_own() {
 fn options_are_those_that_there_are() {
     accepted("#[rapace(idempotent, blocking)] #[rapace(timeout = \"5s\",)] #[rapace()] fn f(&self);");
     accepted("#[rapace(result)] fn f(&self) -> Outcome; #[rapace(value)] fn g(&self) -> Result<u8>;");
-    refused("#[rapace(oneway)] fn f(&self);", "`oneway` is not an option of a method; there are `name");
+    refused("#[rapace(onewy)] fn f(&self);", "`onewy` is not an option of a method; there are `name");
     refused(
         "#[rapace(idempotent)] #[rapace(idempotent)] fn f(&self);",
         "`idempotent`, or its opposite, was already given",

@@ -22,9 +22,10 @@ use crate::ring;
 use crate::rpc::call::{Call, Pending, decode, encoded};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
-use crate::rpc::link::{Begin, Begun, Core, Link, with_deadline};
+use crate::rpc::link::{Begin, Begun, Core, Link, Target};
 use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
+use crate::rpc::streams::EndKey;
 use crate::rpc::tickets::Outcome;
 use crate::session::Spin;
 use crate::session::waiting::{Waker, look};
@@ -34,7 +35,7 @@ const PAUSES: u32 = 24;
 
 impl Link {
     /// Tries something under the lock until it succeeds, after each receive step; `register` says who is to be woken.
-    fn poll_until<T>(
+    pub(super) fn poll_until<T>(
         self: &Arc<Self>,
         cx: &Context<'_>,
         wants_room: bool,
@@ -101,7 +102,7 @@ impl Link {
     }
 
     /// Tries something that wants room.
-    fn poll_room<T>(
+    pub(super) fn poll_room<T>(
         self: &Arc<Self>,
         cx: &Context<'_>,
         mut attempt: impl FnMut(&mut Core) -> Option<T>,
@@ -146,7 +147,7 @@ pub(crate) struct Timer(Option<(Id, Pin<Box<Sleep>>)>);
 
 impl Timer {
     /// Ready when the deadline is past.
-    fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), RpcError>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), RpcError>> {
         let Some(instant) = deadline.instant() else { return Poll::Pending };
         if Instant::now() >= instant {
             return Poll::Ready(Ok(()));
@@ -167,10 +168,12 @@ impl Timer {
 
 /// A call that is awaited, whatever its method: compiled once, for all of them.
 #[derive(Debug)]
-struct Awaited {
+pub(super) struct Awaited {
     deadline: Deadline,
     timer: Timer,
     state: State,
+    /// The ends of its streams, once it is sent.
+    ends: Vec<EndKey>,
 }
 
 #[derive(Debug)]
@@ -185,29 +188,49 @@ enum State {
 }
 
 impl Awaited {
-    fn new(deadline: Deadline) -> Self {
-        Self { deadline, timer: Timer::default(), state: State::Fresh }
+    pub(super) fn new(deadline: Deadline) -> Self {
+        Self { deadline, timer: Timer::default(), state: State::Fresh, ends: Vec::new() }
     }
 
     /// Begins the request of a fresh one.
     #[inline(never)]
-    fn begin(&mut self, link: &Link, method: u32, payload: &Outgoing<'_>) -> Result<(), RpcError> {
+    fn begin(&mut self, link: &Link, target: Target, payload: &Outgoing<'_>) -> Result<(), RpcError> {
         let (mut core, deadline) = (link.lock(), self.deadline);
-        if let Some(begun) = core.begin_short(method, payload, deadline) {
+        if let Some(begun) = core.begin_short(target, payload, deadline) {
             self.state = State::Sent(begun);
             return Ok(());
         }
-        let mut begin = Begin::new(method);
-        let begun = core.begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
-        self.state = match begun {
-            Some(begun) => State::Sent(begun),
+        drop(core);
+        self.begin_slowly(link, Begin::new(target), payload)
+    }
+
+    /// Begins any request.
+    pub(super) fn begin_slowly(
+        &mut self,
+        link: &Link,
+        mut begin: Begin,
+        payload: &Outgoing<'_>,
+    ) -> Result<(), RpcError> {
+        let mut core = link.lock();
+        self.state = match core.begin(&mut begin, payload, self.deadline)? {
+            Some(begun) => {
+                self.ends = core.hold_streams(begun);
+                State::Sent(begun)
+            }
             None => State::Sending(begin, payload.to_vec()),
         };
         Ok(())
     }
 
+    /// It is sent, and its owner takes what it is now: the ends of its streams, and when it is over.
+    pub(super) fn finish(&mut self) -> (Vec<EndKey>, Deadline) {
+        self.state = State::Done;
+        (std::mem::take(&mut self.ends), self.deadline)
+    }
+
     /// Sends what is left of the request.
-    fn poll_sent(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Begun, RpcError>> {
+    pub(super) fn poll_sent(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Begun, RpcError>> {
+        let ends = &mut self.ends;
         let (begin, payload) = match &mut self.state {
             State::Sent(begun) => return Poll::Ready(Ok(*begun)),
             State::Sending(begin, payload) => (begin, payload),
@@ -219,7 +242,11 @@ impl Awaited {
         }
         let deadline = self.deadline;
         let sent = link.poll_room(cx, |core| {
-            core.begin(begin, &Outgoing::whole(&payload.as_slice()), |head| with_deadline(head, deadline)).transpose()
+            let begun = core.begin(begin, &Outgoing::whole(&payload.as_slice()), deadline).transpose()?;
+            if let Ok(begun) = &begun {
+                ends.extend(core.hold_streams(*begun));
+            }
+            Some(begun)
         });
         sent.map(|sent| {
             let begun = sent??;
@@ -232,7 +259,7 @@ impl Awaited {
     #[inline(never)]
     fn poll_outcome(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Outcome, RpcError>> {
         let begun = std::task::ready!(self.poll_sent(link, cx))?;
-        let Self { deadline, timer, state } = self;
+        let Self { deadline, timer, state, .. } = self;
         if let Poll::Ready(outcome) = poll_begun(link, begun, timer, deadline, cx)? {
             *state = State::Done;
             return Poll::Ready(Ok(outcome));
@@ -241,7 +268,7 @@ impl Awaited {
     }
 
     /// Dropped before it is sent, the server sees nothing of it; dropped before its end, it is cancelled there.
-    fn leave(&mut self, link: &Link) {
+    pub(super) fn leave(&mut self, link: &Link) {
         match &mut self.state {
             State::Sending(begin, _) => link.give_up(begin),
             State::Sent(begun) => link.forget(*begun),
@@ -283,8 +310,8 @@ impl<'a, M: Method> Starting<'a, M> {
             return Ok(());
         }
         awaited.state = State::Done;
-        let (link, method) = (call.client.link(), call.client.method(M::INDEX)?);
-        encoded::<M, _>(&call.args, |payload| awaited.begin(link, method, payload))?
+        let (link, target) = (call.client.link(), call.client.target(M::INDEX)?);
+        encoded::<M, _>(&call.args, |payload| awaited.begin(link, target, payload))?
     }
 }
 
@@ -338,8 +365,8 @@ impl<M: Method> Future for StartFuture<'_, M> {
         starting.begin()?;
         let (client, awaited) = (starting.call.client, &mut starting.awaited);
         awaited.poll_sent(client.link(), cx).map_ok(|begun| {
-            awaited.state = State::Done;
-            Pending::new(client, begun, awaited.deadline)
+            let (_, deadline) = awaited.finish();
+            Pending::new(client, begun, deadline)
         })
     }
 }

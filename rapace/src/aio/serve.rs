@@ -10,11 +10,12 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
 
 use super::{Listener, on_blocking_pool};
-use crate::blocking::{Guests, handle};
+use crate::blocking::{Guests, handle, handle_here};
 use crate::error::OpenError;
+use crate::rpc::engine::{CallId, ONE_WAY};
 use crate::rpc::link::Link;
 use crate::rpc::request::{Face, Handled};
-use crate::rpc::service::{Serve, Services};
+use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
 use crate::session::{self, Config, Control};
 
@@ -193,7 +194,7 @@ impl Guest {
         let serving = Arc::clone(&self.serving);
         let opened = on_blocking_pool(move || incoming.open_with(serving.services.catalogue())).await;
         let Ok(Ok(session)) = opened else { return };
-        let link = Link::new(session, true);
+        let link = Link::new(session, Some(Arc::clone(&self.serving.services)));
         self.is_shaking_hands = false;
         self.key = self.serving.guests().shook_hands(Some(&link.shared));
         if self.key.is_some() {
@@ -223,23 +224,44 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 /// Has a request handled: here if that is done at once, else in a task of its own.
 async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     let call = arrived.call;
-    if services.is_blocking(arrived.method) {
+    if services.needs(arrived.method, true) != Needs::Nothing {
         if link.lock().wait_for_worker(arrived) {
+            // A one-way call is executed, whatever became of its session.
+            let kept = (call == ONE_WAY).then(|| Arc::clone(link));
             let (link, services) = (Arc::downgrade(link), Arc::clone(services));
             spawn_blocking(move || {
-                let Some(link) = link.upgrade() else { return };
+                let Some(link) = kept.or_else(|| link.upgrade()) else { return };
                 // Its caller may have gone, or its time be over, while it waited for a thread.
                 let taken = link.lock().take_waiting(call);
                 if let Some(arrived) = taken {
-                    let _ = handle(&link, &services, arrived, Face::Thread);
+                    handle_here(&link, &services, arrived);
                 }
             });
         }
         return;
     }
+    let finish = OneWay::of(call, link);
     let Handled::Later(mut future) = handle(link, services, arrived, Face::Task) else { return };
     if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_pending() {
-        let task = tokio::spawn(future);
+        let task = tokio::spawn(async move {
+            let _finish = finish;
+            future.await;
+        });
         link.lock().stops_with(call, task.abort_handle());
+    }
+}
+
+/// A one-way call that is being handled. It is finished when its handler is done or gone.
+struct OneWay(Arc<Link>);
+
+impl OneWay {
+    fn of(call: CallId, link: &Arc<Link>) -> Option<Self> {
+        (call == ONE_WAY).then(|| Self(Arc::clone(link)))
+    }
+}
+
+impl Drop for OneWay {
+    fn drop(&mut self) {
+        self.0.lock().finish_one_way();
     }
 }

@@ -354,25 +354,29 @@ impl Inline {
 }
 
 impl Arrival {
-    /// The shape that nearly all messages have, found out by comparing whole words: a request that no handler made, a
-    /// one-way or a terminal, that its descriptor carries itself. `None` says nothing, [`parse`](Self::parse) tells.
+    /// The shape that nearly all messages have, found out by comparing whole words: a request, a one-way, a terminal or an
+    /// item of a stream, that its descriptor carries itself. `None` says nothing, [`parse`](Self::parse) tells.
     #[inline(always)]
     pub(crate) fn parse_short(descriptor: &Descriptor) -> Option<(Head, Inline)> {
         const REQUEST: u64 = Kind::Request as u64;
         const ONE_WAY: u64 = Kind::OneWay as u64;
         const TERMINAL: u64 = Kind::Terminal as u64;
+        const ITEM: u64 = Kind::Item as u64;
         if cfg!(target_endian = "big") {
             return None;
         }
         let [first, names, place, origin, rest, ..] = descriptor.into_words();
-        // No slot and few bytes; neither generation nor parent; as many bytes as are inline, and nothing in `reserved`.
-        if place > INLINE_MAX as u64 || origin != 0 || rest >> 32 != place {
+        // No slot and few bytes; no generation; as many bytes as are inline, and nothing in `reserved`.
+        if place > INLINE_MAX as u64 || origin as u32 != 0 || rest >> 32 != place {
             return None;
         }
         let (call, method, timeout_us) = (names as u32, (names >> 32) as u32, rest as u32);
+        let parent = (origin >> 32) as u32;
         let head = match first >> 32 {
-            REQUEST => Head { timeout_us, ..Head::request(call, method) },
+            REQUEST => Head { timeout_us, parent, ..Head::request(call, method) },
+            _ if parent != 0 => return None,
             ONE_WAY => Head { timeout_us, ..Head::new(Kind::OneWay, call, method) },
+            ITEM if timeout_us == 0 => Head::item(call, method),
             ended if ended & 0xffff == TERMINAL && method == 0 && timeout_us == 0 => {
                 Head::terminal(call, (ended >> 16) as u16)
             }

@@ -4,15 +4,39 @@ use super::deadline::Deadline;
 use super::engine::{CallId, Ticket};
 use super::error::{RpcError, TooLarge};
 use super::link::{After, Core, end_error};
+use super::streams::Flow;
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
 use crate::session::Sending;
 
+/// What is called, and from where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Target {
+    /// The method's number on the wire.
+    pub(crate) method: u32,
+    /// The call of the peer in whose handler this one is made, or zero.
+    pub(crate) parent: u32,
+}
+
+impl Target {
+    /// The head of a request with what is left of its time.
+    #[inline]
+    pub(crate) fn head(self, call: CallId, deadline: Deadline) -> Head {
+        let head = Head::request(call.0, self.method).with_parent(self.parent);
+        match deadline.left() {
+            None => head,
+            Some(left) => head.with_timeout(left),
+        }
+    }
+}
+
 /// A request on its way.
 #[derive(Debug)]
 pub(crate) struct Begin {
-    method: u32,
+    target: Target,
+    /// The streams of the call.
+    flows: &'static [Flow],
     state: BeginState,
 }
 
@@ -26,8 +50,13 @@ enum BeginState {
 
 impl Begin {
     #[inline]
-    pub(crate) fn new(method: u32) -> Self {
-        Self { method, state: BeginState::Waiting }
+    pub(crate) fn new(target: Target) -> Self {
+        Self::with_streams(target, &[])
+    }
+
+    #[inline]
+    pub(crate) fn with_streams(target: Target, flows: &'static [Flow]) -> Self {
+        Self { target, flows, state: BeginState::Waiting }
     }
 }
 
@@ -45,7 +74,7 @@ impl Core {
         &mut self,
         begin: &mut Begin,
         payload: &Outgoing<'_>,
-        head: impl FnOnce(Head) -> Head,
+        deadline: Deadline,
     ) -> Result<Option<Begun>, RpcError> {
         if let Some(end) = self.end {
             // There is no room any more, and none will come.
@@ -53,14 +82,15 @@ impl Core {
             return Err(end_error(end, false));
         }
         if matches!(begin.state, BeginState::Waiting) {
-            let first = Head::request(0, begin.method);
+            let first = Head::request(0, begin.target.method);
             self.outbox.check(&first, payload.len()).map_err(|error| self.send_error(error))?;
             let ticket = self.tickets.take();
             let Some(call) = self.engine.begin(ticket) else {
                 self.tickets.give_back(ticket);
                 return Ok(None);
             };
-            let head = head(Head::request(call.0, begin.method));
+            self.engine.open_streams(call, begin.flows);
+            let head = begin.target.head(call, deadline);
             begin.state = BeginState::Sending(ticket, call, head, Sending::default());
         }
         match &mut begin.state {
@@ -100,7 +130,7 @@ impl Core {
 
     /// Why a request was not sent.
     #[cold]
-    fn send_error(&mut self, error: SendError) -> RpcError {
+    pub(super) fn send_error(&mut self, error: SendError) -> RpcError {
         let end = match error {
             SendError::TooLarge { len: size, limit, max } => {
                 return RpcError::TooLarge(Box::new(TooLarge { size, limit, max }));
@@ -110,14 +140,5 @@ impl Core {
             _ => RecvError::Closed,
         };
         end_error(self.end.unwrap_or(end), false)
-    }
-}
-
-/// The head of a request with what is left of its time.
-#[inline]
-pub(crate) fn with_deadline(head: Head, deadline: Deadline) -> Head {
-    match deadline.left() {
-        None => head,
-        Some(left) => head.with_timeout(left),
     }
 }

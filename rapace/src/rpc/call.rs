@@ -37,7 +37,7 @@ use crate::session::Payload;
 pub struct Call<'a, M: Method> {
     pub(crate) client: &'a Client,
     pub(crate) args: M::Args<'a>,
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
 }
 
 impl<'a, M: Method> Call<'a, M> {
@@ -74,12 +74,12 @@ impl<'a, M: Method> Call<'a, M> {
     /// The method's own error, or how else the call ended.
     #[inline]
     pub fn wait(self) -> Result<M::Ok, M::Error> {
-        let method = self.client.method(M::INDEX)?;
+        let target = self.client.target(M::INDEX)?;
         let mut deadline = self.deadline();
         let mut out = Encoder::new();
         // Not by `encoded`: an outcome within a result would be moved once more.
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
-        let outcome = out.send(|payload| self.client.link().call(method, payload, &mut deadline));
+        let outcome = out.send(|payload| self.client.link().call(target, payload, &mut deadline));
         decode::<M>(self.client, outcome)
     }
 
@@ -92,11 +92,11 @@ impl<'a, M: Method> Call<'a, M> {
     /// # Errors
     /// Why the call could not be begun.
     pub fn start(self) -> Result<Pending<M>, RpcError> {
-        let method = self.client.method(M::INDEX)?;
+        let target = self.client.target(M::INDEX)?;
         let mut deadline = self.deadline();
         // From here on time runs.
         deadline.fix();
-        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().start(method, payload, &mut deadline))??;
+        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().start(target, payload, &mut deadline))??;
         Ok(Pending::new(self.client, begun, deadline))
     }
 
@@ -106,10 +106,10 @@ impl<'a, M: Method> Call<'a, M> {
     /// # Errors
     /// [`TryStartError::Full`] with the call when there is no room; or why it could not be begun.
     pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
-        let method = self.client.method(M::INDEX)?;
+        let target = self.client.target(M::INDEX)?;
         let mut deadline = self.deadline();
         deadline.fix();
-        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().try_start(method, payload, deadline))??;
+        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().try_start(target, payload, deadline))??;
         match begun {
             Some(begun) => Ok(Pending::new(self.client, begun, deadline)),
             None => Err(TryStartError::Full(self)),

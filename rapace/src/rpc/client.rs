@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::deadline::Deadline;
 use super::error::RpcError;
-use super::link::Link;
+use super::link::{Link, Target};
 use super::method::Stub;
 use super::service::{Agreement, DESCRIBE, Description, Service, read};
 use super::status::Status;
@@ -35,6 +35,8 @@ struct Inner {
     /// The number of each method on the wire; zero where the server has none.
     methods: Box<[u32]>,
     timeout: Option<Duration>,
+    /// The call of the peer in whose handler this client makes its calls, or zero.
+    parent: u32,
 }
 
 impl Client {
@@ -45,7 +47,9 @@ impl Client {
             ConnectError::Describe(Box::new(RpcError::Lost(Box::new(lost))))
         })?;
         match agreement {
-            Agreement::Methods(methods) => Ok(Self { inner: Arc::new(Inner { link, service, methods, timeout }) }),
+            Agreement::Methods(methods) => {
+                Ok(Self { inner: Arc::new(Inner { link, service, methods, timeout, parent: 0 }) })
+            }
             Agreement::NoService(served) => {
                 Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
             }
@@ -67,11 +71,11 @@ impl Client {
         self.inner.timeout
     }
 
-    /// The number of a method on the wire.
+    /// A method as the wire names it, called from where this client is.
     #[inline]
-    pub(crate) fn method(&self, index: usize) -> Result<u32, RpcError> {
+    pub(crate) fn target(&self, index: usize) -> Result<Target, RpcError> {
         match self.inner.methods.get(index) {
-            Some(&number) if number != DESCRIBE => Ok(number),
+            Some(&method) if method != DESCRIBE => Ok(Target { method, parent: self.inner.parent }),
             _ => Err(self.unknown(index)),
         }
     }
@@ -110,11 +114,12 @@ impl fmt::Debug for Client {
 #[cold]
 fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectError {
     let mut deadline = Deadline::After(link.shared.limits.handshake_time);
-    let described = match link.call(DESCRIBE, &Outgoing::short(Inline::default()), &mut deadline) {
-        Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
-        Outcome::Answer(..) => Ok(Vec::new()),
-        Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
-    };
+    let described =
+        match link.call(Target { method: DESCRIBE, parent: 0 }, &Outgoing::short(Inline::default()), &mut deadline) {
+            Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
+            Outcome::Answer(..) => Ok(Vec::new()),
+            Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
+        };
     let theirs = described.unwrap_or_default();
     let text = |index: &usize| {
         service.difference(*index, &theirs).unwrap_or_else(|| {
@@ -213,7 +218,7 @@ impl<C: Stub> ClientBuilder<C> {
     }
 
     fn over_session(self, session: Session<PeerB>) -> Result<C, ConnectError> {
-        let client = Client::new(Link::new(session, false), C::service(), self.timeout)?;
+        let client = Client::new(Link::new(session, None), C::service(), self.timeout)?;
         Ok(C::from_client(client))
     }
 

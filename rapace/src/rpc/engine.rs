@@ -15,6 +15,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use super::streams::{EndKey, Flow, Over, Streams, Whose};
 use crate::error::Violation;
 
 /// Names a call on the wire: the index in its caller's table, a generation, and which side began it. Never zero.
@@ -44,6 +45,9 @@ impl Side {
     }
 }
 
+/// The call of a message that belongs to none: of a one-way call.
+pub(crate) const ONE_WAY: CallId = CallId(0);
+
 /// The most calls of one side at once, whatever the limits say: what an index has bits for.
 pub(crate) const IN_FLIGHT_MAX: u32 = u16::MAX as u32;
 
@@ -55,7 +59,7 @@ impl CallId {
     }
 
     #[inline]
-    fn index(self) -> usize {
+    pub(super) fn index(self) -> usize {
         (self.0 & 0xffff) as usize
     }
 
@@ -73,9 +77,10 @@ impl CallId {
 /// Names the waiting user of a call within this process.
 pub(crate) type Ticket = u32;
 
-/// The calls of one session, of both directions.
+/// The calls of one session, of both directions, and their streams. `I` is what an item of a stream is held as, `W` how
+/// somebody who waits at a stream is woken.
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub(crate) struct Engine<I, W> {
     side: Side,
     begun: Vec<Begun>,
     /// Indices of `begun` that are free, last freed first.
@@ -85,6 +90,25 @@ pub(crate) struct Engine {
     received: Vec<Received>,
     /// How many calls of the peer are kept at once.
     received_max: u32,
+    pub(crate) streams: Streams<I, W>,
+    /// One-way calls that the peer has not said it finished, and how many it keeps.
+    oneways_out: u32,
+    oneways_out_max: u32,
+    /// One-way calls of the peer that are not finished, those that are and were not told, and how many are kept.
+    oneways_in: u32,
+    oneways_untold: u32,
+    oneways_in_max: u32,
+}
+
+/// How much one side keeps of the other's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Keeps {
+    /// Calls.
+    pub(crate) in_flight: u32,
+    /// One-way calls.
+    pub(crate) oneways: u32,
+    /// Bytes of streams, beyond the share of each.
+    pub(crate) stream_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -150,15 +174,22 @@ pub(crate) enum Forgotten {
     Nothing,
 }
 
-impl Engine {
-    pub(crate) fn new(side: Side, begun_max: u32, received_max: u32) -> Self {
+impl<I, W> Engine<I, W> {
+    /// `theirs` is what the peer keeps of this side's, `ours` what this side keeps of the peer's.
+    pub(crate) fn new(side: Side, theirs: Keeps, ours: Keeps) -> Self {
         Self {
             side,
             begun: Vec::new(),
             free: Vec::new(),
-            begun_max: begun_max.min(IN_FLIGHT_MAX),
+            begun_max: theirs.in_flight.min(IN_FLIGHT_MAX),
             received: Vec::new(),
-            received_max: received_max.min(IN_FLIGHT_MAX),
+            received_max: ours.in_flight.min(IN_FLIGHT_MAX),
+            streams: Streams::new(theirs.stream_bytes, ours.stream_bytes),
+            oneways_out: 0,
+            oneways_out_max: theirs.oneways,
+            oneways_in: 0,
+            oneways_untold: 0,
+            oneways_in_max: ours.oneways,
         }
     }
 
@@ -215,6 +246,44 @@ impl Engine {
         if let Some(entry) = self.begun(call) {
             entry.state = BegunState::Free;
             self.free.push(call.index() as u16);
+            self.end_streams(Whose::Begun, call, Over::CallFailed);
+        }
+    }
+
+    fn whose(&self, call: CallId) -> Whose {
+        if call.is_of(self.side) { Whose::Begun } else { Whose::Received }
+    }
+
+    /// Opens the streams of a call, before anything can come for them.
+    pub(crate) fn open_streams(&mut self, call: CallId, flows: &[Flow]) {
+        self.streams.open(self.whose(call), call, flows);
+    }
+
+    /// Gives the end of a call's stream on this side to a handle, once.
+    pub(crate) fn hold_stream(&mut self, call: CallId, stream: u32) -> Option<EndKey> {
+        self.streams.hold(self.whose(call), call, stream)
+    }
+
+    /// Whether there are calls with streams.
+    #[inline]
+    pub(crate) fn has_streams(&self) -> bool {
+        self.streams.has_calls()
+    }
+
+    /// Whether a call waits for a reader on this side that never read.
+    pub(crate) fn is_unread(&mut self, call: CallId) -> bool {
+        self.streams.is_unread(call, true)
+    }
+
+    /// Whether there is a reader on this side that never read.
+    pub(crate) fn may_be_unread(&mut self, call: CallId) -> bool {
+        self.streams.is_unread(call, false)
+    }
+
+    #[inline]
+    fn end_streams(&mut self, whose: Whose, call: CallId, over: Over) {
+        if self.streams.has_calls() {
+            self.streams.call_over(whose, call, over);
         }
     }
 
@@ -228,9 +297,9 @@ impl Engine {
         }
     }
 
-    /// A terminal came. Who waits for it, if anybody still does.
+    /// A terminal came, with a result or without. Who waits for it, if anybody still does.
     #[inline]
-    pub(crate) fn handle_terminal(&mut self, call: CallId) -> Result<Option<Ticket>, Violation> {
+    pub(crate) fn handle_terminal(&mut self, call: CallId, has_result: bool) -> Result<Option<Ticket>, Violation> {
         let unknown = Violation::UnknownCall { call: call.0 };
         let entry = self.begun(call).ok_or(unknown)?;
         let ticket = match entry.state {
@@ -240,6 +309,7 @@ impl Engine {
         };
         entry.state = BegunState::Free;
         self.free.push(call.index() as u16);
+        self.end_streams(Whose::Begun, call, if has_result { Over::CallEnded } else { Over::CallFailed });
         Ok(ticket)
     }
 
@@ -248,6 +318,7 @@ impl Engine {
         match self.begun(call) {
             Some(entry) if matches!(entry.state, BegunState::Sent(..)) => {
                 entry.state = BegunState::Forgotten;
+                self.end_streams(Whose::Begun, call, Over::CallFailed);
                 Forgotten::CancelOwed
             }
             Some(_) => {
@@ -273,7 +344,98 @@ impl Engine {
         // Nothing more is begun or received.
         self.begun_max = 0;
         self.received_max = 0;
+        self.oneways_out_max = 0;
+        self.streams.session_over();
         ends
+    }
+
+    /// Which call of which side a message of a stream is about; `None` when it crossed with the end of that call.
+    fn streaming(&mut self, call: CallId) -> Result<Option<Whose>, Violation> {
+        let unknown = Violation::UnknownCall { call: call.0 };
+        if call.is_of(self.side) {
+            return match self.begun(call).map(|entry| entry.state) {
+                Some(BegunState::Sent(..)) => Ok(Some(Whose::Begun)),
+                Some(BegunState::Forgotten) => Ok(None),
+                Some(BegunState::Begun(_) | BegunState::Free) | None => Err(unknown),
+            };
+        }
+        // A number is used again only after its caller has the answer, so what crosses with that is of the last call.
+        let entry = self.received.get(call.index()).filter(|entry| entry.generation == call.generation());
+        let is_open = matches!(entry.ok_or(unknown)?.state, ReceivedState::Queued | ReceivedState::Running);
+        Ok(is_open.then_some(Whose::Received))
+    }
+
+    /// An item of a stream came, of `len` bytes.
+    pub(crate) fn handle_item(&mut self, call: CallId, stream: u32, len: usize, item: I) -> Result<(), Violation> {
+        match self.streaming(call)? {
+            Some(whose) => self.streams.handle_item((whose, call, stream), len, item),
+            None => Ok(()),
+        }
+    }
+
+    /// The other end of a stream has ended.
+    pub(crate) fn handle_end(&mut self, call: CallId, stream: u32) -> Result<(), Violation> {
+        match self.streaming(call)? {
+            Some(whose) => self.streams.handle_end(whose, call, stream),
+            None => Ok(()),
+        }
+    }
+
+    /// Something was taken out of a stream, or, of no call, one-way calls were finished.
+    pub(crate) fn handle_credit(&mut self, call: CallId, stream: u32, amount: u64) -> Result<(), Violation> {
+        if call == ONE_WAY {
+            let lie = Violation::OneWays { count: amount, max: self.oneways_out_max };
+            let out = u64::from(self.oneways_out).checked_sub(amount).filter(|_| amount > 0);
+            self.oneways_out = out.and_then(|out| u32::try_from(out).ok()).ok_or(lie)?;
+            return Ok(());
+        }
+        match self.streaming(call)? {
+            Some(whose) => self.streams.handle_credit(whose, call, stream, amount),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the peer keeps one more one-way call.
+    #[inline]
+    pub(crate) fn may_send_one_way(&self) -> bool {
+        self.oneways_out < self.oneways_out_max
+    }
+
+    /// A one-way call was sent.
+    #[inline]
+    pub(crate) fn sent_one_way(&mut self) {
+        self.oneways_out = self.oneways_out.saturating_add(1);
+    }
+
+    /// A one-way call came.
+    #[inline]
+    pub(crate) fn handle_one_way(&mut self, call: CallId) -> Result<(), Violation> {
+        if call != ONE_WAY {
+            return Err(Violation::UnknownCall { call: call.0 });
+        }
+        self.oneways_in = self.oneways_in.saturating_add(1);
+        let kept = u64::from(self.oneways_in).saturating_add(self.oneways_untold.into());
+        let max = self.oneways_in_max;
+        if kept > u64::from(max) { Err(Violation::OneWays { count: kept, max }) } else { Ok(()) }
+    }
+
+    /// A one-way call is finished. True when the peer is to be told: after a quarter of what is kept.
+    #[inline]
+    pub(crate) fn finish_one_way(&mut self) -> bool {
+        self.oneways_in = self.oneways_in.saturating_sub(1);
+        self.oneways_untold = self.oneways_untold.saturating_add(1);
+        self.untold_one_ways().is_some()
+    }
+
+    /// Of how many finished one-way calls the peer is to be told, if that is due; until it is [told](Self::told_one_ways).
+    pub(crate) fn untold_one_ways(&self) -> Option<u64> {
+        let due = self.oneways_untold >= (self.oneways_in_max / 4).max(1);
+        due.then_some(self.oneways_untold.into())
+    }
+
+    /// The peer was told of the one-way calls that are finished.
+    pub(crate) fn told_one_ways(&mut self) {
+        self.oneways_untold = 0;
     }
 
     /// A request came.
@@ -311,17 +473,19 @@ impl Engine {
             return Err(Violation::UnknownCall { call: call.0 });
         }
         let Some(entry) = self.received(call) else { return Ok(Cancel::Answered) };
-        match entry.state {
+        let cancel = match entry.state {
             ReceivedState::Queued => {
                 entry.state = ReceivedState::Owed;
-                Ok(Cancel::Unstarted)
+                Cancel::Unstarted
             }
-            ReceivedState::Owed | ReceivedState::Free => Ok(Cancel::Answered),
+            ReceivedState::Owed | ReceivedState::Free => return Ok(Cancel::Answered),
             ReceivedState::Running | ReceivedState::Cancelling => {
                 entry.state = ReceivedState::Cancelling;
-                Ok(Cancel::Running)
+                Cancel::Running
             }
-        }
+        };
+        self.end_streams(Whose::Received, call, Over::Cancelled);
+        Ok(cancel)
     }
 
     /// The handler of a queued call begins.
@@ -356,6 +520,7 @@ impl Engine {
         match self.received(call) {
             Some(entry) if entry.state != ReceivedState::Owed => {
                 entry.state = ReceivedState::Owed;
+                self.end_streams(Whose::Received, call, Over::CallEnded);
                 true
             }
             _ => false,
@@ -368,6 +533,7 @@ impl Engine {
         match self.received(call) {
             Some(entry) => {
                 entry.state = ReceivedState::Free;
+                self.end_streams(Whose::Received, call, Over::CallEnded);
                 true
             }
             None => false,
@@ -381,8 +547,11 @@ mod tests {
 
     use super::*;
 
-    fn engines(in_flight: u32) -> (Engine, Engine) {
-        (Engine::new(Side::B, in_flight, in_flight), Engine::new(Side::A, in_flight, in_flight))
+    type Numbers = Engine<u64, u32>;
+
+    fn engines(in_flight: u32) -> (Numbers, Numbers) {
+        let keeps = Keeps { in_flight, oneways: in_flight, stream_bytes: 0 };
+        (Engine::new(Side::B, keeps, keeps), Engine::new(Side::A, keeps, keeps))
     }
 
     #[test]
@@ -397,8 +566,8 @@ mod tests {
         server.handle_request(second).unwrap();
         server.start(first);
         assert!(server.answer(first) && !server.answer(first), "one terminal, and only one");
-        assert_eq!(client.handle_terminal(first), Ok(Some(10)));
-        assert_eq!(client.handle_terminal(first), Err(Violation::UnknownCall { call: first.0 }));
+        assert_eq!(client.handle_terminal(first, true), Ok(Some(10)));
+        assert_eq!(client.handle_terminal(first, true), Err(Violation::UnknownCall { call: first.0 }));
         let third = client.begin(12).unwrap();
         assert_ne!(first, third, "the same index, another generation");
         assert_eq!(server.handle_request(third), Ok(()));
@@ -408,7 +577,7 @@ mod tests {
     fn a_terminal_before_its_request_is_a_violation() {
         let (mut client, _) = engines(2);
         let call = client.begin(1).unwrap();
-        assert_eq!(client.handle_terminal(call), Err(Violation::UnknownCall { call: call.0 }));
+        assert_eq!(client.handle_terminal(call, true), Err(Violation::UnknownCall { call: call.0 }));
     }
 
     #[test]
@@ -438,7 +607,7 @@ mod tests {
         assert_eq!(server.handle_cancel(call), Ok(Cancel::Answered));
         assert_eq!(server.handle_request(call), Err(Violation::CallReused { call: call.0 }));
         assert!(server.answer(call));
-        assert_eq!(client.handle_terminal(call), Ok(None));
+        assert_eq!(client.handle_terminal(call, true), Ok(None));
         assert!(client.begin(2).is_some());
     }
 

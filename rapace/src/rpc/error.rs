@@ -58,6 +58,22 @@ pub enum RpcError {
     /// The result came, but could not be read.
     #[error("the result cannot be read: {0}")]
     Decode(Box<DecodeError>),
+    /// There is no room for one more one-way call now: the server has not finished as many as it keeps, or its ring is
+    /// full. Nothing was sent.
+    #[error("no room for a one-way call now (the server's limit oneway_max is {oneway_max}); wait() waits for it")]
+    Full {
+        /// How many one-way calls the server keeps.
+        oneway_max: u32,
+    },
+    /// The result of a call was waited for whose stream nobody reads, and it has sent as much as it may: it will never
+    /// end. The call was cancelled.
+    #[error(
+        "the call waits for its stream to be read, and nobody has begun to: read the `Rx` before waiting for the result"
+    )]
+    StreamNotRead,
+    /// A stream of the call cannot be used.
+    #[error(transparent)]
+    Stream(Box<StreamError>),
     /// The future must wait and there is no tokio runtime with I/O and time, or it is shutting down.
     #[error("no tokio runtime to wait on: await this inside one that has I/O and time enabled, or use wait()")]
     NoRuntime,
@@ -93,8 +109,38 @@ impl RpcError {
             Self::DeadlineExceeded { may_have_executed }
             | Self::PeerDied { may_have_executed }
             | Self::Closed { may_have_executed } => !may_have_executed,
-            Self::Overloaded(_) => true,
+            Self::Overloaded(_) | Self::Full { .. } => true,
             _ => false,
+        }
+    }
+}
+
+/// Why an item of a stream was not sent, or none came.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StreamError {
+    /// The other end of the pair is not part of a call that has begun.
+    #[error("this end of the stream is not connected: give the other end to a call and start that first")]
+    NotConnected,
+    /// An end was given to a call, but its pair is part of another one already.
+    #[error("the stream is part of another call already: make a pair for each call with rapace::stream()")]
+    AlreadyConnected,
+    /// The reader has dropped its end.
+    #[error("nobody reads the stream any more")]
+    Dropped,
+    /// The call is over, and the stream with it. Its result, where that is waited for, says how it ended.
+    #[error("the call of the stream has ended")]
+    CallEnded,
+    /// What every call can meet.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+}
+
+impl From<StreamError> for RpcError {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Rpc(error) => error,
+            other => Self::Stream(Box::new(other)),
         }
     }
 }

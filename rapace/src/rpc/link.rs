@@ -10,10 +10,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
-pub(crate) use super::begin::{Begin, Begun, with_deadline};
-use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
+pub(crate) use super::begin::{Begin, Begun, Target};
+use super::engine::{CallId, Cancel, Engine, Forgotten, Keeps, ONE_WAY, Side, Ticket};
 use super::error::RpcError;
 pub(crate) use super::locked::{After, Locked};
+use super::service::Services;
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
@@ -31,6 +32,8 @@ const STEP_MAX: u32 = 1_024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
+    /// What is served to the peer, if anything is.
+    pub(crate) services: Option<Arc<Services>>,
     core: Mutex<Core>,
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
@@ -63,18 +66,20 @@ impl fmt::Debug for Step {
 pub(crate) struct Core {
     pub(crate) outbox: Outbox,
     pub(crate) inbox: Inbox,
-    pub(crate) engine: Engine,
+    pub(crate) engine: Engine<Payload, Waker>,
     pub(crate) tickets: Tickets,
     /// Terminals and cancels that the receive step owes, in order: at most one of each for a call.
     pub(crate) owed: VecDeque<(Head, Box<str>)>,
+    /// Something is owed: one of these, or by the engine.
+    pub(super) owes: bool,
     /// Requests that wait for a handler.
     pub(super) requests: VecDeque<Arrived>,
     /// Requests that wait for a worker.
     pub(super) for_workers: Vec<Arrived>,
     /// Memory that both hold.
     pub(super) queued_bytes: usize,
-    /// Whether there are handlers.
-    pub(super) serves: bool,
+    /// Whose handlers there are.
+    pub(super) services: Option<Arc<Services>>,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
     #[cfg(feature = "tokio")]
     pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
@@ -104,22 +109,26 @@ pub(crate) struct Core {
 }
 
 impl Link {
-    /// Puts calls on an open session. `serves` says whether there are handlers for the peer's requests.
-    pub(crate) fn new<R: Role>(session: Session<R>, serves: bool) -> Arc<Self> {
+    /// Puts calls on an open session. Without services no request of the peer is handled.
+    pub(crate) fn new<R: Role>(session: Session<R>, services: Option<Arc<Services>>) -> Arc<Self> {
         let side = if R::IS_A { Side::A } else { Side::B };
         let (outbox, inbox) = session.into_ends();
         let shared = Arc::clone(&outbox.shared);
-        let engine = Engine::new(side, shared.terms.in_flight, shared.limits.in_flight);
+        let (terms, limits) = (&shared.terms, &shared.limits);
+        let theirs = Keeps { in_flight: terms.in_flight, oneways: terms.oneway_max, stream_bytes: terms.stream_bytes };
+        let ours = Keeps { in_flight: limits.in_flight, oneways: limits.oneway_max, stream_bytes: limits.stream_bytes };
+        let engine = Engine::new(side, theirs, ours);
         let core = Core {
             outbox,
             inbox,
             engine,
             tickets: Tickets::default(),
             owed: VecDeque::new(),
+            owes: false,
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
-            serves,
+            services: services.clone(),
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
             leading: false,
@@ -137,6 +146,7 @@ impl Link {
         };
         Arc::new(Self {
             shared,
+            services,
             core: Mutex::new(core),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
@@ -233,7 +243,7 @@ impl Core {
                 return None;
             }
         }
-        if !self.owed.is_empty() {
+        if self.owes {
             self.pay();
         }
         None
@@ -242,7 +252,9 @@ impl Core {
     #[inline]
     pub(super) fn handle_terminal(&mut self, head: &Head) -> Result<(Option<Ticket>, Status), Violation> {
         let status = Status::parse(head.status())?;
-        let ticket = self.engine.handle_terminal(CallId(head.call()))?;
+        let has_result = matches!(status, Status::Ok | Status::App);
+        let ticket = self.engine.handle_terminal(CallId(head.call()), has_result)?;
+        self.wake_streams();
         if ticket.is_none() && !self.owed.is_empty() {
             // Its cancel is not needed any more.
             self.owed.retain(|(owed, _)| owed.kind() != Kind::Cancel || owed.call() != head.call());
@@ -270,21 +282,64 @@ impl Core {
                 Ok(()) => self.arrive(head, payload),
                 Err(violation) => self.fail(violation),
             },
-            Kind::Cancel => match self.engine.handle_cancel(call) {
-                Ok(Cancel::Unstarted) => {
-                    // What it held goes with it.
-                    self.drop_request(call);
-                    self.owe(call, Status::Cancelled, "");
-                }
-                // One that waits for a worker will not be handled.
-                Ok(Cancel::Running) if self.stop_waiting(call).is_some() => {
-                    self.refuse_unstarted(call, Status::Cancelled, "");
-                }
-                Ok(Cancel::Running) => self.abort_handler(call),
-                Ok(Cancel::Answered) => {}
+            Kind::Cancel => self.handle_cancel(call),
+            Kind::OneWay => match self.engine.handle_one_way(call) {
+                Ok(()) => self.arrive_one_way(head, payload),
                 Err(violation) => self.fail(violation),
             },
+            Kind::Item | Kind::End | Kind::Credit => {
+                if let Err(violation) = self.handle_stream(head, payload) {
+                    self.fail(violation);
+                }
+                self.wake_streams();
+            }
             kind => self.fail(Violation::Unexpected { kind }),
+        }
+    }
+
+    fn handle_cancel(&mut self, call: CallId) {
+        match self.engine.handle_cancel(call) {
+            Ok(Cancel::Unstarted) => {
+                // What it held goes with it.
+                self.drop_request(call);
+                self.owe(call, Status::Cancelled, "");
+            }
+            // One that waits for a worker will not be handled.
+            Ok(Cancel::Running) if self.stop_waiting(call).is_some() => {
+                self.refuse_unstarted(call, Status::Cancelled, "");
+            }
+            Ok(Cancel::Running) => self.abort_handler(call),
+            Ok(Cancel::Answered) => {}
+            Err(violation) => self.fail(violation),
+        }
+        self.wake_streams();
+    }
+
+    /// What is about a stream, or about one-way calls.
+    fn handle_stream(&mut self, head: &Head, payload: Payload) -> Result<(), Violation> {
+        let (call, stream) = (CallId(head.call()), head.method());
+        match head.kind() {
+            // Copied out, so that it holds no slot while nobody reads it.
+            Kind::Item => self.engine.handle_item(call, stream, payload.len(), payload.into_private()),
+            Kind::End => self.engine.handle_end(call, stream),
+            _ => {
+                let [amount, ..] = payload.lead_inline().words;
+                self.engine.handle_credit(call, stream, amount)?;
+                if call == ONE_WAY {
+                    // There is room for more of them.
+                    self.wake_blocked();
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Has those woken for whom something happened at a stream.
+    #[inline]
+    pub(super) fn wake_streams(&mut self) {
+        if !self.engine.streams.woken.is_empty() {
+            let woken = std::mem::take(&mut self.engine.streams.woken);
+            self.do_all_after(woken.into_iter().map(After::Wake));
         }
     }
 
@@ -292,17 +347,27 @@ impl Core {
     pub(super) fn refuse_unstarted(&mut self, call: CallId, status: Status, text: &str) {
         if self.engine.owe(call) {
             self.owe(call, status, text);
+            self.wake_streams();
         }
     }
 
     pub(super) fn owe(&mut self, call: CallId, status: Status, text: &str) {
         let text = bounded(text, self.inbox.shared.error_text_bytes());
         self.owed.push_back((Head::terminal(call.0, status as u16), text.into()));
+        self.owes = true;
     }
 
     /// Sends what is owed, as far as there is room.
     #[inline(never)]
     pub(crate) fn pay(&mut self) {
+        self.pay_calls();
+        if self.owed.is_empty() {
+            self.owes = !self.pay_streams();
+        }
+    }
+
+    /// Terminals and cancels.
+    fn pay_calls(&mut self) {
         while let Some((head, text)) = self.owed.front() {
             let payload = text.as_bytes();
             let head = *head;
@@ -321,13 +386,13 @@ impl Core {
 
     /// The peer's count of what it gave back, if something is owed that waits for it to move.
     pub(crate) fn room_owed(&mut self) -> Option<u64> {
-        if self.owed.is_empty() {
+        if !self.owes {
             return None;
         }
         // Counted before the try, so that what is given back after it ends the wait.
         let freed = self.inbox.shared.freed();
         self.pay();
-        (!self.owed.is_empty()).then_some(freed)
+        self.owes.then_some(freed)
     }
 
     pub(crate) fn forget(&mut self, begun: Begun) {
@@ -336,8 +401,10 @@ impl Core {
         self.do_all_after(dropped.map(After::Drop));
         if !was_done && self.end.is_none() && self.engine.forget(begun.call) == Forgotten::CancelOwed {
             self.owed.push_back((Head::cancel(begun.call.0), "".into()));
+            self.owes = true;
             self.pay();
         }
+        self.wake_streams();
     }
 
     /// Everybody who waits to send is to try again.
@@ -400,6 +467,7 @@ impl Core {
         let is_task = |waker: &Waker| matches!(waker, Waker::Task(_));
         self.tickets.waiting_tasks() > 0
             || self.blocked.iter().any(is_task)
+            || self.engine.streams.waiting().any(is_task)
             || self.serving.as_ref().is_some_and(is_task)
     }
 
@@ -407,6 +475,7 @@ impl Core {
     #[cfg(feature = "tokio")]
     pub(crate) fn wake_tasks(&mut self) {
         self.after.extend(self.tickets.wakers_of_tasks().map(After::Wake));
+        self.after.extend(self.engine.streams.waiting().cloned().map(After::Wake));
         self.has_chores = true;
         self.wake_blocked();
         self.wake_serving();
@@ -463,10 +532,14 @@ impl Core {
             let woken = self.tickets.deliver(ticket, outcome);
             self.do_all_after(woken.map(After::Wake));
         }
-        self.requests.clear();
-        self.for_workers.clear();
+        // A one-way call that came is executed, whatever became of its caller.
+        let executes = matches!(end, RecvError::Closed | RecvError::Lost(Lost::PeerDied(_)));
+        self.requests.retain(|request| executes && request.call == ONE_WAY);
+        self.for_workers.retain(|request| executes && request.call == ONE_WAY);
         self.queued_bytes = 0;
         self.owed.clear();
+        self.owes = false;
+        self.wake_streams();
         self.wake_blocked();
         self.wake_serving();
         #[cfg(feature = "tokio")]

@@ -17,6 +17,7 @@ pub(crate) enum After {
     /// The leader is to look again.
     Nudge(Arc<Shared>),
     Drop(#[expect(dead_code, reason = "kept only to be dropped")] Dropped),
+    DropWaker(#[expect(dead_code, reason = "kept only to be dropped")] Waker),
     #[cfg(feature = "tokio")]
     Abort(tokio::task::AbortHandle),
 }
@@ -27,7 +28,7 @@ impl After {
             Self::Wake(waker) => waker.notify(),
             Self::Unpark(thread) => thread.unpark(),
             Self::Nudge(shared) => shared.nudge(),
-            Self::Drop(_) => {}
+            Self::Drop(_) | Self::DropWaker(_) => {}
             #[cfg(feature = "tokio")]
             Self::Abort(handler) => handler.abort(),
         }

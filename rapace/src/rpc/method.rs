@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 use super::client::Client;
 use super::error::{CallError, RpcError};
 use super::service::Service;
+use super::stream_arguments::Given;
+use super::streams::Flow;
 use crate::codec::{DecodeError, EncodeError, Encoder, Reader};
 
 /// One method of a service.
@@ -28,7 +30,13 @@ pub trait Method: 'static {
     /// The time that its callers wait, if they do not say otherwise.
     const TIMEOUT: Option<Duration>;
 
-    /// Writes the arguments.
+    /// Its streams: which way the items of each go.
+    const FLOWS: &'static [Flow] = &[];
+
+    /// Shows the streams among the arguments, in order.
+    fn give(_: &Self::Args<'_>, _: &mut Given<'_>) {}
+
+    /// Writes the arguments that are no streams.
     ///
     /// # Errors
     /// An argument's `Serialize` failed.

@@ -17,6 +17,7 @@ use super::method::{Method, NoError};
 use super::service::{Description, Services};
 use super::serving::{Arrived, Replying};
 use super::status::Status;
+use super::stream_arguments::Streams;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 
@@ -67,6 +68,11 @@ impl<'a> Request<'a> {
     /// What the handler may ask about the call.
     pub fn context(&self) -> Context {
         Context::new(self.link, self.arrived.call, self.arrived.deadline)
+    }
+
+    /// The streams of the call.
+    pub fn streams(&self) -> Streams {
+        Streams::new(self.link, self.arrived.call, self.arrived.deadline)
     }
 
     /// The number that it came under means nothing here.

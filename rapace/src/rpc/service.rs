@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::request::{Handled, Request};
+use super::streams::Flow;
 use crate::codec::generated::ShapeWith;
+use crate::codec::shape::Kind;
 use crate::codec::{Budget, DecodeError, Encoder, Message, Shape};
 
 /// The number of the method that every program answers: what it serves, in words.
@@ -32,7 +34,15 @@ pub struct MethodInfo {
     name: &'static str,
     signature: &'static str,
     shapes: fn(&mut ShapeBuilder),
-    blocking: bool,
+    manner: Manner,
+}
+
+/// How a method is called and handled, as far as others than its handler must know.
+#[derive(Clone, Copy, Debug, Default)]
+struct Manner {
+    is_blocking: bool,
+    is_async: bool,
+    flows: &'static [Flow],
 }
 
 /// Collects the shapes of a method's arguments and results.
@@ -90,6 +100,21 @@ impl ShapeBuilder {
         self.parts.push((format!("argument `{name}`"), codec.shape()));
     }
 
+    /// A stream, as its items are read.
+    pub fn stream(&mut self, name: &str, flow: Flow, codec: &impl ShapeWith) {
+        // The first word is what two programs compare.
+        let way = match flow {
+            Flow::ToCaller => "output",
+            Flow::ToServer => "input",
+        };
+        self.parts.push((format!("{way} stream `{name}`"), codec.shape()));
+    }
+
+    /// There is no answer.
+    pub fn one_way(&mut self) {
+        self.parts.push(("one-way".to_owned(), Shape::single(Kind::Unit)));
+    }
+
     /// The result.
     pub fn returns(&mut self, codec: &impl ShapeWith) {
         self.parts.push(("result".to_owned(), codec.shape()));
@@ -104,13 +129,28 @@ impl ShapeBuilder {
 impl MethodInfo {
     /// A method by its name on the wire, its signature as it was written, and its shapes.
     pub const fn new(name: &'static str, signature: &'static str, shapes: fn(&mut ShapeBuilder)) -> Self {
-        Self { name, signature, shapes, blocking: false }
+        let manner = Manner { is_blocking: false, is_async: false, flows: &[] };
+        Self { name, signature, shapes, manner }
     }
 
     /// It may block for long, and runs on a worker.
     #[must_use]
     pub const fn blocking(mut self) -> Self {
-        self.blocking = true;
+        self.manner.is_blocking = true;
+        self
+    }
+
+    /// Its handler is a future.
+    #[must_use]
+    pub const fn asynchronous(mut self) -> Self {
+        self.manner.is_async = true;
+        self
+    }
+
+    /// It has streams: which way the items of each go, in the order of its arguments.
+    #[must_use]
+    pub const fn streams(mut self, flows: &'static [Flow]) -> Self {
+        self.manner.flows = flows;
         self
     }
 
@@ -150,10 +190,6 @@ impl Service {
     /// The name of a method, as `Service.method`.
     pub(crate) fn method_name(&self, index: usize) -> String {
         format!("{}.{}", self.name, self.methods.get(index).map_or("?", |method| method.name))
-    }
-
-    pub(crate) fn is_blocking(&self, index: usize) -> bool {
-        self.methods.get(index).is_some_and(|method| method.blocking)
     }
 
     fn entries(&self) -> &[Entry] {
@@ -220,6 +256,7 @@ pub(crate) struct Services {
     services: Vec<Arc<dyn Serve>>,
     /// Of each method on the wire, from 1: the service and the method within it.
     routes: Vec<Route>,
+    has_streams: bool,
     catalogue: Vec<u8>,
 }
 
@@ -227,7 +264,17 @@ pub(crate) struct Services {
 struct Route {
     service: usize,
     method: usize,
-    is_blocking: bool,
+    manner: Manner,
+}
+
+/// What a handler must have to itself, if it is not to hold up others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// A thread of those that are there for it.
+    Worker,
+    /// A thread of its own: it may wait for as long as the other end of a stream lets it.
+    Thread,
 }
 
 impl Services {
@@ -236,14 +283,15 @@ impl Services {
         let mut catalogue = Catalogue::default();
         for (place, served) in services.iter().enumerate() {
             let service = served.service();
-            let of_method = |method| Route { service: place, method, is_blocking: service.is_blocking(method) };
-            routes.extend((0..service.methods.len()).map(of_method));
+            let route = |(method, info): (usize, &MethodInfo)| Route { service: place, method, manner: info.manner };
+            routes.extend(service.methods.iter().enumerate().map(route));
             catalogue.services.push((service.name.to_owned(), service.entries().to_vec()));
         }
         let mut encoder = Encoder::new();
         // Strings and numbers have no way to fail.
         let _ = encoder.serialize(&catalogue);
-        Arc::new(Self { services, routes, catalogue: encoder.to_vec() })
+        let has_streams = routes.iter().any(|route| !route.manner.flows.is_empty());
+        Arc::new(Self { services, routes, has_streams, catalogue: encoder.to_vec() })
     }
 
     pub(crate) fn catalogue(&self) -> &[u8] {
@@ -253,15 +301,36 @@ impl Services {
     /// Whose method has this number on the wire.
     #[inline]
     pub(crate) fn route(&self, method: u32) -> Option<(&Arc<dyn Serve>, usize)> {
-        let route = self.routes.get((method as usize).checked_sub(1)?)?;
+        let route = self.find(method)?;
         Some((self.services.get(route.service)?, route.method))
     }
 
-    /// Whether the method of this number runs on a thread that is there for it.
     #[inline]
-    pub(crate) fn is_blocking(&self, method: u32) -> bool {
-        let route = (method as usize).checked_sub(1).and_then(|place| self.routes.get(place));
-        route.is_some_and(|route| route.is_blocking)
+    fn find(&self, method: u32) -> Option<&Route> {
+        self.routes.get((method as usize).checked_sub(1)?)
+    }
+
+    /// What the handler of this number needs, where others are served by the same thread; `in_tasks` when a handler that is
+    /// a future holds up nobody there.
+    #[inline]
+    pub(crate) fn needs(&self, method: u32, in_tasks: bool) -> Needs {
+        match self.find(method).map(|route| route.manner) {
+            Some(Manner { is_async: true, .. }) if in_tasks => Needs::Nothing,
+            Some(Manner { is_blocking: true, .. }) => Needs::Worker,
+            Some(Manner { flows: [_, ..], .. }) => Needs::Thread,
+            _ => Needs::Nothing,
+        }
+    }
+
+    /// Whether any method has streams.
+    #[inline]
+    pub(crate) fn has_streams(&self) -> bool {
+        self.has_streams
+    }
+
+    /// The streams of the method of this number.
+    pub(crate) fn flows(&self, method: u32) -> &'static [Flow] {
+        self.find(method).map_or(&[], |route| route.manner.flows)
     }
 
     /// What it serves, in words.

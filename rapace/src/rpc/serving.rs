@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use super::engine::{CallId, Wish};
+use super::engine::{CallId, ONE_WAY, Wish};
 #[cfg(feature = "tokio")]
 use super::link::After;
 use super::link::Core;
 use super::status::Status;
+use crate::error::Violation;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline};
 use crate::session::{Payload, Sending};
@@ -14,12 +15,18 @@ use crate::session::{Payload, Sending};
 /// A request that came and was not started.
 #[derive(Debug)]
 pub(crate) struct Arrived {
+    /// [`ONE_WAY`] if it asks for no answer.
     pub(crate) call: CallId,
+    /// The call of this side in whose handler it was made, or [`NO_PARENT`].
+    pub(crate) parent: CallId,
     pub(crate) method: u32,
     /// By this process's clock.
     pub(crate) deadline: Option<Instant>,
     pub(crate) payload: Payload,
 }
+
+/// Of a request that no handler made.
+pub(crate) const NO_PARENT: CallId = CallId(0);
 
 /// A reply on its way.
 #[derive(Debug)]
@@ -40,16 +47,44 @@ impl Replying {
 impl Core {
     pub(super) fn arrive(&mut self, head: &Head, payload: Payload) {
         let call = CallId(head.call());
-        if !self.serves {
+        if self.services.is_none() {
             self.refuse_unstarted(call, Status::UnknownMethod, "");
             return;
         }
         if !self.queue(call, payload.private_len()) {
             return;
         }
+        self.open_streams(call, head.method());
         let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
-        self.requests.push_back(Arrived { call, method: head.method(), deadline, payload });
+        let parent = CallId(head.parent());
+        self.requests.push_back(Arrived { call, parent, method: head.method(), deadline, payload });
         self.wake_serving();
+    }
+
+    /// Opens the streams that a method of this side has.
+    pub(super) fn open_streams(&mut self, call: CallId, method: u32) {
+        if let Some(services) = &self.services {
+            self.engine.open_streams(call, services.flows(method));
+        }
+    }
+
+    /// A one-way call came: it will be executed, whatever happens to its caller, so it is not refused for what it holds. That
+    /// is a slot at most.
+    pub(super) fn arrive_one_way(&mut self, head: &Head, payload: Payload) {
+        if payload.private_len() > 0 || self.services.is_none() {
+            return self.fail(Violation::Unexpected { kind: head.kind() });
+        }
+        let request = Arrived { call: ONE_WAY, parent: NO_PARENT, method: head.method(), deadline: None, payload };
+        self.requests.push_back(request);
+        self.wake_serving();
+    }
+
+    /// A one-way call was handled.
+    pub(crate) fn finish_one_way(&mut self) {
+        if self.engine.finish_one_way() && self.end.is_none() {
+            self.owes = true;
+            self.pay();
+        }
     }
 
     /// Counts what a request holds while it waits to be handled; false when that is too much, and it is refused.
@@ -78,7 +113,8 @@ impl Core {
     pub(crate) fn take_waiting(&mut self, call: CallId) -> Option<Arrived> {
         self.pump(None);
         let request = self.stop_waiting(call)?;
-        if self.end.is_none() && request.deadline.is_none_or(|deadline| Instant::now() < deadline) {
+        let is_wanted = self.end.is_none() || call == ONE_WAY;
+        if is_wanted && request.deadline.is_none_or(|deadline| Instant::now() < deadline) {
             return Some(request);
         }
         self.refuse_unstarted(call, Status::Expired, "");
@@ -89,7 +125,7 @@ impl Core {
     /// Takes out a request that waits for a worker.
     pub(super) fn stop_waiting(&mut self, call: CallId) -> Option<Arrived> {
         let place = self.for_workers.iter().position(|request| request.call == call)?;
-        let request = self.for_workers.swap_remove(place);
+        let request = self.for_workers.remove(place);
         self.unqueue(Some(&request));
         Some(request)
     }
@@ -119,6 +155,9 @@ impl Core {
             }
             let request = self.requests.pop_front()?;
             self.unqueue(Some(&request));
+            if request.call == ONE_WAY {
+                return Some(request);
+            }
             if request.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 self.refuse_unstarted(request.call, Status::Expired, "");
                 self.pay();
@@ -145,6 +184,7 @@ impl Core {
         match self.outbox.advance(&head, &payload, &mut reply.sending) {
             Ok(true) => {
                 self.engine.answer(reply.call);
+                self.wake_streams();
                 self.unpark(reply);
                 true
             }
@@ -195,12 +235,16 @@ impl Core {
 
     /// Whether the caller has given the call up.
     pub(crate) fn is_cancelled(&mut self, call: CallId) -> bool {
-        self.end.is_some() || self.engine.wish(call) != Wish::Answer
+        call != ONE_WAY && (self.end.is_some() || self.engine.wish(call) != Wish::Answer)
     }
 
     /// What stops the handler of a call when it is cancelled.
     #[cfg(feature = "tokio")]
     pub(crate) fn stops_with(&mut self, call: CallId, handler: tokio::task::AbortHandle) {
+        if call == ONE_WAY {
+            // It runs to its end.
+            return;
+        }
         if self.is_cancelled(call) {
             self.do_after(After::Abort(handler));
             return;

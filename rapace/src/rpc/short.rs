@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::deadline::Deadline;
 use super::engine::CallId;
-use super::link::{Begun, Core, with_deadline};
+use super::link::{Begun, Core, Target};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::Outcome;
@@ -20,7 +20,7 @@ use crate::session::Payload;
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
-    pub(crate) fn begin_short(&mut self, method: u32, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
+    pub(crate) fn begin_short(&mut self, target: Target, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
         let inline = payload.inline()?;
         let ticket = self.tickets.take();
         let number = self.outbox.published().wrapping_add(1);
@@ -28,7 +28,7 @@ impl Core {
             self.tickets.give_back(ticket);
             return None;
         };
-        let head = with_deadline(Head::request(call.0, method), deadline);
+        let head = target.head(call, deadline);
         if !self.outbox.send_short(&head, inline) {
             self.engine.unbegin(call);
             self.tickets.give_back(ticket);
@@ -41,9 +41,11 @@ impl Core {
     /// What follows it could be its cancel.
     #[inline]
     pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
-        if !self.requests.is_empty() || !self.owed.is_empty() || !self.serves || self.end.is_some() {
+        let Some(services) = &self.services else { return None };
+        if !self.requests.is_empty() || self.owes || self.end.is_some() {
             return None;
         }
+        let has_streams = services.has_streams();
         if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
             return None;
         }
@@ -54,8 +56,12 @@ impl Core {
             return None;
         }
         let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
+        if has_streams {
+            self.open_streams(call, head.method());
+        }
         self.engine.start(call);
-        Some(Arrived { call, method: head.method(), deadline, payload: Payload::inline(inline) })
+        let parent = CallId(head.parent());
+        Some(Arrived { call, parent, method: head.method(), deadline, payload: Payload::inline(inline) })
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
@@ -64,7 +70,9 @@ impl Core {
         if self.end.is_some() || !self.engine.is_running(call) {
             return false;
         }
-        self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call)
+        let sent = self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call);
+        self.wake_streams();
+        sent
     }
 
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.

@@ -7,8 +7,9 @@ use std::time::Instant;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Link, Locked, with_deadline};
+use super::link::{Begin, Begun, Link, Locked, Target};
 use super::serving::{Arrived, Replying};
+use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
@@ -19,23 +20,25 @@ use crate::session::{Spin, Stall};
 
 /// What a thread waits for, beside the end of the session. Whoever holds the lock may bring it.
 #[derive(Clone, Copy, Debug, Default)]
-struct Awaited {
+pub(super) struct Awaited {
     /// The outcome of a call.
-    ticket: Option<Ticket>,
+    pub(super) ticket: Option<Ticket>,
     /// Room: that the peer's count of what it gave back is no longer this; or the turn to send.
-    freed: Option<u64>,
+    pub(super) freed: Option<u64>,
     /// A request to be served.
-    request: bool,
+    pub(super) request: bool,
+    /// A change at the end of a stream.
+    pub(super) end: Option<EndKey>,
 }
 
 impl Link {
     /// Makes a call and waits for its outcome.
     #[inline]
-    pub(crate) fn call(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
+    pub(crate) fn call(&self, target: Target, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
         let mut core = self.lock();
-        let begun = match core.begin_short(method, payload, *deadline) {
+        let begun = match core.begin_short(target, payload, *deadline) {
             Some(begun) => begun,
-            None => match self.begin_slowly(core, method, payload, deadline) {
+            None => match self.begin_slowly(core, Begin::new(target), payload, deadline) {
                 Ok((locked, begun)) => {
                     core = locked;
                     begun
@@ -51,29 +54,29 @@ impl Link {
     /// Sends a request, waiting for room.
     pub(crate) fn start(
         &self,
-        method: u32,
+        target: Target,
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<Begun, RpcError> {
         let mut core = self.lock();
-        match core.begin_short(method, payload, *deadline) {
+        match core.begin_short(target, payload, *deadline) {
             Some(begun) => Ok(begun),
-            None => self.begin_slowly(core, method, payload, deadline).map(|(_, begun)| begun),
+            None => self.begin_slowly(core, Begin::new(target), payload, deadline).map(|(_, begun)| begun),
         }
     }
 
     /// Sends a request if there is room for all of it now.
     pub(crate) fn try_start(
         &self,
-        method: u32,
+        target: Target,
         payload: &Outgoing<'_>,
         deadline: Deadline,
     ) -> Result<Option<Begun>, RpcError> {
-        let mut begin = Begin::new(method);
+        let mut begin = Begin::new(target);
         let mut core = self.lock();
         // What came may be what makes room.
         core.pump(None);
-        let begun = core.begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
+        let begun = core.begin(&mut begin, payload, deadline)?;
         if begun.is_none() {
             core.give_up(&mut begin);
             core.check_end();
@@ -81,17 +84,45 @@ impl Link {
         Ok(begun)
     }
 
+    /// As [`start`](Self::start), of a call with streams; with their ends on this side.
+    pub(crate) fn start_streaming(
+        &self,
+        begin: Begin,
+        payload: &Outgoing<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<(Begun, Vec<EndKey>), RpcError> {
+        let core = self.lock();
+        let (mut core, begun) = self.begin_slowly(core, begin, payload, deadline)?;
+        let ends = core.hold_streams(begun);
+        Ok((begun, ends))
+    }
+
+    /// As [`try_start`](Self::try_start), of a call with streams; with their ends on this side.
+    pub(crate) fn try_start_streaming(
+        &self,
+        mut begin: Begin,
+        payload: &Outgoing<'_>,
+        deadline: Deadline,
+    ) -> Result<Option<(Begun, Vec<EndKey>)>, RpcError> {
+        let mut core = self.lock();
+        core.pump(None);
+        let begun = core.begin(&mut begin, payload, deadline)?;
+        if begun.is_none() {
+            core.give_up(&mut begin);
+            core.check_end();
+        }
+        Ok(begun.map(|begun| (begun, core.hold_streams(begun))))
+    }
+
     #[inline(never)]
     fn begin_slowly<'a>(
         &'a self,
         mut core: Locked<'a>,
-        method: u32,
+        mut begin: Begin,
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<(Locked<'a>, Begun), RpcError> {
-        let mut begin = Begin::new(method);
-        let left = *deadline;
-        if let Some(begun) = core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
+        if let Some(begun) = core.begin(&mut begin, payload, *deadline)? {
             return Ok((core, begun));
         }
         let mut stall = Stall::default();
@@ -100,8 +131,7 @@ impl Link {
             core.pump(None);
             // Counted before the try, so that what is given back after it ends the wait.
             let freed = self.shared.freed();
-            let left = *deadline;
-            if let Some(begun) = core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
+            if let Some(begun) = core.begin(&mut begin, payload, *deadline)? {
                 return Ok((core, begun));
             }
             if core.check_end() {
@@ -154,6 +184,7 @@ impl Link {
 
     #[inline]
     fn await_outcome<'a>(&'a self, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
+        let mut unread_since = None;
         loop {
             if let Some(outcome) = core.take_short_answer(begun) {
                 return outcome;
@@ -173,8 +204,38 @@ impl Link {
                 core.forget(begun);
                 return Outcome::End(RpcError::DeadlineExceeded { may_have_executed: true });
             }
+            if core.engine.has_streams() {
+                core = match self.wait_for_reader(core, begun, deadline, &mut unread_since) {
+                    Ok(core) => core,
+                    Err(error) => return Outcome::End(error),
+                };
+                continue;
+            }
             core = self.wait_for(core, begun, deadline);
         }
+    }
+
+    /// As [`wait_for`](Self::wait_for), where the call may wait for a reader that never reads: then it would not end. One that
+    /// reads is given the time that a peer is before it counts as unresponsive.
+    #[cold]
+    fn wait_for_reader<'a>(
+        &'a self,
+        mut core: Locked<'a>,
+        begun: Begun,
+        deadline: &mut Deadline,
+        unread_since: &mut Option<Instant>,
+    ) -> Result<Locked<'a>, RpcError> {
+        let patience = self.shared.limits.hang_after;
+        if !core.engine.is_unread(begun.call) {
+            *unread_since = None;
+        } else if unread_since.get_or_insert_with(Instant::now).elapsed() >= patience {
+            core.forget(begun);
+            return Err(RpcError::StreamNotRead);
+        }
+        // Looked at again after a while, since another thread may take out what makes it so.
+        let again = if core.engine.may_be_unread(begun.call) { Instant::now().checked_add(patience) } else { None };
+        let until = [deadline.instant(), again].into_iter().flatten().min();
+        Ok(self.wait(core, Awaited { ticket: Some(begun.ticket), ..Awaited::default() }, until))
     }
 
     #[inline]
@@ -247,7 +308,7 @@ impl Link {
     }
 
     /// One round of waiting. Returns when what is awaited may be there, after the deadline, or without a reason.
-    fn wait<'a>(&'a self, mut core: Locked<'a>, awaited: Awaited, deadline: Option<Instant>) -> Locked<'a> {
+    pub(super) fn wait<'a>(&'a self, mut core: Locked<'a>, awaited: Awaited, deadline: Option<Instant>) -> Locked<'a> {
         if let Some(step) = self.instead_of_waiting.get() {
             drop(core);
             step.run();
@@ -333,6 +394,9 @@ impl Link {
         }
         if awaited.request {
             core.serving = Some(Waker::Thread(this.clone()));
+        }
+        if let Some(end) = awaited.end {
+            core.wait_at_end(end, Waker::Thread(this.clone()));
         }
         if let Some(freed) = awaited.freed {
             core.blocked.push(Waker::Thread(this.clone()));

@@ -55,6 +55,11 @@ struct Greeting {
     flags: u32,
     /// Length of the catalogue that follows: what the sender serves, in the words of the calls.
     catalogue_bytes: u32,
+    /// Bytes of streams that are kept beyond the share of each.
+    stream_bytes: u64,
+    /// One-way calls of the other side that are kept at once.
+    oneway_max: u32,
+    reserved: u32,
 }
 
 /// The sender waits without sleeping.
@@ -96,6 +101,9 @@ impl Greeting {
             in_flight: config.limits.in_flight,
             flags: if config.spin == Spin::Forever { NEVER_SLEEPS } else { 0 },
             catalogue_bytes: catalogue.len() as u32,
+            stream_bytes: config.limits.stream_bytes,
+            oneway_max: config.limits.oneway_max,
+            reserved: 0,
         }
     }
 
@@ -107,6 +115,7 @@ impl Greeting {
         same("protocol version", PROTOCOL.into(), self.protocol.into())?;
         same("layout hash", layout_hash(), self.layout_hash)?;
         same("unknown flags", 0, (self.flags & !NEVER_SLEEPS).into())?;
+        same("reserved word", 0, self.reserved.into())?;
         // With none of either it could receive nothing large, or no call at all.
         let at_least_one = |field, found: u32| same(field, 1, found.min(1).into());
         at_least_one("limit in_flight", self.in_flight)?;
@@ -120,6 +129,8 @@ impl Greeting {
             payload_max: usize::try_from(self.payload_max).unwrap_or(usize::MAX).min(u32::MAX as usize),
             fragmented_calls: self.fragmented_calls as usize,
             in_flight: self.in_flight,
+            oneway_max: self.oneway_max,
+            stream_bytes: self.stream_bytes,
         }
     }
 }

@@ -108,6 +108,11 @@ impl Outbox {
         self.lane.slot_bytes_max()
     }
 
+    /// Whether a payload goes in fragments.
+    pub(crate) fn is_fragmented(&self, payload: &Outgoing<'_>) -> bool {
+        self.lane.is_fragmented(payload)
+    }
+
     /// How many published messages the peer has not taken out yet.
     pub(crate) fn pending(&mut self) -> Result<u64, SendError> {
         self.shared.enter()?;

@@ -46,6 +46,10 @@ pub(crate) struct Terms {
     pub(crate) fragmented_calls: usize,
     /// How many calls of this side it keeps at once.
     pub(crate) in_flight: u32,
+    /// How many one-way calls of this side it keeps at once.
+    pub(crate) oneway_max: u32,
+    /// How many bytes of streams it keeps beyond the share of each.
+    pub(crate) stream_bytes: u64,
 }
 
 /// The part of an open session that its sender, receiver and payloads have in common.

@@ -45,18 +45,21 @@ pub(crate) mod greeting {
     pub(crate) const FLAGS: usize = 40;
     /// Of what follows the greeting of PeerB, or the whole answer of PeerA when that is a yes.
     pub(crate) const CATALOGUE_BYTES: usize = 44;
-    pub(crate) const BYTES: usize = 48;
+    pub(crate) const STREAM_BYTES: usize = 48;
+    pub(crate) const ONEWAY_MAX: usize = 56;
+    pub(crate) const RESERVED: usize = 60;
+    pub(crate) const BYTES: usize = 64;
 }
 
 /// Of PeerA's answer, which begins with its greeting.
 pub(crate) mod answer {
-    pub(crate) const SESSION: usize = 48;
-    pub(crate) const RING_ENTRIES: usize = 64;
-    pub(crate) const CLASSES: usize = 68;
-    pub(crate) const VERDICT: usize = 92;
-    pub(crate) const TEXT_BYTES: usize = 96;
-    pub(crate) const RESERVED: usize = 100;
-    pub(crate) const BYTES: usize = 104;
+    pub(crate) const SESSION: usize = 64;
+    pub(crate) const RING_ENTRIES: usize = 80;
+    pub(crate) const CLASSES: usize = 84;
+    pub(crate) const VERDICT: usize = 108;
+    pub(crate) const TEXT_BYTES: usize = 112;
+    pub(crate) const RESERVED: usize = 116;
+    pub(crate) const BYTES: usize = 120;
 }
 
 pub(crate) const YES: [u8; 8] = [0; 8];

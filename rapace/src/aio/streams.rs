@@ -1,0 +1,370 @@
+//! Streams and one-way calls, awaited.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::{Future, IntoFuture, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+
+use super::calls::{Awaited, Timer};
+use crate::lane::Outgoing;
+use crate::layout::INLINE_MAX;
+use crate::rpc::call::{Pending, encoded};
+use crate::rpc::deadline::Deadline;
+use crate::rpc::error::{RpcError, StreamError};
+use crate::rpc::link::{Core, Link};
+use crate::rpc::method::Method;
+use crate::rpc::one_way::OneWay;
+use crate::rpc::stream::{Connection, GROUP_BYTES, Recv, Rx, SendAll, SendItem};
+use crate::rpc::stream_call::StreamCall;
+use crate::rpc::streaming::{Put, SendingItem};
+use crate::rpc::streams::EndKey;
+use crate::session::Payload;
+
+impl Link {
+    fn poll_send_item(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        item: &mut SendingItem,
+        payload: &[u8],
+    ) -> Poll<Result<(), StreamError>> {
+        let end = item.end();
+        let attempt = |core: &mut Core| {
+            core.pump(None);
+            match core.send_item(item, &Outgoing::whole(&payload)) {
+                Ok(Put::Sent) => Some(Ok(())),
+                Ok(Put::NoCredit | Put::NoRoom) => None,
+                Err(error) => Some(Err(error)),
+            }
+        };
+        let sent = self.poll_until(cx, true, attempt, |core, waker| {
+            core.wait_at_end(end, waker.clone());
+            core.block(waker);
+        });
+        sent.map(|sent| sent?)
+    }
+
+    fn poll_items(
+        self: &Arc<Self>,
+        cx: &Context<'_>,
+        end: EndKey,
+        items: &mut VecDeque<Payload>,
+    ) -> Poll<Result<bool, StreamError>> {
+        let attempt = |core: &mut Core| {
+            let here = core.take_items(end, items);
+            if here.is_some() {
+                return here;
+            }
+            core.pump(None);
+            core.take_items(end, items)
+        };
+        let taken = self.poll_until(cx, false, attempt, |core, waker| core.wait_at_end(end, waker));
+        taken.map(|taken| taken?)
+    }
+}
+
+/// Ready, with why, when the call of a stream is over by its deadline.
+fn poll_deadline(timer: &mut Timer, mut deadline: Deadline, cx: &mut Context<'_>) -> Poll<StreamError> {
+    let past = RpcError::DeadlineExceeded { may_have_executed: true };
+    timer.poll(cx, &mut deadline).map(|due| due.err().unwrap_or(past).into())
+}
+
+/// An item that is awaited to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct AwaitedItem {
+    /// Encoded, and not sent whole.
+    rest: Option<(Arc<Link>, SendingItem, Vec<u8>)>,
+    timer: Timer,
+}
+
+impl AwaitedItem {
+    fn begin<T>(&mut self, connection: &Connection<T>, payload: &Outgoing<'_>) -> Result<(), StreamError> {
+        let mut item = SendingItem::new(connection.end);
+        if connection.link.lock().send_item(&mut item, payload)? != Put::Sent {
+            self.rest = Some((Arc::clone(&connection.link), item, payload.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn poll(&mut self, deadline: Deadline, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
+        let Some((link, item, payload)) = &mut self.rest else { return Poll::Ready(Ok(())) };
+        if let Poll::Ready(sent) = link.poll_send_item(cx, item, payload) {
+            self.rest = None;
+            return Poll::Ready(sent);
+        }
+        poll_deadline(&mut self.timer, deadline, cx).map(Err)
+    }
+}
+
+impl Drop for AwaitedItem {
+    fn drop(&mut self) {
+        // What was sent of it is taken back.
+        if let Some((link, item, payload)) = &mut self.rest {
+            link.lock().give_up_item(item, payload.len());
+        }
+    }
+}
+
+/// An awaited [`SendItem`]. Dropped before its end, the item is not sent.
+#[must_use = "futures do nothing unless polled"]
+pub struct SendItemFuture<'a, T> {
+    send: SendItem<'a, T>,
+    /// Once it was encoded.
+    awaited: Option<AwaitedItem>,
+}
+
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<T> Unpin for SendItemFuture<'_, T> {}
+
+impl<T> Future for SendItemFuture<'_, T> {
+    type Output = Result<(), StreamError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { send, awaited } = self.get_mut();
+        let connection = send.tx.connection()?;
+        let awaited = match awaited {
+            Some(awaited) => awaited,
+            None => {
+                let awaited = awaited.insert(AwaitedItem::default());
+                connection.encode(&send.value, |payload| awaited.begin(connection, payload))??;
+                awaited
+            }
+        };
+        awaited.poll(connection.deadline(), cx)
+    }
+}
+
+impl<'a, T> IntoFuture for SendItem<'a, T> {
+    type Output = Result<(), StreamError>;
+    type IntoFuture = SendItemFuture<'a, T>;
+
+    fn into_future(self) -> SendItemFuture<'a, T> {
+        SendItemFuture { send: self, awaited: None }
+    }
+}
+
+impl<'a, T, I> IntoFuture for SendAll<'a, T, I>
+where
+    T: Send + 'a,
+    I: Iterator<Item = T> + Send + 'a,
+{
+    type Output = Result<(), StreamError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { tx, items } = self;
+            let connection = tx.connection()?;
+            let mut group = Vec::new();
+            for item in items {
+                // What is not small is sent by itself, after its group.
+                let alone = connection.encode(&item, |payload| match payload.inline() {
+                    Some(inline) if inline.len() > 0 => {
+                        group.extend_from_slice(inline.as_slice());
+                        None
+                    }
+                    _ => Some(payload.to_vec()),
+                })?;
+                drop(item);
+                let is_full = group.len() >= GROUP_BYTES.saturating_sub(INLINE_MAX);
+                if !group.is_empty() && (is_full || alone.is_some()) {
+                    send_bytes(connection, &group).await?;
+                    group.clear();
+                }
+                if let Some(alone) = alone {
+                    send_bytes(connection, &alone).await?;
+                }
+            }
+            if group.is_empty() { Ok(()) } else { send_bytes(connection, &group).await }
+        })
+    }
+}
+
+async fn send_bytes<T>(connection: &Connection<T>, bytes: &[u8]) -> Result<(), StreamError> {
+    let mut awaited = AwaitedItem::default();
+    awaited.begin(connection, &Outgoing::whole(&bytes))?;
+    poll_fn(|cx| awaited.poll(connection.deadline(), cx)).await
+}
+
+impl<T> Rx<T> {
+    fn poll_item(&mut self, timer: &mut Timer, cx: &mut Context<'_>) -> Poll<Result<Option<T>, StreamError>> {
+        loop {
+            if let Some(item) = self.next_here() {
+                return Poll::Ready(item.map(Some));
+            }
+            let Some((connection, taken)) = self.source()? else { return Poll::Ready(Ok(None)) };
+            match connection.link.poll_items(cx, connection.end, taken) {
+                Poll::Ready(Ok(true)) => {}
+                Poll::Ready(Ok(false)) => return Poll::Ready(Ok(None)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return poll_deadline(timer, connection.deadline(), cx).map(Err),
+            }
+        }
+    }
+}
+
+/// An awaited [`Recv`]. Nothing is lost when it is dropped.
+#[must_use = "futures do nothing unless polled"]
+pub struct RecvFuture<'a, T> {
+    rx: &'a mut Rx<T>,
+    timer: Timer,
+}
+
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<T> Unpin for RecvFuture<'_, T> {}
+
+impl<T> Future for RecvFuture<'_, T> {
+    type Output = Result<Option<T>, StreamError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { rx, timer } = self.get_mut();
+        rx.poll_item(timer, cx)
+    }
+}
+
+impl<'a, T> IntoFuture for Recv<'a, T> {
+    type Output = Result<Option<T>, StreamError>;
+    type IntoFuture = RecvFuture<'a, T>;
+
+    fn into_future(self) -> RecvFuture<'a, T> {
+        RecvFuture { rx: self.rx, timer: Timer::default() }
+    }
+}
+
+/// Nothing in it is pinned: items are moved out.
+impl<T> Unpin for Rx<T> {}
+
+/// The items, awaited one by one. After an error it gives that error again, or ends.
+impl<T> Stream for Rx<T> {
+    type Item = Result<T, StreamError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let mut timer = std::mem::take(&mut this.timer);
+        let item = this.poll_item(&mut timer, cx);
+        this.timer = timer;
+        item.map(Result::transpose)
+    }
+}
+
+/// An awaited [`StreamCall::start_async`].
+#[must_use = "futures do nothing unless polled"]
+pub struct StreamStartFuture<'a, M: Method> {
+    call: StreamCall<'a, M>,
+    awaited: Option<Awaited>,
+}
+
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<M: Method> Unpin for StreamStartFuture<'_, M> {}
+
+impl<M: Method> Future for StreamStartFuture<'_, M> {
+    type Output = Result<Pending<M>, RpcError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { call: this, awaited } = self.get_mut();
+        let client = this.call.client;
+        let awaited = match awaited {
+            Some(awaited) => awaited,
+            None => {
+                let (begin, deadline) = this.begin()?;
+                let awaited = awaited.insert(Awaited::new(deadline));
+                encoded::<M, _>(&this.call.args, |payload| awaited.begin_slowly(client.link(), begin, payload))??;
+                awaited
+            }
+        };
+        let begun = ready!(awaited.poll_sent(client.link(), cx))?;
+        let (ends, deadline) = awaited.finish();
+        Poll::Ready(Ok(this.connect(begun, &ends, deadline)))
+    }
+}
+
+impl<M: Method> Drop for StreamStartFuture<'_, M> {
+    fn drop(&mut self) {
+        if let Some(awaited) = &mut self.awaited {
+            awaited.leave(self.call.call.client.link());
+        }
+    }
+}
+
+impl<'a, M: Method> StreamCall<'a, M> {
+    /// As [`start`](Self::start), awaited: it is ready when the call is begun, not when it has ended.
+    ///
+    /// # Errors
+    /// As there, and [`RpcError::NoRuntime`].
+    pub fn start_async(self) -> StreamStartFuture<'a, M> {
+        StreamStartFuture { call: self, awaited: None }
+    }
+}
+
+/// An awaited [`OneWay`]: room for it. Dropped before its end, nothing is sent.
+#[must_use = "futures do nothing unless polled"]
+pub struct OneWayFuture<'a, M: Method> {
+    one_way: OneWay<'a, M>,
+    /// Encoded, and not sent.
+    payload: Option<Vec<u8>>,
+    deadline: Deadline,
+    timer: Timer,
+}
+
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<M: Method> Unpin for OneWayFuture<'_, M> {}
+
+impl<M: Method> Future for OneWayFuture<'_, M> {
+    type Output = Result<(), RpcError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { one_way, payload, deadline, timer } = self.get_mut();
+        let (link, method) = (one_way.client.link(), one_way.client.target(M::INDEX)?.method);
+        let payload = match payload {
+            Some(payload) => payload,
+            None => {
+                let rest = encoded::<M, _>(&one_way.args, |outgoing| {
+                    let sent = link.lock().send_one_way(method, outgoing)?;
+                    Ok::<_, RpcError>((!sent).then(|| outgoing.to_vec()))
+                })??;
+                let Some(rest) = rest else { return Poll::Ready(Ok(())) };
+                payload.insert(rest)
+            }
+        };
+        let attempt = |core: &mut Core| match core.send_one_way(method, &Outgoing::whole(&payload.as_slice())) {
+            Ok(true) => Some(Ok(())),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        };
+        if let Poll::Ready(sent) = link.poll_room(cx, attempt) {
+            return Poll::Ready(sent?);
+        }
+        let past = RpcError::DeadlineExceeded { may_have_executed: false };
+        timer.poll(cx, deadline).map(|due| Err(due.err().unwrap_or(past)))
+    }
+}
+
+impl<'a, M: Method> IntoFuture for OneWay<'a, M> {
+    type Output = Result<(), RpcError>;
+    type IntoFuture = OneWayFuture<'a, M>;
+
+    fn into_future(self) -> OneWayFuture<'a, M> {
+        let deadline = Deadline::new(self.client.timeout());
+        OneWayFuture { one_way: self, payload: None, deadline, timer: Timer::default() }
+    }
+}
+
+macro_rules! debug {
+    ($($name:ident<$lifetime:lifetime, $type:ident $(: $bound:ident)?>;)*) => {
+        $(impl<$type $(: $bound)?> fmt::Debug for $name<$lifetime, $type> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        })*
+    };
+}
+
+debug! {
+    SendItemFuture<'_, T>;
+    RecvFuture<'_, T>;
+    StreamStartFuture<'_, M: Method>;
+    OneWayFuture<'_, M: Method>;
+}

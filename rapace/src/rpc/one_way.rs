@@ -1,0 +1,160 @@
+//! One-way calls at their caller: sent, and not answered.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use super::call::encoded;
+use super::client::Client;
+use super::deadline::Deadline;
+use super::error::{RpcError, TooLarge};
+use super::link::{Core, Link, end_error};
+use super::method::Method;
+use super::waiting::Awaited;
+use crate::lane::Outgoing;
+use crate::layout::head::Head;
+
+/// A call that has no answer, and was not sent: [`send`](Self::send) it, or [`wait`](Self::wait) or `.await` room for it.
+///
+/// Once sent it is executed, even if this process dies: as long as the server lives. The arguments travel in one message
+/// without fragments, so they fit the largest slot of the session.
+///
+/// ```
+/// #[rapace::service]
+/// trait Log {
+///     #[rapace(oneway)]
+///     fn line(&self, text: &str);
+/// }
+///
+/// struct Lines;
+/// impl Log for Lines {
+///     fn line(&self, text: &str) {
+///         println!("{text}");
+///     }
+/// }
+/// let log = LogClient::local(Lines)?;
+/// log.line("returns at once, or says that there is no room").send()?;
+/// log.line("waits for room").wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a one-way call does nothing until it is sent"]
+pub struct OneWay<'a, M: Method> {
+    pub(crate) client: &'a Client,
+    pub(crate) args: M::Args<'a>,
+    method: PhantomData<fn() -> M>,
+}
+
+impl<'a, M: Method> OneWay<'a, M> {
+    /// For generated code.
+    #[doc(hidden)]
+    #[inline]
+    pub fn new(client: &'a Client, args: M::Args<'a>) -> Self {
+        Self { client, args, method: PhantomData }
+    }
+
+    /// Sends it if there is room now; never blocks.
+    ///
+    /// # Errors
+    /// [`RpcError::Full`] when the server keeps as many one-way calls as it can, or its ring is full; or why nothing can be
+    /// sent. Then nothing was.
+    #[inline]
+    pub fn send(self) -> Result<(), RpcError> {
+        let target = self.client.target(M::INDEX)?;
+        encoded::<M, _>(&self.args, |payload| self.client.link().send_one_way(target.method, payload))?
+    }
+
+    /// Sends it, and blocks this thread while there is no room.
+    ///
+    /// # Errors
+    /// Why it could not be sent. Then nothing was.
+    pub fn wait(self) -> Result<(), RpcError> {
+        let target = self.client.target(M::INDEX)?;
+        let mut deadline = Deadline::new(self.client.timeout());
+        encoded::<M, _>(&self.args, |payload| {
+            self.client.link().send_one_way_in_time(target.method, payload, &mut deadline)
+        })?
+    }
+}
+
+impl Core {
+    /// Sends a one-way call; false when there is no room.
+    #[inline]
+    pub(crate) fn send_one_way(&mut self, method: u32, payload: &Outgoing<'_>) -> Result<bool, RpcError> {
+        if let Some(end) = self.end {
+            return Err(end_error(end, false));
+        }
+        if !self.engine.may_send_one_way() {
+            return Ok(false);
+        }
+        let head = Head::message(method);
+        let sent = match payload.inline() {
+            Some(inline) if self.outbox.send_short(&head, inline) => true,
+            _ => self.send_long_one_way(&head, payload)?,
+        };
+        if sent {
+            self.engine.sent_one_way();
+        }
+        Ok(sent)
+    }
+
+    #[inline(never)]
+    fn send_long_one_way(&mut self, head: &Head, payload: &Outgoing<'_>) -> Result<bool, RpcError> {
+        if self.outbox.is_fragmented(payload) {
+            let max = self.outbox.slot_bytes_max();
+            let limit = "the largest slot, which a one-way call must fit";
+            return Err(RpcError::TooLarge(Box::new(TooLarge { size: payload.len(), limit, max })));
+        }
+        let sent = self.outbox.check(head, payload.len());
+        let sent = sent.and_then(|()| self.outbox.advance(head, payload, &mut Default::default()));
+        sent.map_err(|error| self.send_error(error))
+    }
+}
+
+impl Link {
+    #[inline]
+    fn send_one_way(&self, method: u32, payload: &Outgoing<'_>) -> Result<(), RpcError> {
+        let mut core = self.lock();
+        if core.send_one_way(method, payload)? {
+            return Ok(());
+        }
+        // What came may be what makes room.
+        core.pump(None);
+        core.check_end();
+        match core.send_one_way(method, payload)? {
+            true => Ok(()),
+            false => Err(RpcError::Full { oneway_max: self.shared.terms.oneway_max }),
+        }
+    }
+
+    fn send_one_way_in_time(
+        &self,
+        method: u32,
+        payload: &Outgoing<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<(), RpcError> {
+        let mut core = self.lock();
+        loop {
+            if core.send_one_way(method, payload)? {
+                return Ok(());
+            }
+            core.pump(None);
+            // Counted before the try, so that what is given back after it ends the wait.
+            let freed = self.shared.freed();
+            if core.send_one_way(method, payload)? {
+                return Ok(());
+            }
+            if core.check_end() {
+                continue;
+            }
+            if *deadline != Deadline::None && deadline.is_past() {
+                return Err(RpcError::DeadlineExceeded { may_have_executed: false });
+            }
+            core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, deadline.instant());
+        }
+    }
+}
+
+impl<M: Method> fmt::Debug for OneWay<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OneWay").field("method", &self.client.service().method_name(M::INDEX)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! Streams as arguments of calls: connected where the call is begun, and made where it is handled.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::client::Client;
+use super::engine::CallId;
+use super::error::StreamError;
+use super::link::Link;
+use super::stream::{Connection, ItemCodec, Place, Rx, Tx, Way};
+use super::streams::EndKey;
+
+/// The streams of a call that is being begun: first its arguments are looked at, then they are connected.
+pub struct Given<'c> {
+    step: Step<'c>,
+    outcome: Result<(), StreamError>,
+}
+
+enum Step<'c> {
+    Check,
+    Connect { client: &'c Client, ends: std::slice::Iter<'c, EndKey>, deadline: Option<Instant> },
+}
+
+impl<'c> Given<'c> {
+    /// Whether all arguments can be connected: each is one end of a pair whose other end is kept.
+    pub(crate) fn check() -> Self {
+        Self { step: Step::Check, outcome: Ok(()) }
+    }
+
+    pub(crate) fn connect(client: &'c Client, ends: &'c [EndKey], deadline: Option<Instant>) -> Self {
+        Self { step: Step::Connect { client, ends: ends.iter(), deadline }, outcome: Ok(()) }
+    }
+
+    pub(crate) fn outcome(self) -> Result<(), StreamError> {
+        self.outcome
+    }
+
+    /// An argument whose other end receives here.
+    pub fn tx<T>(&mut self, given: &Tx<T>, codec: ItemCodec<T>) {
+        self.give(&given.place, Way::Receiving, codec);
+    }
+
+    /// An argument whose other end sends here.
+    pub fn rx<T>(&mut self, given: &Rx<T>, codec: ItemCodec<T>) {
+        self.give(&given.place, Way::Sending, codec);
+    }
+
+    fn give<T>(&mut self, place: &Place<T>, way: Way, codec: ItemCodec<T>) {
+        let Step::Connect { client, ends, deadline } = &mut self.step else {
+            if place.is_connected() {
+                self.outcome = Err(StreamError::AlreadyConnected);
+            }
+            return;
+        };
+        let Some(end) = ends.next() else { return };
+        let link = Arc::clone(client.link());
+        let connection = Connection { link, client: Some(client.clone()), end: *end, way, deadline: *deadline, codec };
+        if place.connect(connection).is_err() {
+            // The other end went into a call of its own meanwhile: nobody will read or send.
+            client.link().lock().release_end(*end, true);
+        }
+    }
+}
+
+/// The streams of a call at its server.
+#[derive(Debug)]
+pub struct Streams {
+    link: Arc<Link>,
+    call: CallId,
+    deadline: Option<Instant>,
+}
+
+impl Streams {
+    pub(crate) fn new(link: &Arc<Link>, call: CallId, deadline: Option<Instant>) -> Self {
+        Self { link: Arc::clone(link), call, deadline }
+    }
+
+    /// The end that sends to the caller.
+    pub fn tx<T>(&self, stream: u32, codec: ItemCodec<T>) -> Tx<T> {
+        Tx { place: self.place(stream, Way::Sending, codec) }
+    }
+
+    /// The end that receives from the caller.
+    pub fn rx<T>(&self, stream: u32, codec: ItemCodec<T>) -> Rx<T> {
+        Rx::new(self.place(stream, Way::Receiving, codec))
+    }
+
+    fn place<T>(&self, stream: u32, way: Way, codec: ItemCodec<T>) -> Arc<Place<T>> {
+        let place = Place::new();
+        // None when the call was cancelled meanwhile, or came as one that has no streams.
+        if let Some(end) = self.link.lock().engine.hold_stream(self.call, stream) {
+            let link = Arc::clone(&self.link);
+            // It is new, so nothing is in it yet.
+            let _ = place.connect(Connection { link, client: None, end, way, deadline: self.deadline, codec });
+        }
+        Arc::new(place)
+    }
+}
+
+/// How generated code makes sure that a parameter named `Tx` is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Tx`, but is not `rapace::Tx`",
+    note = "a parameter `rapace::Tx<T>` is a stream to the caller; give another type another name"
+)]
+pub trait IsTx {
+    /// What it sends.
+    type Item;
+    /// Itself, as what it is.
+    fn as_tx(&self) -> &Tx<Self::Item>;
+    /// Itself.
+    fn from_tx(tx: Tx<Self::Item>) -> Self;
+}
+
+/// How generated code makes sure that a parameter named `Rx` is one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is named `Rx`, but is not `rapace::Rx`",
+    note = "a parameter `rapace::Rx<T>` is a stream from the caller; give another type another name"
+)]
+pub trait IsRx {
+    /// What it receives.
+    type Item;
+    /// Itself, as what it is.
+    fn as_rx(&self) -> &Rx<Self::Item>;
+    /// Itself.
+    fn from_rx(rx: Rx<Self::Item>) -> Self;
+}
+
+impl<T> IsTx for Tx<T> {
+    type Item = T;
+
+    fn as_tx(&self) -> &Tx<T> {
+        self
+    }
+
+    fn from_tx(tx: Tx<T>) -> Self {
+        tx
+    }
+}
+
+impl<T> IsRx for Rx<T> {
+    type Item = T;
+
+    fn as_rx(&self) -> &Rx<T> {
+        self
+    }
+
+    fn from_rx(rx: Rx<T>) -> Self {
+        rx
+    }
+}
+
+impl fmt::Debug for Given<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Given").field("outcome", &self.outcome).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,89 @@
+//! A call whose method has streams, at its caller, until it is begun.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::call::{Call, Pending, TryStartError, encoded};
+use super::client::Client;
+use super::deadline::Deadline;
+use super::error::RpcError;
+use super::link::{Begin, Begun};
+use super::method::Method;
+use super::stream_arguments::Given;
+use super::streams::EndKey;
+
+/// A call with [streams](crate::stream) that was not begun: [`start`](Self::start) it, use the ends that were kept, then
+/// wait for its result.
+///
+/// It cannot be waited for at once as a [`Call`] can: the streams are used while it runs.
+#[must_use = "a call does nothing until it is started"]
+pub struct StreamCall<'a, M: Method> {
+    pub(crate) call: Call<'a, M>,
+}
+
+impl<'a, M: Method> StreamCall<'a, M> {
+    /// For generated code.
+    #[doc(hidden)]
+    #[inline]
+    pub fn new(client: &'a Client, args: M::Args<'a>) -> Self {
+        Self { call: Call::new(client, args) }
+    }
+
+    /// The longest time that the call and its streams may take, from when it is begun; see [`Call::timeout`].
+    pub fn timeout(self, timeout: Duration) -> Self {
+        Self { call: self.call.timeout(timeout) }
+    }
+
+    /// Begins the call, blocking this thread while there is no room for it. From then on the ends that were kept are
+    /// connected.
+    ///
+    /// # Errors
+    /// Why the call could not be begun; [`StreamError::AlreadyConnected`](crate::StreamError::AlreadyConnected) in
+    /// [`RpcError::Stream`] when a stream is part of another call.
+    pub fn start(self) -> Result<Pending<M>, RpcError> {
+        let (begin, mut deadline) = self.begin()?;
+        let link = self.call.client.link();
+        let sent = encoded::<M, _>(&self.call.args, |payload| link.start_streaming(begin, payload, &mut deadline));
+        let (begun, ends) = sent??;
+        Ok(self.connect(begun, &ends, deadline))
+    }
+
+    /// As [`start`](Self::start), if there is room for all of the call now.
+    ///
+    /// # Errors
+    /// [`TryStartError::Full`] with the call when there is no room; or why it could not be begun.
+    pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
+        let (begin, deadline) = self.begin()?;
+        let link = self.call.client.link();
+        let sent = encoded::<M, _>(&self.call.args, |payload| link.try_start_streaming(begin, payload, deadline));
+        match sent?? {
+            Some((begun, ends)) => Ok(self.connect(begun, &ends, deadline)),
+            None => Err(TryStartError::Full(self)),
+        }
+    }
+
+    /// What must hold before anything is sent.
+    pub(crate) fn begin(&self) -> Result<(Begin, Deadline), RpcError> {
+        let target = self.call.client.target(M::INDEX)?;
+        let mut given = Given::check();
+        M::give(&self.call.args, &mut given);
+        given.outcome()?;
+        let mut deadline = self.call.deadline();
+        // From here on time runs.
+        deadline.fix();
+        Ok((Begin::with_streams(target, M::FLOWS), deadline))
+    }
+
+    /// The call is begun, and the ends of its streams are these.
+    pub(crate) fn connect(&self, begun: Begun, ends: &[EndKey], mut deadline: Deadline) -> Pending<M> {
+        let client = self.call.client;
+        M::give(&self.call.args, &mut Given::connect(client, ends, deadline.instant()));
+        Pending::new(client, begun, deadline)
+    }
+}
+
+impl<M: Method> fmt::Debug for StreamCall<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StreamCall").field(&self.call).finish()
+    }
+}

@@ -1,0 +1,261 @@
+//! Streams on a link: how their messages are sent, and how threads wait at their ends.
+
+use std::collections::VecDeque;
+
+use super::deadline::Deadline;
+use super::engine::CallId;
+use super::error::{RpcError, StreamError, TooLarge};
+use super::link::{After, Begun, Core, Link, end_error};
+use super::streams::{EndKey, Notice, Over};
+use super::waiting::Awaited;
+use crate::error::{RecvError, SendError};
+use crate::lane::Outgoing;
+use crate::layout::head::Head;
+use crate::session::waiting::Waker;
+use crate::session::{Payload, Sending};
+
+/// An item on its way.
+#[derive(Debug)]
+pub(crate) struct SendingItem {
+    end: EndKey,
+    state: ItemState,
+}
+
+#[derive(Debug)]
+enum ItemState {
+    /// Nothing of it is sent or counted.
+    Fresh,
+    /// It has credit, and is sent as far as there was room.
+    Put(CallId, u32, Sending),
+    Sent,
+}
+
+/// How far an item came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Put {
+    Sent,
+    /// The reader must take something out first.
+    NoCredit,
+    /// The ring or the slots are full.
+    NoRoom,
+}
+
+impl SendingItem {
+    pub(crate) fn new(end: EndKey) -> Self {
+        Self { end, state: ItemState::Fresh }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn end(&self) -> EndKey {
+        self.end
+    }
+}
+
+impl Core {
+    /// Sends as much of an item as there is credit and room for.
+    #[inline]
+    pub(crate) fn send_item(&mut self, item: &mut SendingItem, payload: &Outgoing<'_>) -> Result<Put, StreamError> {
+        let (call, stream) = match self.engine.streams.sends(item.end) {
+            Ok(names) => names,
+            Err(over) => {
+                self.give_up_item(item, payload.len());
+                return Err(self.stream_error(over));
+            }
+        };
+        let head = Head::item(call.0, stream);
+        if matches!(item.state, ItemState::Fresh) {
+            self.outbox.check(&head, payload.len()).map_err(|error| self.item_error(error))?;
+            if !self.engine.streams.put(item.end, payload.len()) {
+                return Ok(Put::NoCredit);
+            }
+            item.state = ItemState::Put(call, stream, Sending::default());
+        }
+        let ItemState::Put(_, _, sending) = &mut item.state else { return Ok(Put::Sent) };
+        match self.outbox.advance(&head, payload, sending) {
+            Ok(true) => {
+                item.state = ItemState::Sent;
+                Ok(Put::Sent)
+            }
+            Ok(false) => Ok(Put::NoRoom),
+            Err(error) => {
+                self.give_up_item(item, payload.len());
+                Err(self.item_error(error))
+            }
+        }
+    }
+
+    /// An item that is not sent to its end will not be.
+    pub(crate) fn give_up_item(&mut self, item: &mut SendingItem, len: usize) {
+        if let ItemState::Put(call, stream, sending) = &mut item.state {
+            self.outbox.give_up(&Head::item(call.0, *stream), sending);
+            self.engine.streams.unput(item.end, len);
+            item.state = ItemState::Fresh;
+        }
+        if !self.blocked.is_empty() {
+            self.wake_blocked();
+        }
+    }
+
+    #[cold]
+    fn item_error(&mut self, error: SendError) -> StreamError {
+        let end = match error {
+            SendError::TooLarge { len: size, limit, max } => {
+                return RpcError::TooLarge(Box::new(TooLarge { size, limit, max })).into();
+            }
+            SendError::Lost(lost) => RecvError::Lost(lost),
+            _ => RecvError::Closed,
+        };
+        end_error(self.end.unwrap_or(end), true).into()
+    }
+
+    #[cold]
+    fn stream_error(&self, over: Over) -> StreamError {
+        match over {
+            Over::Dropped => StreamError::Dropped,
+            Over::Finished | Over::CallEnded | Over::CallFailed => StreamError::CallEnded,
+            Over::Cancelled => RpcError::Cancelled.into(),
+            Over::SessionEnded => end_error(self.end.unwrap_or(RecvError::Closed), true).into(),
+        }
+    }
+
+    /// Takes out items that came. `Some(false)` when none will come any more.
+    #[inline]
+    pub(crate) fn take_items(
+        &mut self,
+        end: EndKey,
+        items: &mut VecDeque<Payload>,
+    ) -> Option<Result<bool, StreamError>> {
+        match self.engine.streams.take(end, items) {
+            Ok(true) => {
+                if self.engine.streams.owes() {
+                    self.owes = true;
+                    self.pay();
+                }
+                Some(Ok(true))
+            }
+            Ok(false) => None,
+            Err(Over::Finished) => Some(Ok(false)),
+            Err(over) => Some(Err(self.stream_error(over))),
+        }
+    }
+
+    /// Tells the peer what is owed to it of streams and one-way calls; true when nothing is left.
+    pub(super) fn pay_streams(&mut self) -> bool {
+        if let Some(count) = self.engine.untold_one_ways() {
+            if !self.tell(&Head::credit(0, 0), &count.to_ne_bytes()) {
+                return false;
+            }
+            self.engine.told_one_ways();
+        }
+        while let Some(notice) = self.engine.streams.notice() {
+            let told = match notice {
+                Notice::Credit { call, stream, taken } => {
+                    self.tell(&Head::credit(call.0, stream), &taken.to_ne_bytes())
+                }
+                Notice::End { call, stream } => self.tell(&Head::end(call.0, stream), &[]),
+            };
+            if !told {
+                return false;
+            }
+            self.engine.streams.told();
+        }
+        true
+    }
+
+    /// True when it was sent, or nothing can be any more.
+    fn tell(&mut self, head: &Head, payload: &[u8]) -> bool {
+        !matches!(self.outbox.advance(head, &Outgoing::whole(&payload), &mut Sending::default()), Ok(false))
+    }
+
+    /// The ends on this side of a call that was just begun, for their handles.
+    pub(crate) fn hold_streams(&mut self, begun: Begun) -> Vec<EndKey> {
+        (0..).map_while(|stream| self.engine.hold_stream(begun.call, stream)).collect()
+    }
+
+    /// The handle of an end is gone.
+    pub(crate) fn release_end(&mut self, end: EndKey, tells: bool) {
+        self.engine.streams.release(end, tells);
+        if self.engine.streams.owes() && self.end.is_none() {
+            self.owes = true;
+            self.pay();
+        }
+        self.wake_streams();
+    }
+
+    /// Who is woken when something changes at an end.
+    pub(crate) fn wait_at_end(&mut self, end: EndKey, waker: Waker) {
+        let replaced = self.engine.streams.wait(end, waker);
+        self.do_all_after(replaced.map(After::DropWaker));
+    }
+}
+
+impl Link {
+    /// Sends an item, waiting for credit and room.
+    #[inline]
+    pub(crate) fn send_item(
+        &self,
+        end: EndKey,
+        payload: &Outgoing<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<(), StreamError> {
+        let mut item = SendingItem::new(end);
+        let put = self.lock().send_item(&mut item, payload)?;
+        if put == Put::Sent { Ok(()) } else { self.send_item_slowly(item, payload, deadline) }
+    }
+
+    #[inline(never)]
+    fn send_item_slowly(
+        &self,
+        mut item: SendingItem,
+        payload: &Outgoing<'_>,
+        deadline: &mut Deadline,
+    ) -> Result<(), StreamError> {
+        let end = item.end;
+        let mut core = self.lock();
+        loop {
+            // What came may be what makes room.
+            core.pump(None);
+            // Counted before the try, so that what is given back after it ends the wait.
+            let freed = self.shared.freed();
+            let put = core.send_item(&mut item, payload)?;
+            if put == Put::Sent {
+                return Ok(());
+            }
+            if core.check_end() {
+                continue;
+            }
+            if *deadline != Deadline::None && deadline.is_past() {
+                core.give_up_item(&mut item, payload.len());
+                return Err(RpcError::DeadlineExceeded { may_have_executed: true }.into());
+            }
+            let freed = (put == Put::NoRoom).then_some(freed);
+            core = self.wait(core, Awaited { freed, end: Some(end), ..Awaited::default() }, deadline.instant());
+        }
+    }
+
+    /// Takes out items, waiting for the first one; false when there are no more.
+    pub(crate) fn take_items(
+        &self,
+        end: EndKey,
+        items: &mut VecDeque<Payload>,
+        deadline: &mut Deadline,
+    ) -> Result<bool, StreamError> {
+        let mut core = self.lock();
+        loop {
+            if let Some(taken) = core.take_items(end, items) {
+                return taken;
+            }
+            core.pump(None);
+            if let Some(taken) = core.take_items(end, items) {
+                return taken;
+            }
+            if core.check_end() {
+                continue;
+            }
+            if *deadline != Deadline::None && deadline.is_past() {
+                return Err(RpcError::DeadlineExceeded { may_have_executed: true }.into());
+            }
+            core = self.wait(core, Awaited { end: Some(end), ..Awaited::default() }, deadline.instant());
+        }
+    }
+}

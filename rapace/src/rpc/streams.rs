@@ -1,0 +1,513 @@
+//! The streams of calls without I/O: both ends of each as far as they lie on this side, what came and was not read, and
+//! what the other side is to be told. A part of the [engine](super::engine).
+//!
+//! ```text
+//! sending end     open ─finish─► Finished          (an End is owed)
+//!                   ├─End of the reader─► Dropped
+//!                   └─the call ends─► CallEnded, CallFailed, Cancelled; the session: SessionEnded
+//! receiving end   open ─End of the writer─► Finished, after what came before it was read
+//!                   ├─drop─► Dropped               (an End is owed; what still comes is ignored)
+//!                   └─the call ends, the session: as above, after what came before was read
+//! ```
+//!
+//! An end exists as long as its handle or its call does: the call finds it by the stream's number, the handle by its key.
+//! At most one credit and one End of each stream are owed at a time, so that what waits for room is bounded.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+use std::collections::VecDeque;
+
+use super::credit::{self, Pool};
+use super::engine::CallId;
+use crate::error::Violation;
+
+/// Which way the items of a stream go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The server sends them: the argument is a `Tx`.
+    ToCaller,
+    /// The caller sends them: the argument is an `Rx`.
+    ToServer,
+}
+
+/// Which side began a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Begun,
+    Received,
+}
+
+/// Names an end on this side, from its opening to when it is neither held nor of a call any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EndKey(u32);
+
+/// Why nothing more is sent or comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The writer sent all it had.
+    Finished,
+    /// The reader reads no more.
+    Dropped,
+    /// The call was answered.
+    CallEnded,
+    /// The call ended without a result.
+    CallFailed,
+    /// The caller cancelled the call.
+    Cancelled,
+    SessionEnded,
+}
+
+/// What the other side is to be told of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// That so much was taken out.
+    Credit { call: CallId, stream: u32, taken: u64 },
+    /// That nothing more is sent, or read.
+    End { call: CallId, stream: u32 },
+}
+
+/// All streams of a session. `I` is what an item is held as, `W` how somebody is woken.
+#[derive(Debug)]
+pub(crate) struct Streams<I, W> {
+    ends: Vec<Option<End<I, W>>>,
+    free: Vec<u32>,
+    /// The ends of each call, by its index.
+    begun: Vec<Box<[EndKey]>>,
+    received: Vec<Box<[EndKey]>>,
+    /// How many calls have streams.
+    calls: usize,
+    outgoing: Pool,
+    incoming: Pool,
+    /// Ends of which there is something to tell, each once.
+    notices: VecDeque<EndKey>,
+    /// Who is to be woken once the lock is released.
+    pub(crate) woken: Vec<W>,
+}
+
+#[derive(Debug)]
+struct End<I, W> {
+    call: CallId,
+    stream: u32,
+    way: Way<I>,
+    /// Bytes on their way, as [`Pool`] counts them.
+    out: u64,
+    over: Option<Over>,
+    owes_end: bool,
+    /// It is among those of its call.
+    of_call: bool,
+    /// It has a handle.
+    held: bool,
+    /// Somebody asked for items.
+    was_read: bool,
+    /// It is among the notices.
+    queued: bool,
+    waker: Option<W>,
+}
+
+#[derive(Debug)]
+enum Way<I> {
+    Sending,
+    Receiving {
+        /// With what each costs.
+        items: VecDeque<(u64, I)>,
+        /// What was taken out and not told.
+        untold: u64,
+    },
+}
+
+impl<I, W> Streams<I, W> {
+    /// `theirs` and `ours` are the limits `stream_bytes` of both sides.
+    pub(crate) fn new(theirs: u64, ours: u64) -> Self {
+        Self {
+            ends: Vec::new(),
+            free: Vec::new(),
+            begun: Vec::new(),
+            received: Vec::new(),
+            calls: 0,
+            outgoing: Pool::new(theirs),
+            incoming: Pool::new(ours),
+            notices: VecDeque::new(),
+            woken: Vec::new(),
+        }
+    }
+
+    /// Whether there are calls with streams.
+    #[inline]
+    pub(super) fn has_calls(&self) -> bool {
+        self.calls > 0
+    }
+
+    /// Opens the ends of a call that lie on this side.
+    pub(super) fn open(&mut self, whose: Whose, call: CallId, flows: &[Flow]) {
+        if flows.is_empty() {
+            return;
+        }
+        let keys = (0..).zip(flows).map(|(stream, flow)| {
+            let sends = (*flow == Flow::ToServer) == (whose == Whose::Begun);
+            let way = if sends { Way::Sending } else { Way::Receiving { items: VecDeque::new(), untold: 0 } };
+            self.insert(End {
+                call,
+                stream,
+                way,
+                out: 0,
+                over: None,
+                owes_end: false,
+                of_call: true,
+                held: false,
+                was_read: false,
+                queued: false,
+                waker: None,
+            })
+        });
+        let keys = keys.collect();
+        let calls = self.of(whose);
+        if call.index() >= calls.len() {
+            calls.resize_with(call.index().saturating_add(1), Box::default);
+        }
+        if let Some(place) = calls.get_mut(call.index()) {
+            *place = keys;
+            self.calls = self.calls.saturating_add(1);
+        }
+    }
+
+    fn insert(&mut self, end: End<I, W>) -> EndKey {
+        match self.free.pop() {
+            Some(key) => {
+                if let Some(place) = self.ends.get_mut(key as usize) {
+                    *place = Some(end);
+                }
+                EndKey(key)
+            }
+            None => {
+                self.ends.push(Some(end));
+                EndKey(self.ends.len().saturating_sub(1) as u32)
+            }
+        }
+    }
+
+    fn of(&mut self, whose: Whose) -> &mut Vec<Box<[EndKey]>> {
+        match whose {
+            Whose::Begun => &mut self.begun,
+            Whose::Received => &mut self.received,
+        }
+    }
+
+    /// Gives the end of a call's stream to a handle; `None` when the call has no such stream, or no more.
+    pub(super) fn hold(&mut self, whose: Whose, call: CallId, stream: u32) -> Option<EndKey> {
+        let key = *self.of(whose).get(call.index())?.get(stream as usize)?;
+        let end = self.end(key)?;
+        (!std::mem::replace(&mut end.held, true)).then_some(key)
+    }
+
+    fn end(&mut self, key: EndKey) -> Option<&mut End<I, W>> {
+        self.ends.get_mut(key.0 as usize)?.as_mut()
+    }
+
+    /// The end that a message of the other side means. The engine has looked at the call.
+    fn meant(&mut self, whose: Whose, call: CallId, stream: u32) -> Result<(EndKey, &mut End<I, W>), Violation> {
+        let unknown = Violation::UnknownStream { call: call.0, stream };
+        let key = self.of(whose).get(call.index()).and_then(|keys| keys.get(stream as usize)).copied();
+        let key = key.ok_or(unknown)?;
+        self.end(key).map(|end| (key, end)).ok_or(unknown)
+    }
+
+    /// An item came.
+    pub(super) fn handle_item(
+        &mut self,
+        (whose, call, stream): (Whose, CallId, u32),
+        len: usize,
+        item: I,
+    ) -> Result<(), Violation> {
+        let (key, _) = self.meant(whose, call, stream)?;
+        let Self { ends, incoming, woken, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
+        let Way::Receiving { items, .. } = &mut end.way else {
+            return Err(Violation::UnknownStream { call: call.0, stream });
+        };
+        match end.over {
+            None => {}
+            Some(Over::Finished) => return Err(Violation::StreamEnded { call: call.0, stream }),
+            // The two messages crossed.
+            Some(_) => return Ok(()),
+        }
+        let cost = credit::cost(len);
+        if !incoming.put(&mut end.out, cost) {
+            return Err(Violation::Credit { call: call.0, stream, amount: cost });
+        }
+        items.push_back((cost, item));
+        woken.extend(end.waker.take());
+        Ok(())
+    }
+
+    /// The other side has ended its end.
+    pub(super) fn handle_end(&mut self, whose: Whose, call: CallId, stream: u32) -> Result<(), Violation> {
+        let (key, end) = self.meant(whose, call, stream)?;
+        let over = match end.way {
+            Way::Sending => Over::Dropped,
+            Way::Receiving { .. } => Over::Finished,
+        };
+        if end.over == Some(over) && over == Over::Finished {
+            return Err(Violation::StreamEnded { call: call.0, stream });
+        }
+        let is_first = end.over.is_none();
+        if is_first {
+            end.over = Some(over);
+        }
+        if over == Over::Dropped {
+            self.settle(key);
+        }
+        if is_first {
+            self.wake(key);
+        }
+        Ok(())
+    }
+
+    /// The reader of a stream took something out.
+    pub(super) fn handle_credit(
+        &mut self,
+        whose: Whose,
+        call: CallId,
+        stream: u32,
+        taken: u64,
+    ) -> Result<(), Violation> {
+        let lie = Violation::Credit { call: call.0, stream, amount: taken };
+        let (key, _) = self.meant(whose, call, stream)?;
+        let Self { ends, outgoing, woken, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
+        match (&end.way, end.over) {
+            (Way::Receiving { .. }, _) => return Err(lie),
+            (Way::Sending, None | Some(Over::Finished)) => {}
+            (Way::Sending, Some(_)) => return Ok(()),
+        }
+        if taken == 0 || !outgoing.take(&mut end.out, taken) {
+            return Err(lie);
+        }
+        woken.extend(end.waker.take());
+        Ok(())
+    }
+
+    /// Whether anything can still be sent.
+    pub(crate) fn sends(&mut self, key: EndKey) -> Result<(CallId, u32), Over> {
+        match self.end(key) {
+            Some(End { over: None, call, stream, .. }) => Ok((*call, *stream)),
+            Some(End { over: Some(over), .. }) => Err(*over),
+            None => Err(Over::CallEnded),
+        }
+    }
+
+    /// Puts an item on its way; false when the reader has to take something out first.
+    pub(crate) fn put(&mut self, key: EndKey, len: usize) -> bool {
+        let Self { ends, outgoing, .. } = self;
+        let end = ends.get_mut(key.0 as usize).and_then(Option::as_mut);
+        end.is_some_and(|end| outgoing.put(&mut end.out, credit::cost(len)))
+    }
+
+    /// Takes out some of what came, to `out`: true when there was something. Why nothing more comes, when all is read.
+    pub(crate) fn take(&mut self, key: EndKey, out: &mut VecDeque<I>) -> Result<bool, Over> {
+        let Self { ends, notices, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return Err(Over::CallEnded) };
+        let Way::Receiving { items, untold } = &mut end.way else { return Err(Over::CallEnded) };
+        end.was_read = true;
+        let mut taken: u64 = 0;
+        // Not all at once: what was taken out is the reader's, and no longer counted.
+        while !credit::is_worth_telling(taken) {
+            let Some((cost, item)) = items.pop_front() else { break };
+            taken = taken.saturating_add(cost);
+            out.push_back(item);
+        }
+        if taken == 0 {
+            return end.over.map_or(Ok(false), Err);
+        }
+        if end.of_call {
+            *untold = untold.saturating_add(taken);
+            if credit::is_worth_telling(*untold) && !std::mem::replace(&mut end.queued, true) {
+                notices.push_back(key);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Who waits for a change of an end. What that replaces comes out, to be dropped where foreign code may run.
+    pub(crate) fn wait(&mut self, key: EndKey, waker: W) -> Option<W> {
+        match self.end(key) {
+            Some(end) => end.waker.replace(waker),
+            None => Some(waker),
+        }
+    }
+
+    /// The handle of an end is gone. `tells` is false when the other side learns it by the end of the call.
+    pub(crate) fn release(&mut self, key: EndKey, tells: bool) {
+        let Some(end) = self.end(key) else { return };
+        end.held = false;
+        if end.over.is_none() {
+            let sends = matches!(end.way, Way::Sending);
+            end.over = Some(if sends { Over::Finished } else { Over::Dropped });
+            end.owes_end = tells;
+            if tells && !std::mem::replace(&mut end.queued, true) {
+                self.notices.push_back(key);
+            }
+            if !sends {
+                self.settle(key);
+            }
+        }
+        self.free_if_unused(key);
+    }
+
+    /// What the end has on its way counts no more, and what came and was not read goes.
+    fn settle(&mut self, key: EndKey) {
+        let Self { ends, outgoing, incoming, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return };
+        let out = end.out;
+        match &mut end.way {
+            Way::Sending => outgoing.take(&mut end.out, out),
+            Way::Receiving { items, untold } => {
+                *untold = 0;
+                if !end.held {
+                    items.clear();
+                }
+                incoming.take(&mut end.out, out)
+            }
+        };
+    }
+
+    fn wake(&mut self, key: EndKey) {
+        let waker = self.end(key).and_then(|end| end.waker.take());
+        self.woken.extend(waker);
+    }
+
+    fn free_if_unused(&mut self, key: EndKey) {
+        if self.end(key).is_some_and(|end| !end.held && !end.of_call) {
+            let place = self.ends.get_mut(key.0 as usize).and_then(Option::take);
+            if let Some(end) = place {
+                if end.queued {
+                    self.notices.retain(|queued| *queued != key);
+                }
+                self.woken.extend(end.waker);
+                self.free.push(key.0);
+            }
+        }
+    }
+
+    /// A call is over: its streams end, and the other side needs no word of them any more.
+    pub(super) fn call_over(&mut self, whose: Whose, call: CallId, over: Over) {
+        let keys = self.of(whose).get_mut(call.index()).map(std::mem::take).unwrap_or_default();
+        if keys.is_empty() {
+            return;
+        }
+        self.calls = self.calls.saturating_sub(1);
+        for key in keys {
+            self.settle(key);
+            let Some(end) = self.end(key) else { continue };
+            end.of_call = false;
+            let is_first = end.over.is_none();
+            if is_first {
+                // A writer that is answered for needs not say that it has finished.
+                let receives = matches!(end.way, Way::Receiving { .. });
+                end.over = Some(if receives && over == Over::CallEnded { Over::Finished } else { over });
+            }
+            if std::mem::take(&mut end.queued) {
+                self.notices.retain(|queued| *queued != key);
+            }
+            if is_first {
+                self.wake(key);
+            }
+            self.free_if_unused(key);
+        }
+    }
+
+    /// The session is over. What came before is still read.
+    pub(super) fn session_over(&mut self) {
+        for whose in [Whose::Begun, Whose::Received] {
+            let calls = std::mem::take(self.of(whose));
+            for key in calls.iter().flatten() {
+                if let Some(end) = self.end(*key) {
+                    end.of_call = false;
+                    end.queued = false;
+                    end.over = Some(end.over.unwrap_or(Over::SessionEnded));
+                }
+                self.wake(*key);
+                self.free_if_unused(*key);
+            }
+        }
+        self.calls = 0;
+        self.notices.clear();
+    }
+
+    /// What the other side is to be told next. It is owed until it was [told](Self::told).
+    pub(crate) fn notice(&mut self) -> Option<Notice> {
+        let key = *self.notices.front()?;
+        let end = self.end(key)?;
+        let (call, stream) = (end.call, end.stream);
+        Some(match &end.way {
+            Way::Receiving { untold, .. } if !end.owes_end => Notice::Credit { call, stream, taken: *untold },
+            _ => Notice::End { call, stream },
+        })
+    }
+
+    /// The first notice was sent.
+    pub(crate) fn told(&mut self) {
+        let Some(key) = self.notices.pop_front() else { return };
+        let Self { ends, incoming, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return };
+        end.queued = false;
+        match &mut end.way {
+            Way::Receiving { untold, .. } if !end.owes_end => {
+                incoming.take(&mut end.out, std::mem::take(untold));
+            }
+            _ => end.owes_end = false,
+        }
+    }
+
+    /// Whether so much came and was not taken out that no further item may come.
+    fn is_stuck(&mut self, key: EndKey) -> bool {
+        let Self { ends, incoming, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
+        let mut out = end.out;
+        if end.over.is_some() {
+            return false;
+        }
+        let may = incoming.put(&mut out, credit::cost(0));
+        if may {
+            incoming.take(&mut out, credit::cost(0));
+        }
+        !may
+    }
+
+    /// Whether the other side is to be told something.
+    #[inline]
+    pub(crate) fn owes(&self) -> bool {
+        !self.notices.is_empty()
+    }
+
+    /// Who waits at an end.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = &W> {
+        self.ends.iter().flatten().filter_map(|end| end.waker.as_ref())
+    }
+
+    /// An item that was [put](Self::put) on its way is not sent after all.
+    pub(crate) fn unput(&mut self, key: EndKey, len: usize) {
+        let Self { ends, outgoing, .. } = self;
+        if let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) {
+            let cost = credit::cost(len).min(end.out);
+            outgoing.take(&mut end.out, cost);
+        }
+    }
+
+    /// Whether a begun call has a reader here that never read; with `stuck` only one for which the call waits, because as
+    /// much came as may come.
+    pub(super) fn is_unread(&mut self, call: CallId, stuck: bool) -> bool {
+        let keys = self.begun.get(call.index()).cloned().unwrap_or_default();
+        keys.iter().any(|key| {
+            let reads = |end: &mut End<I, W>| matches!(end.way, Way::Receiving { .. });
+            let never_read = self.end(*key).is_some_and(|end| end.held && !end.was_read && reads(end));
+            never_read && (!stuck || self.is_stuck(*key))
+        })
+    }
+
+    /// Ends that are held or of a call.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.ends.iter().flatten().count()
+    }
+}
