@@ -1,23 +1,21 @@
 //! Serving on threads: one for each client, so that a slow handler delays nobody else's calls.
 
+mod callbacks;
 mod workers;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{JoinHandle, Thread};
+use std::thread::JoinHandle;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::error::OpenError;
-use crate::rpc::engine::ONE_WAY;
+use crate::rpc::handling::handle_here;
 use crate::rpc::link::Link;
-use crate::rpc::request::{Face, Handled, HandlerFuture, Request};
-use crate::rpc::service::{DESCRIBE, Needs, ServeOnThreads, Services};
+use crate::rpc::service::{Needs, ServeOnThreads, Services};
 use crate::rpc::serving::Arrived;
 use crate::session::shared::Shared;
 use crate::session::{Config, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
@@ -359,45 +357,5 @@ pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers:
         Needs::Nothing => handle_here(link, services, arrived),
         Needs::Worker => workers.run(link, services, arrived),
         Needs::Thread => workers.run_alone(link, services, arrived),
-    }
-}
-
-/// Has a request handled to its end on this thread.
-pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrived) {
-    let call = arrived.call;
-    if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
-        block_on(future);
-    }
-    if call == ONE_WAY {
-        link.lock().finish_one_way();
-    }
-}
-
-/// Gives a request to its handler.
-pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Handled {
-    let method = arrived.method;
-    let request = Request::new(link, arrived, face);
-    match services.route(method) {
-        Some((served, method)) => served.call(method, request),
-        None if method == DESCRIBE => request.describe(services),
-        None => request.unknown_method(),
-    }
-}
-
-/// Drives a handler's future on this thread.
-fn block_on(future: HandlerFuture) {
-    struct Unpark(Thread);
-
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut cx = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    while future.as_mut().poll(&mut cx) == Poll::Pending {
-        std::thread::park();
     }
 }

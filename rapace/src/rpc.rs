@@ -19,6 +19,7 @@ mod credit;
 pub(crate) mod deadline;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub(crate) mod handling;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;

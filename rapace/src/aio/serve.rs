@@ -10,10 +10,13 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
 
 use super::{Listener, on_blocking_pool};
-use crate::blocking::{Guests, handle, handle_here};
+use crate::blocking::Guests;
 use crate::error::OpenError;
+use crate::rpc::client::ClientBuilder;
 use crate::rpc::engine::{CallId, ONE_WAY};
+use crate::rpc::handling::{handle, handle_here};
 use crate::rpc::link::Link;
+use crate::rpc::method::Stub;
 use crate::rpc::request::{Face, Handled};
 use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
@@ -136,6 +139,18 @@ impl Drop for ServerHandle {
 impl fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerHandle").field("services", &self.serving.services).finish_non_exhaustive()
+    }
+}
+
+impl<C: Stub> ClientBuilder<C> {
+    /// As [`serve`](Self::serve), by a task of the runtime in which the client connects: for services with async methods.
+    pub fn serve_async(self, service: impl Serve) -> Self {
+        self.serving(Services::new(vec![Arc::new(service)]), |link, services| {
+            let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
+            let (link, services) = (Arc::clone(link), Arc::clone(services));
+            runtime.spawn(async move { serve_session(&link, &services).await });
+            Ok(())
+        })
     }
 }
 

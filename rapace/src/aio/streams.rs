@@ -195,7 +195,10 @@ impl<T> Rx<T> {
             if let Some(item) = self.next_here() {
                 return Poll::Ready(item.map(Some));
             }
-            let Some((connection, taken)) = self.source()? else { return Poll::Ready(Ok(None)) };
+            if self.has_failed() {
+                return Poll::Ready(Ok(None));
+            }
+            let (connection, taken) = self.source()?;
             match connection.link.poll_items(cx, connection.end, taken) {
                 Poll::Ready(Ok(true)) => {}
                 Poll::Ready(Ok(false)) => return Poll::Ready(Ok(None)),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::rpc::engine::{CallId, ONE_WAY};
+use crate::rpc::handling::handle_here;
 use crate::rpc::link::Link;
 use crate::rpc::service::Services;
 use crate::rpc::serving::Arrived;
@@ -53,7 +54,7 @@ impl Work {
         // Its caller may have gone, or its time be over, while it waited for a worker.
         let taken = link.lock().take_waiting(self.call);
         if let Some(arrived) = taken {
-            super::handle_here(&link, &self.services, arrived);
+            handle_here(&link, &self.services, arrived);
         }
     }
 }

@@ -87,7 +87,8 @@ impl Core {
             let ticket = self.tickets.take();
             let Some(call) = self.engine.begin(ticket) else {
                 self.tickets.give_back(ticket);
-                return Ok(None);
+                // Numbers may all be with calls that wait for the handler that makes this one.
+                return if begin.target.parent == 0 { Ok(None) } else { Err(self.too_many_nested()) };
             };
             self.engine.open_streams(call, begin.flows);
             let head = begin.target.head(call, deadline);
@@ -110,6 +111,14 @@ impl Core {
             BeginState::Sent(ticket, call) => Ok(Some(Begun { ticket: *ticket, call: *call })),
             BeginState::Waiting => Ok(None),
         }
+    }
+
+    #[cold]
+    fn too_many_nested(&self) -> RpcError {
+        let max = self.outbox.shared.terms.in_flight;
+        RpcError::Overloaded(
+            format!("its limit in_flight ({max}) is reached, and a call back does not wait for it").into(),
+        )
     }
 
     pub(crate) fn give_up(&mut self, begin: &mut Begin) {

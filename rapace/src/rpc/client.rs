@@ -13,7 +13,7 @@ use super::deadline::Deadline;
 use super::error::RpcError;
 use super::link::{Link, Target};
 use super::method::Stub;
-use super::service::{Agreement, DESCRIBE, Description, Service, read};
+use super::service::{Agreement, DESCRIBE, Description, Service, Services, read};
 use super::status::Status;
 use super::tickets::Outcome;
 use crate::error::{OpenError, Violation};
@@ -31,30 +31,37 @@ pub struct Client {
 
 struct Inner {
     link: Arc<Link>,
+    /// Of a client that connected: all of them together keep the session open.
+    _owner: Option<Arc<Owner>>,
     service: &'static Service,
     /// The number of each method on the wire; zero where the server has none.
-    methods: Box<[u32]>,
+    methods: Arc<[u32]>,
     timeout: Option<Duration>,
     /// The call of the peer in whose handler this client makes its calls, or zero.
     parent: u32,
 }
 
+/// What those who called `connect` have together. Something else may hold the link as well: who serves there.
+struct Owner(Arc<Link>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.retire();
+    }
+}
+
 impl Client {
-    /// Compares what the server says it serves with what this client calls.
+    /// A client of what the other side of a link serves. `parent` is the call of that side in whose handler it is.
+    pub(crate) fn of_peer(link: &Arc<Link>, service: &'static Service, parent: u32) -> Result<Self, ConnectError> {
+        let methods = agree(link, service)?;
+        let link = Arc::clone(link);
+        Ok(Self { inner: Arc::new(Inner { link, _owner: None, service, methods, timeout: None, parent }) })
+    }
+
     fn new(link: Arc<Link>, service: &'static Service, timeout: Option<Duration>) -> Result<Self, ConnectError> {
-        let agreement = service.agree(&link.shared.catalogue).map_err(|_| {
-            let lost = link.shared.fail(Violation::Catalogue.into());
-            ConnectError::Describe(Box::new(RpcError::Lost(Box::new(lost))))
-        })?;
-        match agreement {
-            Agreement::Methods(methods) => {
-                Ok(Self { inner: Arc::new(Inner { link, service, methods, timeout, parent: 0 }) })
-            }
-            Agreement::NoService(served) => {
-                Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
-            }
-            Agreement::Differs(methods) => Err(explain(&link, service, &methods)),
-        }
+        let _owner = Some(Arc::new(Owner(Arc::clone(&link))));
+        let methods = agree(&link, service)?;
+        Ok(Self { inner: Arc::new(Inner { link, _owner, service, methods, timeout, parent: 0 }) })
     }
 
     #[inline]
@@ -107,6 +114,24 @@ impl fmt::Debug for Client {
             .field("service", &self.inner.service.name())
             .field("peer", &self.peer())
             .finish_non_exhaustive()
+    }
+}
+
+/// Compares what the other side says it serves with what is to be called there: the number of each method.
+fn agree(link: &Arc<Link>, service: &'static Service) -> Result<Arc<[u32]>, ConnectError> {
+    if let Some(known) = link.agreement(service) {
+        return Ok(known);
+    }
+    let agreement = service.agree(&link.shared.catalogue).map_err(|_| {
+        let lost = link.shared.fail(Violation::Catalogue.into());
+        ConnectError::Describe(Box::new(RpcError::Lost(Box::new(lost))))
+    })?;
+    match agreement {
+        Agreement::Methods(methods) => Ok(link.agreed(service, methods.into())),
+        Agreement::NoService(served) => {
+            Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
+        }
+        Agreement::Differs(methods) => Err(explain(link, service, &methods)),
     }
 }
 
@@ -175,14 +200,24 @@ pub enum ConnectError {
 pub struct ClientBuilder<C> {
     config: Config,
     timeout: Option<Duration>,
+    callbacks: Option<Callbacks>,
     client: PhantomData<fn() -> C>,
 }
+
+/// What a client serves, and what has it served.
+struct Callbacks {
+    services: Arc<Services>,
+    start: StartServing,
+}
+
+/// Has the other side of a link served from now on, until the link is over.
+pub(crate) type StartServing = fn(&Arc<Link>, &Arc<Services>) -> Result<(), OpenError>;
 
 impl<C: Stub> ClientBuilder<C> {
     /// The defaults: no timeout, [`Config::default`].
     #[expect(clippy::new_without_default, reason = "it is found as the client's `builder`")]
     pub fn new() -> Self {
-        Self { config: Config::default(), timeout: None, client: PhantomData }
+        Self { config: Config::default(), timeout: None, callbacks: None, client: PhantomData }
     }
 
     /// The longest time to wait for a call that does not say otherwise. Without it such calls wait as long as the server
@@ -203,7 +238,7 @@ impl<C: Stub> ClientBuilder<C> {
     /// # Errors
     /// Why there is no client.
     pub fn connect(self, path: impl AsRef<Path>) -> Result<C, ConnectError> {
-        let session = Session::<PeerB>::connect_with(path, &self.config)?;
+        let session = Session::<PeerB>::connect_serving(path, &self.config, self.catalogue())?;
         self.over_session(session)
     }
 
@@ -213,12 +248,26 @@ impl<C: Stub> ClientBuilder<C> {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn over(self, socket: UnixStream) -> Result<C, ConnectError> {
-        let session = Session::<PeerB>::over(socket, &self.config)?;
+        let session = Session::<PeerB>::over_serving(socket, &self.config, self.catalogue())?;
         self.over_session(session)
     }
 
+    /// Serves these to the other side.
+    pub(crate) fn serving(mut self, services: Arc<Services>, start: StartServing) -> Self {
+        self.callbacks = Some(Callbacks { services, start });
+        self
+    }
+
+    fn catalogue(&self) -> &[u8] {
+        self.callbacks.as_ref().map_or(&[], |callbacks| callbacks.services.catalogue())
+    }
+
     fn over_session(self, session: Session<PeerB>) -> Result<C, ConnectError> {
-        let client = Client::new(Link::new(session, None), C::service(), self.timeout)?;
+        let services = self.callbacks.as_ref().map(|callbacks| Arc::clone(&callbacks.services));
+        let client = Client::new(Link::new(session, services), C::service(), self.timeout)?;
+        if let Some(Callbacks { services, start }) = &self.callbacks {
+            start(client.link(), services)?;
+        }
         Ok(C::from_client(client))
     }
 

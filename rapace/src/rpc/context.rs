@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::client::{Client, ConnectError};
 use super::engine::CallId;
 use super::link::Link;
+use super::method::Stub;
 use crate::os::Credentials;
 
 /// The call that a handler serves: who makes it, how much time is left, and whether it is still wanted.
@@ -44,6 +46,18 @@ impl Context {
     /// Who the caller is, by the kernel's word.
     pub fn peer(&self) -> Credentials {
         self.link.shared.credentials
+    }
+
+    /// A client of what the caller serves: for calling back, while the call is handled or later.
+    ///
+    /// What is called back while the caller waits for this call is handled by the thread that waits, and may call this side
+    /// in turn, [`Limits::nesting_max`](crate::Limits::nesting_max) deep.
+    ///
+    /// # Errors
+    /// [`ConnectError::NoService`] when the caller does not serve this, [`ConnectError::Incompatible`] when it means something
+    /// else by it.
+    pub fn client<C: Stub>(&self) -> Result<C, ConnectError> {
+        Client::of_peer(&self.link, C::service(), self.call.0).map(C::from_client)
     }
 
     /// When the caller stops waiting, by this process's clock, if it set a deadline.

@@ -14,7 +14,7 @@ pub(crate) use super::begin::{Begin, Begun, Target};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Keeps, ONE_WAY, Side, Ticket};
 use super::error::RpcError;
 pub(crate) use super::locked::{After, Locked};
-use super::service::Services;
+use super::service::{Service, Services};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
@@ -35,12 +35,17 @@ pub(crate) struct Link {
     /// What is served to the peer, if anything is.
     pub(crate) services: Option<Arc<Services>>,
     core: Mutex<Core>,
+    /// Of each service that was looked for at the peer: the numbers of its methods.
+    agreements: Mutex<Vec<Agreed>>,
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
     /// Where instructions are counted: serves the other side on the thread that would wait.
     pub(crate) instead_of_waiting: OnceLock<Step>,
 }
+
+/// A service that the peer has too, and the numbers of its methods there.
+type Agreed = (&'static Service, Arc<[u32]>);
 
 /// See [`stepped`](crate::local::stepped).
 pub(crate) struct Step(Box<dyn Fn() + Send + Sync>);
@@ -96,6 +101,8 @@ pub(crate) struct Core {
     pub(crate) blocked: Vec<Waker>,
     /// Who waits for requests.
     pub(crate) serving: Option<Waker>,
+    /// Threads that wait for the answer to a call, and handle what is called back meanwhile.
+    pub(super) awaiting: Vec<(CallId, Thread)>,
     /// Bytes of replies that wait for room.
     pub(crate) parked_bytes: usize,
     /// The peer's count of what it gave back, when the blocked were last woken.
@@ -138,6 +145,7 @@ impl Link {
             standby: Vec::new(),
             blocked: Vec::new(),
             serving: None,
+            awaiting: Vec::new(),
             parked_bytes: 0,
             freed: 0,
             end: None,
@@ -148,6 +156,7 @@ impl Link {
             shared,
             services,
             core: Mutex::new(core),
+            agreements: Mutex::default(),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
             instead_of_waiting: OnceLock::new(),
@@ -175,6 +184,28 @@ impl Link {
     /// The user waits no more for a call that was sent: the server is told, if it has not answered yet.
     pub(crate) fn forget(&self, begun: Begun) {
         self.lock().forget(begun);
+    }
+
+    /// The numbers of a service's methods at the peer, if it was looked for before.
+    pub(super) fn agreement(&self, service: &'static Service) -> Option<Arc<[u32]>> {
+        let agreements = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
+        agreements.iter().find(|(known, _)| std::ptr::eq(*known, service)).map(|(_, methods)| Arc::clone(methods))
+    }
+
+    /// Keeps what was found for a service.
+    pub(super) fn agreed(&self, service: &'static Service, methods: Arc<[u32]>) -> Arc<[u32]> {
+        let mut agreements = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
+        agreements.push((service, Arc::clone(&methods)));
+        methods
+    }
+
+    /// Nobody calls here any more: who serves here is told, and whoever has the link last closes the session.
+    pub(super) fn retire(&self) {
+        let mut core = self.lock();
+        if core.services.is_some() {
+            core.finish(RecvError::Lost(Lost::ClosedHere));
+            core.nudge_leader();
+        }
     }
 
     /// A request that will not be sent to its end.

@@ -322,6 +322,11 @@ impl Services {
         }
     }
 
+    /// Whether the handler of this number may run within the wait of another one: it is no future, and has no streams.
+    pub(crate) fn may_nest(&self, method: u32) -> bool {
+        self.find(method).is_some_and(|route| !route.manner.is_async && route.manner.flows.is_empty())
+    }
+
     /// Whether any method has streams.
     #[inline]
     pub(crate) fn has_streams(&self) -> bool {

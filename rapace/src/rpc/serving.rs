@@ -3,9 +3,7 @@
 use std::time::Instant;
 
 use super::engine::{CallId, ONE_WAY, Wish};
-#[cfg(feature = "tokio")]
-use super::link::After;
-use super::link::Core;
+use super::link::{After, Core};
 use super::status::Status;
 use crate::error::Violation;
 use crate::lane::Outgoing;
@@ -56,9 +54,42 @@ impl Core {
         }
         self.open_streams(call, head.method());
         let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
-        let parent = CallId(head.parent());
+        // A handler that is a future, or waits at a stream, does not run within the wait of another one.
+        let may_nest = self.services.as_ref().is_some_and(|services| services.may_nest(head.method()));
+        let parent = if may_nest { CallId(head.parent()) } else { NO_PARENT };
         self.requests.push_back(Arrived { call, parent, method: head.method(), deadline, payload });
-        self.wake_serving();
+        match self.awaiting.iter().find(|(awaited, _)| parent != NO_PARENT && *awaited == parent) {
+            None => self.wake_serving(),
+            Some((_, thread)) => {
+                let thread = thread.clone();
+                self.do_after(After::Unpark(thread));
+                if self.leading {
+                    // That may be the leader.
+                    self.nudge_leader();
+                }
+            }
+        }
+    }
+
+    /// A request that was made in the handler of a call of this side, to be handled by the thread that waits for that.
+    pub(super) fn take_nested(&mut self, parent: CallId) -> Option<Arrived> {
+        let place = self.requests.iter().position(|request| request.parent == parent)?;
+        let request = self.requests.remove(place)?;
+        self.start(request)
+    }
+
+    /// The next request that no other thread is to handle.
+    fn next_request(&mut self) -> Option<Arrived> {
+        let is_free = |request: &Arrived| {
+            request.parent == NO_PARENT || self.awaiting.iter().all(|(awaited, _)| *awaited != request.parent)
+        };
+        match self.requests.front() {
+            Some(request) if request.parent == NO_PARENT => self.requests.pop_front(),
+            _ => {
+                let place = self.requests.iter().position(is_free)?;
+                self.requests.remove(place)
+            }
+        }
     }
 
     /// Opens the streams that a method of this side has.
@@ -144,7 +175,7 @@ impl Core {
         self.queued_bytes = self.queued_bytes.saturating_sub(held);
     }
 
-    /// The next request to be started, if more work may be begun. Expired ones are answered instead.
+    /// The next request to be started, if more work may be begun.
     pub(crate) fn take_request(&mut self) -> Option<Arrived> {
         loop {
             if self.inbox.shared.lost().is_some() {
@@ -153,19 +184,26 @@ impl Core {
             if self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
                 return None;
             }
-            let request = self.requests.pop_front()?;
-            self.unqueue(Some(&request));
-            if request.call == ONE_WAY {
+            let request = self.next_request()?;
+            if let Some(request) = self.start(request) {
                 return Some(request);
             }
-            if request.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                self.refuse_unstarted(request.call, Status::Expired, "");
-                self.pay();
-                continue;
-            }
-            self.engine.start(request.call);
+        }
+    }
+
+    /// Starts a request that was taken out, or answers it if its time is over.
+    fn start(&mut self, request: Arrived) -> Option<Arrived> {
+        self.unqueue(Some(&request));
+        if request.call == ONE_WAY {
             return Some(request);
         }
+        if request.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.refuse_unstarted(request.call, Status::Expired, "");
+            self.pay();
+            return None;
+        }
+        self.engine.start(request.call);
+        Some(request)
     }
 
     /// Sends as much of a reply as there is room for; true when nothing more of it is to be sent.

@@ -357,12 +357,14 @@ impl<T> Rx<T> {
         })
     }
 
-    /// Where more can be had; `None` when an error was the last that came.
-    pub(crate) fn source(&mut self) -> Result<Option<(&Connection<T>, &mut VecDeque<Payload>)>, StreamError> {
-        if self.has_failed {
-            return Ok(None);
-        }
-        Ok(Some((self.place.of(Way::Receiving)?, &mut self.taken)))
+    /// Whether nothing more is read: an error was the last that came.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Where more can be had, and where to put it.
+    pub(crate) fn source(&mut self) -> Result<(&Connection<T>, &mut VecDeque<Payload>), StreamError> {
+        Ok((self.place.of(Way::Receiving)?, &mut self.taken))
     }
 
     fn next_item(&mut self) -> Result<Option<T>, StreamError> {
@@ -370,7 +372,10 @@ impl<T> Rx<T> {
             if let Some(item) = self.next_here() {
                 return item.map(Some);
             }
-            let Some((connection, taken)) = self.source()? else { return Ok(None) };
+            if self.has_failed {
+                return Ok(None);
+            }
+            let (connection, taken) = self.source()?;
             if !connection.link.take_items(connection.end, taken, &mut connection.deadline())? {
                 return Ok(None);
             }

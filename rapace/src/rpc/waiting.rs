@@ -1,5 +1,6 @@
 //! How threads wait on a link: one leads, the others are parked. See [`link`](super::link).
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::Thread;
 use std::time::Instant;
@@ -34,7 +35,7 @@ pub(super) struct Awaited {
 impl Link {
     /// Makes a call and waits for its outcome.
     #[inline]
-    pub(crate) fn call(&self, target: Target, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
+    pub(crate) fn call(self: &Arc<Self>, target: Target, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
         let mut core = self.lock();
         let begun = match core.begin_short(target, payload, *deadline) {
             Some(begun) => begun,
@@ -162,7 +163,7 @@ impl Link {
     }
 
     /// Waits for the outcome of a call that was sent.
-    pub(crate) fn outcome(&self, begun: Begun, deadline: &mut Deadline) -> Outcome {
+    pub(crate) fn outcome(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
         let core = self.lock();
         self.await_outcome(core, begun, deadline)
     }
@@ -183,7 +184,7 @@ impl Link {
     }
 
     #[inline]
-    fn await_outcome<'a>(&'a self, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
+    fn await_outcome<'a>(self: &'a Arc<Self>, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
         let mut unread_since = None;
         loop {
             if let Some(outcome) = core.take_short_answer(begun) {
@@ -219,7 +220,7 @@ impl Link {
     /// reads is given the time that a peer is before it counts as unresponsive.
     #[cold]
     fn wait_for_reader<'a>(
-        &'a self,
+        self: &'a Arc<Self>,
         mut core: Locked<'a>,
         begun: Begun,
         deadline: &mut Deadline,
@@ -235,17 +236,51 @@ impl Link {
         // Looked at again after a while, since another thread may take out what makes it so.
         let again = if core.engine.may_be_unread(begun.call) { Instant::now().checked_add(patience) } else { None };
         let until = [deadline.instant(), again].into_iter().flatten().min();
-        Ok(self.wait(core, Awaited { ticket: Some(begun.ticket), ..Awaited::default() }, until))
+        let awaited = Awaited { ticket: Some(begun.ticket), ..Awaited::default() };
+        Ok(self.wait_and_serve(core, &[begun], awaited, until))
     }
 
     #[inline]
-    fn wait_for<'a>(&'a self, core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Locked<'a> {
+    fn wait_for<'a>(self: &'a Arc<Self>, core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Locked<'a> {
         let deadline = if *deadline == Deadline::None { None } else { deadline.instant() };
-        self.wait(core, Awaited { ticket: Some(begun.ticket), ..Awaited::default() }, deadline)
+        let awaited = Awaited { ticket: Some(begun.ticket), ..Awaited::default() };
+        if core.services.is_some() {
+            return self.wait_and_serve(core, &[begun], awaited, deadline);
+        }
+        self.wait(core, awaited, deadline)
+    }
+
+    /// One round of waiting for the answers to calls, or the handling of what was called back meanwhile.
+    fn wait_and_serve<'a>(
+        self: &'a Arc<Self>,
+        mut core: Locked<'a>,
+        begun: &[Begun],
+        awaited: Awaited,
+        deadline: Option<Instant>,
+    ) -> Locked<'a> {
+        if let Some(services) = &self.services {
+            if let Some(request) = begun.iter().find_map(|begun| core.take_nested(begun.call)) {
+                drop(core);
+                self.handle_nested(services, request);
+                return self.lock();
+            }
+        }
+        let this = std::thread::current();
+        core.awaiting.extend(begun.iter().map(|begun| (begun.call, this.clone())));
+        let mut core = self.wait(core, awaited, deadline);
+        core.awaiting.retain(|(_, thread)| thread.id() != this.id());
+        if !core.requests.is_empty() {
+            // What was left to this thread is anybody's now.
+            core.wake_serving();
+            if core.leading {
+                core.nudge_leader();
+            }
+        }
+        core
     }
 
     /// Waits until one of several calls has its outcome: its place in `begun`. `None` when the deadline passed.
-    pub(crate) fn any_outcome(&self, begun: &[Begun], deadline: &mut Deadline) -> Option<usize> {
+    pub(crate) fn any_outcome(self: &Arc<Self>, begun: &[Begun], deadline: &mut Deadline) -> Option<usize> {
         let mut core = self.lock();
         loop {
             core.pump(None);
@@ -260,7 +295,7 @@ impl Link {
                 let dropped = core.tickets.wait(begun.ticket, Waker::Thread(std::thread::current()));
                 core.drop_later(dropped);
             }
-            core = self.wait(core, Awaited::default(), deadline.instant());
+            core = self.wait_and_serve(core, begun, Awaited::default(), deadline.instant());
         }
     }
 

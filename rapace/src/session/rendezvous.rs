@@ -289,7 +289,15 @@ impl Session<PeerB> {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn connect_with(path: impl AsRef<Path>, config: &Config) -> Result<Self, OpenError> {
-        Self::join(connect_socket(path.as_ref(), config)?, config)
+        Self::connect_serving(path, config, &[])
+    }
+
+    pub(crate) fn connect_serving(
+        path: impl AsRef<Path>,
+        config: &Config,
+        catalogue: &[u8],
+    ) -> Result<Self, OpenError> {
+        Self::join(connect_socket(path.as_ref(), config)?, config, catalogue)
     }
 
     /// Connects to the server whose listener has this descriptor number in its own process; see
@@ -306,11 +314,15 @@ impl Session<PeerB> {
     /// # Errors
     /// Why there is no session.
     pub fn over(socket: UnixStream, config: &Config) -> Result<Self, OpenError> {
-        Self::join(socket.into(), config)
+        Self::over_serving(socket, config, &[])
     }
 
-    fn join(socket: OwnedFd, config: &Config) -> Result<Self, OpenError> {
-        let (opened, area) = handshake::join(socket, config, &[])?;
+    pub(crate) fn over_serving(socket: UnixStream, config: &Config, catalogue: &[u8]) -> Result<Self, OpenError> {
+        Self::join(socket.into(), config, catalogue)
+    }
+
+    fn join(socket: OwnedFd, config: &Config, catalogue: &[u8]) -> Result<Self, OpenError> {
+        let (opened, area) = handshake::join(socket, config, catalogue)?;
         Ok(Self::start(opened, area, config))
     }
 }

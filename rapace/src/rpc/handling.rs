@@ -1,0 +1,81 @@
+//! How a request gets to its handler: by its number, on this thread or in a task.
+//!
+//! A handler that calls back waits for an answer, and its peer may call back in turn. Such a request names as its parent the
+//! call in whose handler it was made; the thread that waits for that call handles it, nested, since every other thread may be
+//! waiting too. (So does Binder.) It handles nothing else meanwhile: what is no part of its call stays for the serving loop.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
+
+use super::engine::ONE_WAY;
+use super::link::Link;
+use super::request::{Face, Handled, HandlerFuture, Request};
+use super::service::{DESCRIBE, Services};
+use super::serving::Arrived;
+use super::status::Status;
+
+thread_local! {
+    /// How many handlers on this thread run within the wait of another one.
+    static NESTED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Has a request handled to its end on this thread.
+pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrived) {
+    let call = arrived.call;
+    if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
+        block_on(future);
+    }
+    if call == ONE_WAY {
+        link.lock().finish_one_way();
+    }
+}
+
+/// Gives a request to its handler.
+#[inline]
+pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Handled {
+    let method = arrived.method;
+    let request = Request::new(link, arrived, face);
+    match services.route(method) {
+        Some((served, method)) => served.call(method, request),
+        None if method == DESCRIBE => request.describe(services),
+        None => request.unknown_method(),
+    }
+}
+
+/// Drives a handler's future on this thread.
+fn block_on(future: HandlerFuture) {
+    struct Unpark(Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    while future.as_mut().poll(&mut cx) == Poll::Pending {
+        std::thread::park();
+    }
+}
+
+impl Link {
+    /// Has a request handled on the thread that waits for its parent.
+    pub(super) fn handle_nested(self: &Arc<Self>, services: &Services, arrived: Arrived) {
+        let (depth, max) = (NESTED.get(), self.shared.limits.nesting_max);
+        if depth >= max {
+            let mut core = self.lock();
+            let text = format!("its limit nesting_max ({max}) is reached by calls that call each other");
+            core.refuse_unstarted(arrived.call, Status::Overloaded, &text);
+            core.pay();
+            return;
+        }
+        NESTED.set(depth.saturating_add(1));
+        handle_here(self, services, arrived);
+        NESTED.set(depth);
+    }
+}
