@@ -149,6 +149,12 @@ impl SendLane {
         self.ring.published()
     }
 
+    /// Slots that are with the peer.
+    #[cfg(test)]
+    pub(crate) fn slots_in_flight(&mut self) -> usize {
+        self.pool.in_flight()
+    }
+
     /// How many published messages the peer has not taken out yet.
     pub(crate) fn pending(&mut self) -> Result<u64, Violation> {
         self.ring.refresh()

@@ -29,6 +29,8 @@ pub(crate) mod request;
 pub(crate) mod service;
 pub(crate) mod serving;
 mod short;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod stream_arguments;

@@ -199,6 +199,13 @@ impl<I, W> Engine<I, W> {
         self.begun.len().saturating_sub(self.free.len())
     }
 
+    /// Calls of both sides that are not answered.
+    #[cfg(test)]
+    pub(crate) fn unanswered(&self) -> (usize, usize) {
+        let received = self.received.iter().filter(|entry| entry.state != ReceivedState::Free);
+        (self.begun.len().saturating_sub(self.free.len()), received.count())
+    }
+
     /// Begins a call; `None` when the peer keeps no more at once.
     #[inline]
     pub(crate) fn begin(&mut self, ticket: Ticket) -> Option<CallId> {

@@ -391,9 +391,11 @@ impl Core {
     /// Sends what is owed, as far as there is room.
     #[inline(never)]
     pub(crate) fn pay(&mut self) {
-        self.pay_calls();
+        if self.end.is_none() {
+            self.pay_calls();
+        }
         if self.owed.is_empty() {
-            self.owes = !self.pay_streams();
+            self.owes = self.end.is_none() && !self.pay_streams();
         }
     }
 

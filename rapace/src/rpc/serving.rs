@@ -210,13 +210,17 @@ impl Core {
     #[inline]
     pub(crate) fn reply(&mut self, reply: &mut Replying, payload: &Outgoing<'_>) -> bool {
         if self.end.is_some() {
+            self.unpark(reply);
             return true;
         }
         let status = if reply.sending.is_begun() { Wish::Answer } else { self.engine.wish(reply.call) };
         let (status, payload) = match status {
             Wish::Answer => (reply.status, *payload),
             Wish::Cancelled => (Status::Cancelled, Outgoing::short(Inline::default())),
-            Wish::Nothing => return true,
+            Wish::Nothing => {
+                self.unpark(reply);
+                return true;
+            }
         };
         let head = Head::terminal(reply.call.0, status as u16);
         match self.outbox.advance(&head, &payload, &mut reply.sending) {

@@ -401,9 +401,10 @@ impl<I, W> Streams<I, W> {
             end.of_call = false;
             let is_first = end.over.is_none();
             if is_first {
-                // A writer that is answered for needs not say that it has finished.
-                let receives = matches!(end.way, Way::Receiving { .. });
-                end.over = Some(if receives && over == Over::CallEnded { Over::Finished } else { over });
+                // The result comes after the last item, so it says that there are no more; for a server that answered the
+                // call it is not so.
+                let is_last = whose == Whose::Begun && matches!(end.way, Way::Receiving { .. });
+                end.over = Some(if is_last && over == Over::CallEnded { Over::Finished } else { over });
             }
             if std::mem::take(&mut end.queued) {
                 self.notices.retain(|queued| *queued != key);

@@ -192,6 +192,12 @@ impl Inbox {
         }
     }
 
+    /// Whether a message is there.
+    #[cfg(test)]
+    pub(crate) fn is_there(&self) -> bool {
+        self.lane.is_ready()
+    }
+
     /// Number of the message that comes next.
     pub(crate) fn next(&self) -> u64 {
         self.lane.next()

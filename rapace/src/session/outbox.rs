@@ -113,6 +113,12 @@ impl Outbox {
         self.lane.is_fragmented(payload)
     }
 
+    /// Slots that are with the peer.
+    #[cfg(test)]
+    pub(crate) fn slots_in_flight(&mut self) -> usize {
+        self.lane.slots_in_flight()
+    }
+
     /// How many published messages the peer has not taken out yet.
     pub(crate) fn pending(&mut self) -> Result<u64, SendError> {
         self.shared.enter()?;
