@@ -11,14 +11,13 @@ use futures_core::Stream;
 
 use super::calls::{Awaited, Timer};
 use crate::lane::Outgoing;
-use crate::layout::INLINE_MAX;
 use crate::rpc::call::{Pending, encoded};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::{RpcError, StreamError};
 use crate::rpc::link::{Core, Link};
 use crate::rpc::method::Method;
 use crate::rpc::one_way::OneWay;
-use crate::rpc::stream::{Connection, GROUP_BYTES, Recv, Rx, SendAll, SendItem};
+use crate::rpc::stream::{Connection, Recv, Rx, SendAll, SendItem, next_group};
 use crate::rpc::stream_call::StreamCall;
 use crate::rpc::streaming::{Put, SendingItem};
 use crate::rpc::streams::EndKey;
@@ -156,29 +155,20 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { tx, items } = self;
+            let Self { tx, mut items } = self;
             let connection = tx.connection()?;
-            let mut group = Vec::new();
-            for item in items {
-                // What is not small is sent by itself, after its group.
-                let alone = connection.encode(&item, |payload| match payload.inline() {
-                    Some(inline) if inline.len() > 0 => {
-                        group.extend_from_slice(inline.as_slice());
-                        None
-                    }
-                    _ => Some(payload.to_vec()),
+            let mut messages = Vec::new();
+            while let Some(items) = next_group(&mut items) {
+                connection.encode_all(&items, |payload| {
+                    messages.push(payload.to_vec());
+                    Ok(())
                 })?;
-                drop(item);
-                let is_full = group.len() >= GROUP_BYTES.saturating_sub(INLINE_MAX);
-                if !group.is_empty() && (is_full || alone.is_some()) {
-                    send_bytes(connection, &group).await?;
-                    group.clear();
-                }
-                if let Some(alone) = alone {
-                    send_bytes(connection, &alone).await?;
+                drop(items);
+                for message in messages.drain(..) {
+                    send_bytes(connection, &message).await?;
                 }
             }
-            if group.is_empty() { Ok(()) } else { send_bytes(connection, &group).await }
+            Ok(())
         })
     }
 }

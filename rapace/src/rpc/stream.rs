@@ -15,6 +15,7 @@ use super::error::{RpcError, StreamError};
 use super::link::Link;
 use super::streams::EndKey;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::lane::Outgoing;
 use crate::session::Payload;
 
 /// Makes a stream of `T`: one end goes into a call, the other is kept.
@@ -195,15 +196,38 @@ impl<T> Connection<T> {
     }
 
     /// Encodes an item and has it sent.
-    pub(crate) fn encode<X>(
-        &self,
-        value: &T,
-        send: impl FnOnce(&crate::lane::Outgoing<'_>) -> X,
-    ) -> Result<X, StreamError> {
+    pub(crate) fn encode<X>(&self, value: &T, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, StreamError> {
         let mut out = Encoder::new();
-        (self.codec.encode)(value, &mut out).map_err(|error| RpcError::Encode(Box::new(error)))?;
+        (self.codec.encode)(value, &mut out).map_err(encode_error)?;
         Ok(out.send(send))
     }
+
+    /// Encodes items and has them sent, as many in a message as fit.
+    pub(crate) fn encode_all(
+        &self,
+        items: &[T],
+        mut send: impl FnMut(&Outgoing<'_>) -> Result<(), StreamError>,
+    ) -> Result<(), StreamError> {
+        let mut out = Encoder::new();
+        for item in items {
+            let before = out.len();
+            (self.codec.encode)(item, &mut out).map_err(encode_error)?;
+            let has_bytes = out.len() > before;
+            // One without bytes would not be seen behind others.
+            if !has_bytes && before > 0 {
+                std::mem::take(&mut out).send(&mut send)?;
+            }
+            if !has_bytes || out.len() >= GROUP_BYTES {
+                std::mem::take(&mut out).send(&mut send)?;
+            }
+        }
+        if out.is_empty() { Ok(()) } else { out.send(send) }
+    }
+}
+
+#[cold]
+fn encode_error(error: EncodeError) -> StreamError {
+    RpcError::Encode(Box::new(error)).into()
 }
 
 impl<T> Tx<T> {
@@ -264,44 +288,32 @@ pub struct SendAll<'a, T, I> {
     pub(crate) items: I,
 }
 
-/// How many bytes of small items travel in one message.
-pub(crate) const GROUP_BYTES: usize = 4 << 10;
+/// How many bytes of items travel in one message, about.
+const GROUP_BYTES: usize = 4 << 10;
+
+/// How many items are taken from their iterator before they are sent.
+const GROUP_ITEMS: usize = 256;
 
 impl<T, I: Iterator<Item = T>> SendAll<'_, T, I> {
     /// Sends them, blocking this thread while the reader has not taken out enough.
     ///
     /// # Errors
     /// As [`SendItem::wait`]. What came before the error is sent or lost with the stream.
-    pub fn wait(self) -> Result<(), StreamError> {
+    pub fn wait(mut self) -> Result<(), StreamError> {
         let connection = self.tx.connection()?;
-        let send = |bytes: &[u8]| {
-            let payload = crate::lane::Outgoing::whole(&bytes);
-            connection.link.send_item(connection.end, &payload, &mut connection.deadline())
-        };
-        let mut group = Vec::new();
-        for item in self.items {
-            // A small item joins its group; what is not small goes by itself, after the group.
-            let alone = connection.encode(&item, |payload| match payload.inline() {
-                Some(inline) if inline.len() > 0 => {
-                    group.extend_from_slice(inline.as_slice());
-                    Ok(())
-                }
-                _ => {
-                    if !group.is_empty() {
-                        send(&group)?;
-                        group.clear();
-                    }
-                    connection.link.send_item(connection.end, payload, &mut connection.deadline())
-                }
-            })?;
-            alone?;
-            if group.len() >= GROUP_BYTES.saturating_sub(crate::layout::INLINE_MAX) {
-                send(&group)?;
-                group.clear();
-            }
+        let mut deadline = connection.deadline();
+        while let Some(items) = next_group(&mut self.items) {
+            connection
+                .encode_all(&items, |payload| connection.link.send_item(connection.end, payload, &mut deadline))?;
         }
-        if group.is_empty() { Ok(()) } else { send(&group) }
+        Ok(())
     }
+}
+
+/// Some of the items, or none when there are no more.
+pub(crate) fn next_group<T>(items: &mut impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let group: Vec<_> = items.take(GROUP_ITEMS).collect();
+    (!group.is_empty()).then_some(group)
 }
 
 impl<T> Rx<T> {
