@@ -123,6 +123,9 @@ pub use rpc::{
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
     error::{CallError, CallResult, RpcError, TooLarge},
+    extensions::Extensions,
+    guarded::Guarded,
+    router::{Router, Servable, ServableOnThreads},
 };
 #[cfg(not(loom))]
 pub use session::{

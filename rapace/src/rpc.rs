@@ -8,7 +8,8 @@
 //! * [`engine`] is the protocol without I/O; [`tickets`] is who waits for which outcome.
 //! * [`link`] joins both with a session under one lock; [`serving`] is its serving side, [`waiting`] is how
 //!   threads wait there.
-//! * [`service`] is what a program serves, and how two programs find out whether they mean the same.
+//! * [`service`] is what a program serves, and how two programs find out whether they mean the same; [`router`] is several
+//!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
 //! * [`request`] is a call at its server, [`call`] at its caller.
 
 mod begin;
@@ -18,13 +19,17 @@ pub(crate) mod context;
 pub(crate) mod deadline;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub(crate) mod extensions;
+pub(crate) mod guarded;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;
 pub(crate) mod mock;
 pub(crate) mod request;
+pub(crate) mod router;
 pub(crate) mod service;
 pub(crate) mod serving;
+pub(crate) mod setting;
 mod short;
 pub(crate) mod status;
 pub(crate) mod tickets;

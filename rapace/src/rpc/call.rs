@@ -194,6 +194,7 @@ fn refused(client: &Client, method: usize, status: Status, payload: Payload) -> 
         Status::Overloaded => RpcError::Overloaded(text()),
         Status::Panicked => RpcError::Panicked(text()),
         Status::BadReply => RpcError::BadReply(text()),
+        Status::PermissionDenied => RpcError::PermissionDenied(client.service().method_name(method).into()),
     }
 }
 

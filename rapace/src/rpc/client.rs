@@ -53,6 +53,29 @@ impl Client {
         }
     }
 
+    /// A client of another service of the same server, on the same session: one connection, one shared memory, one limit
+    /// of calls in flight. It has the timeout of this one.
+    ///
+    /// ```
+    /// # #[rapace::service]
+    /// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; }
+    /// # #[rapace::service]
+    /// # trait Greeter { fn greet(&self) -> String; }
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let calculator = CalculatorClient::connect("/run/user/1000/office.sock")?;
+    /// let greeter = calculator.session().client::<GreeterClient>()?;
+    /// println!("{}: {}", greeter.greet().wait()?, calculator.add(1, 2).wait()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The server serves no such service, or another version of it. Only to say how it differs the server is asked, and this
+    /// thread blocked.
+    pub fn client<C: Stub>(&self) -> Result<C, ConnectError> {
+        Self::new(Arc::clone(self.link()), C::service(), self.timeout()).map(C::from_client)
+    }
+
     #[inline]
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.inner.link

@@ -13,6 +13,7 @@ use std::thread::Thread;
 pub(crate) use super::begin::{Begin, Begun, with_deadline};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
 use super::error::RpcError;
+use super::extensions::Extensions;
 pub(crate) use super::locked::{After, Locked};
 use super::serving::Arrived;
 use super::status::Status;
@@ -35,6 +36,8 @@ pub(crate) struct Link {
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
+    /// What its handlers find in their context, once it is served.
+    pub(crate) extensions: OnceLock<Extensions>,
     /// Where instructions are counted: serves the other side on the thread that would wait.
     pub(crate) instead_of_waiting: OnceLock<Step>,
 }
@@ -140,6 +143,7 @@ impl Link {
             core: Mutex::new(core),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
+            extensions: OnceLock::new(),
             instead_of_waiting: OnceLock::new(),
         })
     }

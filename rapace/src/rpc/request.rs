@@ -69,9 +69,14 @@ impl<'a> Request<'a> {
         Context::new(self.link, self.arrived.call, self.arrived.deadline)
     }
 
+    /// Answers without looking at the arguments.
+    pub(crate) fn refuse(self, status: Status, text: &str) -> Handled {
+        refuse(self.link, self.arrived.call, self.face, status, text)
+    }
+
     /// The number that it came under means nothing here.
     pub fn unknown_method(self) -> Handled {
-        refuse(self.link, self.arrived.call, self.face, Status::UnknownMethod, "")
+        self.refuse(Status::UnknownMethod, "")
     }
 
     /// Runs a method that cannot fail: `handler` takes the arguments out and has the user's code run.
@@ -261,7 +266,7 @@ fn panicked(link: &Arc<Link>, call: CallId, face: Face, panic: Box<dyn Any + Sen
 }
 
 /// What a panic said. Dropping what it carried is foreign code, which may panic again.
-fn panic_text(panic: Box<dyn Any + Send>) -> String {
+pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),

@@ -8,13 +8,18 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{Handled, Request};
+use super::request::{Handled, Request, panic_text};
+use super::setting::Setting;
+use super::status::Status;
 use crate::codec::generated::ShapeWith;
 use crate::codec::{Budget, DecodeError, Encoder, Message, Shape};
+use crate::error::OpenError;
+use crate::os::Credentials;
 
 /// The number of the method that every program answers: what it serves, in words.
 pub(crate) const DESCRIBE: u32 = 0;
@@ -206,6 +211,16 @@ pub trait Serve: Send + Sync + 'static {
 
     /// Has a method run.
     fn call(&self, method: usize, request: Request<'_>) -> Handled;
+
+    /// Whether it is to be asked who may call.
+    fn is_guarded(&self) -> bool {
+        false
+    }
+
+    /// Whether this peer may call the method of this name.
+    fn admits(&self, _: &Credentials, _: &'static str) -> bool {
+        true
+    }
 }
 
 /// A service whose methods are all sync, so that threads can run them.
@@ -221,6 +236,7 @@ pub(crate) struct Services {
     /// Of each method on the wire, from 1: the service and the method within it.
     routes: Vec<Route>,
     catalogue: Vec<u8>,
+    setting: Setting,
 }
 
 /// Where a method on the wire is found.
@@ -228,22 +244,35 @@ struct Route {
     service: usize,
     method: usize,
     is_blocking: bool,
+    /// It runs where its session is served, and for everybody.
+    is_plain: bool,
 }
 
 impl Services {
-    pub(crate) fn new(services: Vec<Arc<dyn Serve>>) -> Arc<Self> {
+    /// These services, whose handlers find this around them.
+    ///
+    /// # Errors
+    /// [`OpenError::ServiceTwice`].
+    pub(crate) fn new(services: Vec<Arc<dyn Serve>>, setting: Setting) -> Result<Arc<Self>, OpenError> {
         let mut routes = Vec::new();
         let mut catalogue = Catalogue::default();
         for (place, served) in services.iter().enumerate() {
             let service = served.service();
-            let of_method = |method| Route { service: place, method, is_blocking: service.is_blocking(method) };
+            if catalogue.services.iter().any(|(name, _)| name == service.name) {
+                return Err(OpenError::ServiceTwice { service: service.name });
+            }
+            let is_guarded = served.is_guarded();
+            let of_method = |method| {
+                let is_blocking = service.is_blocking(method);
+                Route { service: place, method, is_blocking, is_plain: !is_blocking && !is_guarded }
+            };
             routes.extend((0..service.methods.len()).map(of_method));
             catalogue.services.push((service.name.to_owned(), service.entries().to_vec()));
         }
         let mut encoder = Encoder::new();
         // Strings and numbers have no way to fail.
         let _ = encoder.serialize(&catalogue);
-        Arc::new(Self { services, routes, catalogue: encoder.to_vec() })
+        Ok(Arc::new(Self { services, routes, catalogue: encoder.to_vec(), setting }))
     }
 
     pub(crate) fn catalogue(&self) -> &[u8] {
@@ -257,11 +286,33 @@ impl Services {
         Some((self.services.get(route.service)?, route.method))
     }
 
-    /// Whether the method of this number runs on a thread that is there for it.
+    /// Whether a request of this method is handled at once, where it came, whoever sent it.
     #[inline]
+    pub(crate) fn is_plain(&self, method: u32) -> bool {
+        let route = (method as usize).checked_sub(1).and_then(|place| self.routes.get(place));
+        route.is_none_or(|route| route.is_plain)
+    }
+
+    /// Whether the method of this number runs on a thread that is there for it.
     pub(crate) fn is_blocking(&self, method: u32) -> bool {
         let route = (method as usize).checked_sub(1).and_then(|place| self.routes.get(place));
         route.is_some_and(|route| route.is_blocking)
+    }
+
+    /// How a request of this method is refused before anything else is done with it, if this peer may not make it.
+    pub(crate) fn refusal(&self, method: u32, peer: &Credentials) -> Option<(Status, String)> {
+        let (served, index) = self.route(method)?;
+        let name = served.service().methods.get(index)?.name;
+        match catch_unwind(AssertUnwindSafe(|| served.admits(peer, name))) {
+            Ok(true) => None,
+            Ok(false) => Some((Status::PermissionDenied, String::new())),
+            Err(panic) => Some((Status::Panicked, panic_text(panic))),
+        }
+    }
+
+    /// What surrounds its handlers.
+    pub(crate) fn setting(&self) -> &Setting {
+        &self.setting
     }
 
     /// What it serves, in words.

@@ -16,7 +16,7 @@ pub(crate) enum Status {
     Expired = 3,
     /// There is no such method. No payload.
     UnknownMethod = 4,
-    /// The arguments could not be read. A text, as in all that follow.
+    /// The arguments could not be read. A text, as in all that follow but the last.
     BadArguments = 5,
     /// The server does not take more work.
     Overloaded = 6,
@@ -24,6 +24,8 @@ pub(crate) enum Status {
     Panicked = 7,
     /// The result could not be sent.
     BadReply = 8,
+    /// The method is not for this caller. No payload.
+    PermissionDenied = 9,
 }
 
 impl Status {
@@ -39,6 +41,7 @@ impl Status {
             6 => Self::Overloaded,
             7 => Self::Panicked,
             8 => Self::BadReply,
+            9 => Self::PermissionDenied,
             _ => return Err(Violation::Status { status }),
         })
     }
