@@ -83,6 +83,7 @@ impl<S: Serve> Serve for Guarded<S> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<S: ServeOnThreads> ServeOnThreads for Guarded<S> {}
 
 impl<S: fmt::Debug> fmt::Debug for Guarded<S> {

@@ -10,6 +10,10 @@ use crate::os::Credentials;
 /// What a program can serve: the generated server of a trait, a [`Guarded`] one, or a router of several.
 ///
 /// Nobody else need implement it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be served",
+    note = "pass the generated server, as in `CalculatorServer::new(implementation)`, or a router of several"
+)]
 pub trait Servable {
     #[doc(hidden)]
     fn into_services(self) -> Vec<Arc<dyn Serve>>;
@@ -24,6 +28,10 @@ impl<S: Serve> Servable for S {
 /// What a program can serve on threads: none of its methods is an async one.
 ///
 /// Nobody else need implement it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be served on threads",
+    note = "pass the generated server, as in `CalculatorServer::new(implementation)`; if a method is `async`, serve it with `rapace::aio::serve`, in a tokio runtime"
+)]
 pub trait ServableOnThreads: Servable {}
 
 impl<S: ServeOnThreads> ServableOnThreads for S {}
