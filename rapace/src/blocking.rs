@@ -22,6 +22,7 @@ use crate::rpc::router::ServableOnThreads;
 use crate::rpc::service::{DESCRIBE, Serve, Services};
 use crate::rpc::serving::Arrived;
 use crate::rpc::setting::Setting;
+use crate::rpc::watch::Watch;
 use crate::session::shared::Shared;
 use crate::session::{Config, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
 pub(crate) use workers::Workers;
@@ -113,6 +114,13 @@ impl Server {
     /// session find in their context, or replace what was there for all. If it panics, the session is closed.
     pub fn on_session(mut self, begins: impl Fn(&Credentials, &mut Extensions) + Send + Sync + 'static) -> Self {
         self.setting.on_session(begins);
+        self
+    }
+
+    /// Who is told of each call before and after it. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.setting.hooks.add(hooks);
         self
     }
 
@@ -388,7 +396,7 @@ pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers:
 fn serve_with_care(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
     if let Some((status, text)) = services.refusal(arrived.method, &link.shared.credentials) {
         // On a thread it is answered at once.
-        let _ = Request::new(link, arrived, Face::Thread).refuse(status, &text);
+        let _ = request(link, services, arrived, Face::Thread).refuse(status, &text);
     } else if services.is_blocking(arrived.method) {
         workers.run(link, services, arrived);
     } else {
@@ -406,12 +414,19 @@ pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrive
 /// Gives a request to its handler.
 pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Handled {
     let method = arrived.method;
-    let request = Request::new(link, arrived, face);
+    let request = request(link, services, arrived, face);
     match services.route(method) {
         Some((served, method)) => served.call(method, request),
         None if method == DESCRIBE => request.describe(services),
         None => request.unknown_method(),
     }
+}
+
+/// A request that is about to be handled or refused: hooks hear of it, if it is for a method.
+#[inline]
+pub(crate) fn request<'a>(link: &'a Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Request<'a> {
+    let watch = Watch::of_request(link, services, arrived.method, &arrived.payload);
+    Request::new(link, arrived, face, watch)
 }
 
 /// Drives a handler's future on this thread.

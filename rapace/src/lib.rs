@@ -117,6 +117,8 @@ pub use codec::{DecodeError, EncodeError};
 pub use os::Credentials;
 #[cfg(not(loom))]
 pub use rapace_macros::service;
+#[cfg(all(feature = "hooks", not(loom)))]
+pub use rpc::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, Hooks};
 #[cfg(not(loom))]
 pub use rpc::{
     call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},

@@ -10,7 +10,7 @@
 //!   threads wait there.
 //! * [`service`] is what a program serves, and how two programs find out whether they mean the same; [`router`] is several
 //!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
-//! * [`request`] is a call at its server, [`call`] at its caller.
+//! * [`request`] is a call at its server, [`call`] at its caller, [`watch`] what hooks see of it at both.
 
 mod begin;
 pub(crate) mod call;
@@ -21,6 +21,8 @@ pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod extensions;
 pub(crate) mod guarded;
+#[cfg(feature = "hooks")]
+pub(crate) mod hooks;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;
@@ -34,3 +36,5 @@ mod short;
 pub(crate) mod status;
 pub(crate) mod tickets;
 pub(crate) mod waiting;
+#[cfg_attr(not(feature = "hooks"), path = "rpc/unwatched.rs")]
+pub(crate) mod watch;

@@ -125,8 +125,10 @@ impl Vault for Keeper {
 
 const THREADS: &str = "threads";
 /// On tokio, its methods sync ones.
+#[cfg(feature = "tokio")]
 const SYNC_TASKS: &str = "sync tasks";
 /// On tokio, its methods async ones.
+#[cfg(feature = "tokio")]
 const ASYNC: &str = "async";
 
 #[cfg(feature = "tokio")]

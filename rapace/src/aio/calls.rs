@@ -26,6 +26,7 @@ use crate::rpc::link::{Begin, Begun, Core, Link, with_deadline};
 use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::tickets::Outcome;
+use crate::rpc::watch::Watch;
 use crate::session::Spin;
 use crate::session::waiting::{Waker, look};
 
@@ -171,6 +172,7 @@ struct Awaited {
     deadline: Deadline,
     timer: Timer,
     state: State,
+    watch: Watch,
 }
 
 #[derive(Debug)]
@@ -186,7 +188,7 @@ enum State {
 
 impl Awaited {
     fn new(deadline: Deadline) -> Self {
-        Self { deadline, timer: Timer::default(), state: State::Fresh }
+        Self { deadline, timer: Timer::default(), state: State::Fresh, watch: Watch::default() }
     }
 
     /// Begins the request of a fresh one.
@@ -232,7 +234,7 @@ impl Awaited {
     #[inline(never)]
     fn poll_outcome(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Outcome, RpcError>> {
         let begun = std::task::ready!(self.poll_sent(link, cx))?;
-        let Self { deadline, timer, state } = self;
+        let Self { deadline, timer, state, .. } = self;
         if let Poll::Ready(outcome) = poll_begun(link, begun, timer, deadline, cx)? {
             *state = State::Done;
             return Poll::Ready(Ok(outcome));
@@ -284,7 +286,10 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         awaited.state = State::Done;
         let (link, method) = (call.client.link(), call.client.method(M::INDEX)?);
-        encoded::<M, _>(&call.args, |payload| awaited.begin(link, method, payload))?
+        let begun = encoded::<M, _>(call.client, &call.args, |payload| awaited.begin(link, method, payload));
+        let ((), watch) = begun?;
+        awaited.watch = watch;
+        Ok(())
     }
 }
 
@@ -308,7 +313,9 @@ impl<M: Method> Future for CallFuture<'_, M> {
         let starting = &mut self.get_mut().0;
         starting.begin()?;
         let client = starting.call.client;
-        starting.awaited.poll_outcome(client.link(), cx).map(|outcome| decode::<M>(client, outcome?))
+        let outcome = std::task::ready!(starting.awaited.poll_outcome(client.link(), cx));
+        let watch = std::mem::take(&mut starting.awaited.watch);
+        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), watch))
     }
 }
 
@@ -337,9 +344,14 @@ impl<M: Method> Future for StartFuture<'_, M> {
         starting.awaited.deadline.fix();
         starting.begin()?;
         let (client, awaited) = (starting.call.client, &mut starting.awaited);
-        awaited.poll_sent(client.link(), cx).map_ok(|begun| {
-            awaited.state = State::Done;
-            Pending::new(client, begun, awaited.deadline)
+        let sent = std::task::ready!(awaited.poll_sent(client.link(), cx));
+        let watch = std::mem::take(&mut awaited.watch);
+        Poll::Ready(match sent {
+            Ok(begun) => {
+                awaited.state = State::Done;
+                Ok(Pending::new(client, begun, awaited.deadline, watch))
+            }
+            Err(error) => Err(watch.failed(error)),
         })
     }
 }
@@ -358,13 +370,13 @@ impl<M: Method> Future for Pending<M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { client, begun, timer, deadline, .. } = self.get_mut();
+        let Self { client, begun, timer, deadline, watch, .. } = self.get_mut();
         let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        poll_begun(client.link(), this, timer, deadline, cx).map(|outcome| {
-            let outcome = outcome?;
+        let outcome = std::task::ready!(poll_begun(client.link(), this, timer, deadline, cx));
+        if outcome.is_ok() {
             *begun = None;
-            decode::<M>(client, outcome)
-        })
+        }
+        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
     }
 }
 

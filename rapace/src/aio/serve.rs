@@ -10,12 +10,12 @@ use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
 
 use super::{Listener, on_blocking_pool};
-use crate::blocking::{Guests, handle};
+use crate::blocking::{Guests, handle, request};
 use crate::error::OpenError;
 use crate::os::Credentials;
 use crate::rpc::extensions::Extensions;
 use crate::rpc::link::Link;
-use crate::rpc::request::{Face, Handled, Request};
+use crate::rpc::request::{Face, Handled};
 use crate::rpc::router::Servable;
 use crate::rpc::service::{Serve, Services};
 use crate::rpc::serving::Arrived;
@@ -74,6 +74,13 @@ impl Server {
     /// As [`rapace::Server::on_session`](crate::Server::on_session), in the task of the session.
     pub fn on_session(mut self, begins: impl Fn(&Credentials, &mut Extensions) + Send + Sync + 'static) -> Self {
         self.setting.on_session(begins);
+        self
+    }
+
+    /// Who is told of each call before and after it. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.setting.hooks.add(hooks);
         self
     }
 
@@ -263,7 +270,7 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     }
     let handled = match refusal {
         None => handle(link, services, arrived, Face::Task),
-        Some((status, text)) => Request::new(link, arrived, Face::Task).refuse(status, &text),
+        Some((status, text)) => request(link, services, arrived, Face::Task).refuse(status, &text),
     };
     let Handled::Later(mut future) = handled else { return };
     if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_pending() {

@@ -193,6 +193,8 @@ pub enum ConnectError {
 pub struct ClientBuilder<C> {
     config: Config,
     timeout: Option<Duration>,
+    #[cfg(feature = "hooks")]
+    hooks: super::hooks::HookList,
     client: PhantomData<fn() -> C>,
 }
 
@@ -200,13 +202,26 @@ impl<C: Stub> ClientBuilder<C> {
     /// The defaults: no timeout, [`Config::default`].
     #[expect(clippy::new_without_default, reason = "it is found as the client's `builder`")]
     pub fn new() -> Self {
-        Self { config: Config::default(), timeout: None, client: PhantomData }
+        Self {
+            config: Config::default(),
+            timeout: None,
+            #[cfg(feature = "hooks")]
+            hooks: Default::default(),
+            client: PhantomData,
+        }
     }
 
     /// The longest time to wait for a call that does not say otherwise. Without it such calls wait as long as the server
     /// lives.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Who is told of each call on the session, by this client and by others on it, before and after. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.hooks.add(hooks);
         self
     }
 
@@ -236,7 +251,11 @@ impl<C: Stub> ClientBuilder<C> {
     }
 
     fn over_session(self, session: Session<PeerB>) -> Result<C, ConnectError> {
-        let client = Client::new(Link::new(session, false), C::service(), self.timeout)?;
+        let link = Link::new(session, false);
+        // It is new, so there are none yet.
+        #[cfg(feature = "hooks")]
+        let _ = link.hooks.set(Arc::new(self.hooks));
+        let client = Client::new(link, C::service(), self.timeout)?;
         Ok(C::from_client(client))
     }
 

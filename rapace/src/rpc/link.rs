@@ -38,6 +38,9 @@ pub(crate) struct Link {
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
     /// What its handlers find in their context, once it is served.
     pub(crate) extensions: OnceLock<Extensions>,
+    /// Who is told of its calls, in both directions.
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: OnceLock<Arc<super::hooks::HookList>>,
     /// Where instructions are counted: serves the other side on the thread that would wait.
     pub(crate) instead_of_waiting: OnceLock<Step>,
 }
@@ -144,6 +147,8 @@ impl Link {
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
             extensions: OnceLock::new(),
+            #[cfg(feature = "hooks")]
+            hooks: OnceLock::new(),
             instead_of_waiting: OnceLock::new(),
         })
     }

@@ -152,9 +152,14 @@ impl Service {
         self.name
     }
 
+    /// The name of a method.
+    pub(crate) fn method(&self, index: usize) -> &'static str {
+        self.methods.get(index).map_or("?", |method| method.name)
+    }
+
     /// The name of a method, as `Service.method`.
     pub(crate) fn method_name(&self, index: usize) -> String {
-        format!("{}.{}", self.name, self.methods.get(index).map_or("?", |method| method.name))
+        format!("{}.{}", self.name, self.method(index))
     }
 
     pub(crate) fn is_blocking(&self, index: usize) -> bool {
@@ -302,8 +307,7 @@ impl Services {
     /// How a request of this method is refused before anything else is done with it, if this peer may not make it.
     pub(crate) fn refusal(&self, method: u32, peer: &Credentials) -> Option<(Status, String)> {
         let (served, index) = self.route(method)?;
-        let name = served.service().methods.get(index)?.name;
-        match catch_unwind(AssertUnwindSafe(|| served.admits(peer, name))) {
+        match catch_unwind(AssertUnwindSafe(|| served.admits(peer, served.service().method(index)))) {
             Ok(true) => None,
             Ok(false) => Some((Status::PermissionDenied, String::new())),
             Err(panic) => Some((Status::Panicked, panic_text(panic))),

@@ -1,4 +1,4 @@
-//! What surrounds the handlers of a server: the values that they find in their context.
+//! What surrounds the handlers of a server: the values that they find in their context, and who is told of their calls.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +14,8 @@ pub(crate) struct Setting {
     pub(crate) extensions: Extensions,
     /// What adds to them for each session.
     on_session: Vec<OnSession>,
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: super::hooks::HookList,
 }
 
 type OnSession = Box<dyn Fn(&Credentials, &mut Extensions) + Send + Sync>;
@@ -26,6 +28,8 @@ impl Setting {
     /// A session begins, and none of its requests was looked at. False when it cannot be served, because the user's code
     /// panicked.
     pub(crate) fn begin(&self, link: &Link) -> bool {
+        #[cfg(feature = "hooks")]
+        let _ = link.hooks.set(std::sync::Arc::new(self.hooks.clone()));
         let peer = link.shared.credentials;
         let run = AssertUnwindSafe(|| {
             let mut extensions = self.extensions.clone();

@@ -1,5 +1,6 @@
 //! How a call ended, as its terminal says it.
 
+use super::error::RpcError;
 use crate::error::Violation;
 
 /// The status of a terminal. What stands in its payload depends on it.
@@ -29,6 +30,21 @@ pub(crate) enum Status {
 }
 
 impl Status {
+    /// What a call that ended so is to those who wanted its result: `method` is its name, `text` what came with the status.
+    #[cold]
+    pub(crate) fn error(self, method: impl FnOnce() -> String, text: impl FnOnce() -> Box<str>) -> RpcError {
+        match self {
+            Self::Ok | Self::App | Self::Cancelled => RpcError::Cancelled,
+            Self::Expired => RpcError::DeadlineExceeded { may_have_executed: false },
+            Self::UnknownMethod => RpcError::UnknownMethod(method().into()),
+            Self::BadArguments => RpcError::BadArguments(text()),
+            Self::Overloaded => RpcError::Overloaded(text()),
+            Self::Panicked => RpcError::Panicked(text()),
+            Self::BadReply => RpcError::BadReply(text()),
+            Self::PermissionDenied => RpcError::PermissionDenied(method().into()),
+        }
+    }
+
     #[inline]
     pub(crate) fn parse(status: u16) -> Result<Self, Violation> {
         Ok(match status {
