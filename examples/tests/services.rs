@@ -25,6 +25,14 @@ fn the_calculators_client_alone_starts_a_server_and_calls_it_by_threads_and_by_t
 }
 
 #[test]
+fn two_services_share_a_session_and_one_is_not_for_everybody() {
+    let said = run("router");
+    for line in ["two services, one session", "allowed: ", "refused: "] {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
 fn every_way_in_which_a_call_can_end_without_a_result_is_shown() {
     let said = run("errors");
     for line in [

@@ -13,10 +13,14 @@ use std::thread::JoinHandle;
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::error::OpenError;
-use crate::rpc::handling::handle_here;
+use crate::os::Credentials;
+use crate::rpc::extensions::Extensions;
+use crate::rpc::handling::{admit, handle_here};
 use crate::rpc::link::Link;
-use crate::rpc::service::{Needs, ServeOnThreads, Services};
+use crate::rpc::router::ServableOnThreads;
+use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
+use crate::rpc::setting::Setting;
 use crate::session::shared::Shared;
 use crate::session::{Config, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
 pub(crate) use workers::Workers;
@@ -44,7 +48,7 @@ pub(crate) use workers::Workers;
 ///
 /// # Errors
 /// Why the path cannot be listened at, or why accepting failed.
-pub fn serve(path: impl AsRef<Path>, service: impl ServeOnThreads) -> Result<(), OpenError> {
+pub fn serve(path: impl AsRef<Path>, service: impl ServableOnThreads) -> Result<(), OpenError> {
     Server::new(service).bind(path)?.join()
 }
 
@@ -52,7 +56,7 @@ pub fn serve(path: impl AsRef<Path>, service: impl ServeOnThreads) -> Result<(),
 ///
 /// # Errors
 /// Why accepting failed.
-pub fn serve_on(listener: Listener, service: impl ServeOnThreads) -> Result<(), OpenError> {
+pub fn serve_on(listener: Listener, service: impl ServableOnThreads) -> Result<(), OpenError> {
     Server::new(service).listen(listener)?.join()
 }
 
@@ -82,7 +86,8 @@ pub fn serve_on(listener: Listener, service: impl ServeOnThreads) -> Result<(), 
 /// ```
 #[must_use = "a server does nothing until it listens"]
 pub struct Server {
-    services: Arc<Services>,
+    services: Vec<Arc<dyn Serve>>,
+    setting: Setting,
     config: Config,
     workers: usize,
 }
@@ -91,9 +96,30 @@ pub struct Server {
 pub(crate) const WORKERS: usize = 8;
 
 impl Server {
-    /// A server of one service.
-    pub fn new(service: impl ServeOnThreads) -> Self {
-        Self { services: Services::new(vec![Arc::new(service)]), config: Config::default(), workers: WORKERS }
+    /// A server of one service, or of the several of a [`Router`](crate::Router).
+    pub fn new(service: impl ServableOnThreads) -> Self {
+        let services = service.into_services();
+        Self { services, setting: Setting::default(), config: Config::default(), workers: WORKERS }
+    }
+
+    /// A value that handlers find in their context: [`Context::extension`](crate::Context::extension). One of each type.
+    pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.setting.extensions.insert(value);
+        self
+    }
+
+    /// Runs for each session that begins, before its first request is looked at, and may add what the handlers of this
+    /// session find in their context, or replace what was there for all. If it panics, the session is closed.
+    pub fn on_session(mut self, begins: impl Fn(&Credentials, &mut Extensions) + Send + Sync + 'static) -> Self {
+        self.setting.on_session(begins);
+        self
+    }
+
+    /// Who is told of each call before and after it. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.setting.hooks.add(hooks);
+        self
     }
 
     /// The shape of sessions, limits, waiting, and who may connect.
@@ -113,7 +139,7 @@ impl Server {
     /// Listens at `path`; see [`Listener::bind`].
     ///
     /// # Errors
-    /// Why the path cannot be listened at.
+    /// Why the path cannot be listened at, and as [`listen`](Self::listen).
     pub fn bind(self, path: impl AsRef<Path>) -> Result<ServerHandle, OpenError> {
         let listener = Listener::bind_with(path, self.config.clone())?;
         self.listen(listener)
@@ -122,11 +148,11 @@ impl Server {
     /// Listens with a listener that was bound before, by whose own configuration sessions are opened.
     ///
     /// # Errors
-    /// No thread or no socket can be had.
+    /// No thread or no socket can be had; [`OpenError::ServiceTwice`].
     pub fn listen(self, listener: Listener) -> Result<ServerHandle, OpenError> {
         let (stop, stopped) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
         let serving = Arc::new(Serving {
-            services: self.services,
+            services: Services::new(self.services, self.setting)?,
             workers: Workers::new(self.workers),
             guests: Mutex::default(),
         });
@@ -141,11 +167,12 @@ impl Server {
     /// Serves one client on the other end of a connected socket, on this thread, until the session ends.
     ///
     /// # Errors
-    /// Why there is no session. Its end, whatever the reason, is none.
+    /// Why there is no session, and [`OpenError::ServiceTwice`]. Its end, whatever the reason, is none.
     pub fn serve_over(self, socket: UnixStream) -> Result<(), OpenError> {
-        let session = Session::<PeerA>::over_with(socket, &self.config, self.services.catalogue())?;
-        let link = Link::new(session, Some(Arc::clone(&self.services)));
-        serve_session(&link, &self.services, &Workers::new(self.workers));
+        let services = Services::new(self.services, self.setting)?;
+        let session = Session::<PeerA>::over_with(socket, &self.config, services.catalogue())?;
+        let link = Link::new(session, Some(Arc::clone(&services)));
+        serve_session(&link, &services, &Workers::new(self.workers));
         Ok(())
     }
 }
@@ -153,7 +180,8 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("services", &self.services)
+            .field("services", &self.services.iter().map(|served| served.service()).collect::<Vec<_>>())
+            .field("setting", &self.setting)
             .field("workers", &self.workers)
             .finish_non_exhaustive()
     }
@@ -344,6 +372,9 @@ impl Serving {
 
 /// Serves one session until it is over.
 pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>) {
+    if !services.setting().begin(link) {
+        return;
+    }
     while let Some(arrived) = link.request() {
         serve_request(link, services, workers, arrived);
     }
@@ -353,6 +384,17 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
 /// Serves one request, here or on a worker.
 #[inline]
 pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
+    if services.is_plain(arrived.method) {
+        handle_here(link, services, arrived);
+    } else {
+        serve_with_care(link, services, workers, arrived);
+    }
+}
+
+/// As [`serve_request`], of a method that is not for everybody, or not to run on its session's thread.
+#[inline(never)]
+fn serve_with_care(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
+    let Some(arrived) = admit(link, services, arrived) else { return };
     match services.needs(arrived.method, false) {
         Needs::Nothing => handle_here(link, services, arrived),
         Needs::Worker => workers.run(link, services, arrived),

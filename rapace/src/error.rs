@@ -288,6 +288,12 @@ pub enum OpenError {
         /// The number.
         fd: i32,
     },
+    /// Two services that are to be served together have the same name.
+    #[error("two of the services are named `{service}`; give one another name with #[rapace::service(name = \"…\")]")]
+    ServiceTwice {
+        /// Their name.
+        service: &'static str,
+    },
     /// There is no tokio runtime, or it is shutting down.
     #[error("no tokio runtime: await this inside one")]
     NoRuntime,

@@ -117,13 +117,18 @@ pub use codec::{DecodeError, EncodeError};
 pub use os::Credentials;
 #[cfg(not(loom))]
 pub use rapace_macros::service;
+#[cfg(all(feature = "hooks", not(loom)))]
+pub use rpc::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, Hooks};
 #[cfg(not(loom))]
 pub use rpc::{
     call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
     error::{CallError, CallResult, RpcError, StreamError, TooLarge},
+    extensions::Extensions,
+    guarded::Guarded,
     one_way::OneWay,
+    router::{Router, Servable, ServableOnThreads},
     stream::{Recv, Rx, SendAll, SendItem, Tx, stream},
     stream_call::StreamCall,
 };

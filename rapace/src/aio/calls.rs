@@ -27,6 +27,7 @@ use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::streams::EndKey;
 use crate::rpc::tickets::Outcome;
+use crate::rpc::watch::Watch;
 use crate::session::Spin;
 use crate::session::waiting::{Waker, look};
 
@@ -174,6 +175,7 @@ pub(super) struct Awaited {
     state: State,
     /// The ends of its streams, once it is sent.
     ends: Vec<EndKey>,
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug)]
@@ -189,7 +191,8 @@ enum State {
 
 impl Awaited {
     pub(super) fn new(deadline: Deadline) -> Self {
-        Self { deadline, timer: Timer::default(), state: State::Fresh, ends: Vec::new() }
+        let (timer, watch) = (Timer::default(), Watch::default());
+        Self { deadline, timer, state: State::Fresh, ends: Vec::new(), watch }
     }
 
     /// Begins the request of a fresh one.
@@ -311,7 +314,10 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         awaited.state = State::Done;
         let (link, target) = (call.client.link(), call.client.target(M::INDEX)?);
-        encoded::<M, _>(&call.args, |payload| awaited.begin(link, target, payload))?
+        let begun = encoded::<M, _>(call.client, &call.args, |payload| awaited.begin(link, target, payload));
+        let ((), watch) = begun?;
+        awaited.watch = watch;
+        Ok(())
     }
 }
 
@@ -335,7 +341,9 @@ impl<M: Method> Future for CallFuture<'_, M> {
         let starting = &mut self.get_mut().0;
         starting.begin()?;
         let client = starting.call.client;
-        starting.awaited.poll_outcome(client.link(), cx).map(|outcome| decode::<M>(client, outcome?))
+        let outcome = std::task::ready!(starting.awaited.poll_outcome(client.link(), cx));
+        let watch = std::mem::take(&mut starting.awaited.watch);
+        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), watch))
     }
 }
 
@@ -364,9 +372,14 @@ impl<M: Method> Future for StartFuture<'_, M> {
         starting.awaited.deadline.fix();
         starting.begin()?;
         let (client, awaited) = (starting.call.client, &mut starting.awaited);
-        awaited.poll_sent(client.link(), cx).map_ok(|begun| {
-            let (_, deadline) = awaited.finish();
-            Pending::new(client, begun, deadline)
+        let sent = std::task::ready!(awaited.poll_sent(client.link(), cx));
+        let watch = std::mem::take(&mut awaited.watch);
+        Poll::Ready(match sent {
+            Ok(begun) => {
+                let (_, deadline) = awaited.finish();
+                Ok(Pending::new(client, begun, deadline, watch))
+            }
+            Err(error) => Err(watch.failed(error)),
         })
     }
 }
@@ -385,13 +398,13 @@ impl<M: Method> Future for Pending<M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { client, begun, timer, deadline, .. } = self.get_mut();
+        let Self { client, begun, timer, deadline, watch, .. } = self.get_mut();
         let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        poll_begun(client.link(), this, timer, deadline, cx).map(|outcome| {
-            let outcome = outcome?;
+        let outcome = std::task::ready!(poll_begun(client.link(), this, timer, deadline, cx));
+        if outcome.is_ok() {
             *begun = None;
-            decode::<M>(client, outcome)
-        })
+        }
+        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
     }
 }
 

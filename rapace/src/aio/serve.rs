@@ -12,14 +12,18 @@ use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
 use super::{Listener, on_blocking_pool};
 use crate::blocking::Guests;
 use crate::error::OpenError;
+use crate::os::Credentials;
 use crate::rpc::client::ClientBuilder;
 use crate::rpc::engine::{CallId, ONE_WAY};
-use crate::rpc::handling::{handle, handle_here};
+use crate::rpc::extensions::Extensions;
+use crate::rpc::handling::{handle, handle_here, request};
 use crate::rpc::link::Link;
 use crate::rpc::method::Stub;
 use crate::rpc::request::{Face, Handled};
+use crate::rpc::router::Servable;
 use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
+use crate::rpc::setting::Setting;
 use crate::session::{self, Config, Control};
 
 /// Serves at `path` for ever, in tasks of the current runtime. Dropping the future stops the server.
@@ -39,7 +43,7 @@ use crate::session::{self, Config, Control};
 ///
 /// # Errors
 /// Why the path cannot be listened at, or why accepting failed.
-pub async fn serve(path: impl AsRef<Path>, service: impl Serve) -> Result<(), OpenError> {
+pub async fn serve(path: impl AsRef<Path>, service: impl Servable) -> Result<(), OpenError> {
     Server::new(service).bind(path)?.join().await
 }
 
@@ -47,21 +51,41 @@ pub async fn serve(path: impl AsRef<Path>, service: impl Serve) -> Result<(), Op
 ///
 /// # Errors
 /// Why accepting failed.
-pub async fn serve_on(listener: session::Listener, service: impl Serve) -> Result<(), OpenError> {
+pub async fn serve_on(listener: session::Listener, service: impl Servable) -> Result<(), OpenError> {
     Server::new(service).listen(listener)?.join().await
 }
 
 /// A server in tasks, before it listens.
 #[must_use = "a server does nothing until it listens"]
 pub struct Server {
-    services: Arc<Services>,
+    services: Vec<Arc<dyn Serve>>,
+    setting: Setting,
     config: Config,
 }
 
 impl Server {
-    /// A server of one service.
-    pub fn new(service: impl Serve) -> Self {
-        Self { services: Services::new(vec![Arc::new(service)]), config: Config::default() }
+    /// A server of one service, or of the several of a [`Router`](super::Router).
+    pub fn new(service: impl Servable) -> Self {
+        Self { services: service.into_services(), setting: Setting::default(), config: Config::default() }
+    }
+
+    /// As [`rapace::Server::extension`](crate::Server::extension).
+    pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.setting.extensions.insert(value);
+        self
+    }
+
+    /// As [`rapace::Server::on_session`](crate::Server::on_session), in the task of the session.
+    pub fn on_session(mut self, begins: impl Fn(&Credentials, &mut Extensions) + Send + Sync + 'static) -> Self {
+        self.setting.on_session(begins);
+        self
+    }
+
+    /// Who is told of each call before and after it. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.setting.hooks.add(hooks);
+        self
     }
 
     /// The shape of sessions, limits, waiting, and who may connect.
@@ -73,7 +97,7 @@ impl Server {
     /// Listens at `path`; see [`session::Listener::bind`].
     ///
     /// # Errors
-    /// Why the path cannot be listened at, and [`OpenError::NoRuntime`].
+    /// Why the path cannot be listened at, and as [`listen`](Self::listen).
     pub fn bind(self, path: impl AsRef<Path>) -> Result<ServerHandle, OpenError> {
         let listener = session::Listener::bind_with(path, self.config.clone())?;
         self.listen(listener)
@@ -82,11 +106,12 @@ impl Server {
     /// Listens with a listener that was bound before, by whose own configuration sessions are opened.
     ///
     /// # Errors
-    /// [`OpenError::NoRuntime`], [`OpenError::System`].
+    /// [`OpenError::NoRuntime`], [`OpenError::System`], [`OpenError::ServiceTwice`].
     pub fn listen(self, listener: session::Listener) -> Result<ServerHandle, OpenError> {
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let listener = Listener::from_blocking(listener)?;
-        let serving = Arc::new(Serving { services: self.services, guests: Mutex::default() });
+        let services = Services::new(self.services, self.setting)?;
+        let serving = Arc::new(Serving { services, guests: Mutex::default() });
         let accepting = runtime.spawn(Arc::clone(&serving).accept(listener));
         Ok(ServerHandle { stop: accepting.abort_handle(), serving, accepting: Some(accepting) })
     }
@@ -94,7 +119,8 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("services", &self.services).finish_non_exhaustive()
+        let services: Vec<_> = self.services.iter().map(|served| served.service()).collect();
+        f.debug_struct("Server").field("services", &services).field("setting", &self.setting).finish_non_exhaustive()
     }
 }
 
@@ -144,8 +170,8 @@ impl fmt::Debug for ServerHandle {
 
 impl<C: Stub> ClientBuilder<C> {
     /// As [`serve`](Self::serve), by a task of the runtime in which the client connects: for services with async methods.
-    pub fn serve_async(self, service: impl Serve) -> Self {
-        self.serving(Services::new(vec![Arc::new(service)]), |link, services| {
+    pub fn serve_async(self, service: impl Servable) -> Self {
+        self.serving(service.into_services(), |link, services| {
             let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
             let (link, services) = (Arc::clone(link), Arc::clone(services));
             runtime.spawn(async move { serve_session(&link, &services).await });
@@ -230,6 +256,9 @@ impl Drop for Guest {
 
 /// Serves one session until it is over.
 pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
+    if !services.setting().begin(link) {
+        return;
+    }
     while let Ok(Some(arrived)) = poll_fn(|cx| link.poll_request(cx)).await {
         start(link, services, arrived).await;
         consume_budget().await;
@@ -239,7 +268,9 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 /// Has a request handled: here if that is done at once, else in a task of its own.
 async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     let call = arrived.call;
-    if services.needs(arrived.method, true) != Needs::Nothing {
+    let is_plain = services.is_plain(arrived.method);
+    let refusal = if is_plain { None } else { services.refusal(arrived.method, &link.shared.credentials) };
+    if refusal.is_none() && services.needs(arrived.method, true) != Needs::Nothing {
         if link.lock().wait_for_worker(arrived) {
             // A one-way call is executed, whatever became of its session.
             let kept = (call == ONE_WAY).then(|| Arc::clone(link));
@@ -256,7 +287,11 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
         return;
     }
     let finish = OneWay::of(call, link);
-    let Handled::Later(mut future) = handle(link, services, arrived, Face::Task) else { return };
+    let handled = match refusal {
+        None => handle(link, services, arrived, Face::Task),
+        Some((status, text)) => request(link, services, arrived, Face::Task).refuse(status, &text),
+    };
+    let Handled::Later(mut future) = handled else { return };
     if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_pending() {
         let task = tokio::spawn(async move {
             let _finish = finish;

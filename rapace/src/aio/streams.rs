@@ -17,10 +17,12 @@ use crate::rpc::error::{RpcError, StreamError};
 use crate::rpc::link::{Core, Link};
 use crate::rpc::method::Method;
 use crate::rpc::one_way::OneWay;
+use crate::rpc::status::Status;
 use crate::rpc::stream::{Connection, Recv, Rx, SendAll, SendItem, next_group};
 use crate::rpc::stream_call::StreamCall;
 use crate::rpc::streaming::{Put, SendingItem};
 use crate::rpc::streams::EndKey;
+use crate::rpc::watch::Watch;
 use crate::session::Payload;
 
 impl Link {
@@ -264,13 +266,21 @@ impl<M: Method> Future for StreamStartFuture<'_, M> {
             None => {
                 let (begin, deadline) = this.begin()?;
                 let awaited = awaited.insert(Awaited::new(deadline));
-                encoded::<M, _>(&this.call.args, |payload| awaited.begin_slowly(client.link(), begin, payload))??;
+                let begin = |payload: &Outgoing<'_>| awaited.begin_slowly(client.link(), begin, payload);
+                let ((), watch) = encoded::<M, _>(client, &this.call.args, begin)?;
+                awaited.watch = watch;
                 awaited
             }
         };
-        let begun = ready!(awaited.poll_sent(client.link(), cx))?;
-        let (ends, deadline) = awaited.finish();
-        Poll::Ready(Ok(this.connect(begun, &ends, deadline)))
+        let sent = ready!(awaited.poll_sent(client.link(), cx));
+        let watch = std::mem::take(&mut awaited.watch);
+        Poll::Ready(match sent {
+            Ok(begun) => {
+                let (ends, deadline) = awaited.finish();
+                Ok(this.connect(begun, &ends, deadline, watch))
+            }
+            Err(error) => Err(watch.failed(error)),
+        })
     }
 }
 
@@ -298,6 +308,7 @@ pub struct OneWayFuture<'a, M: Method> {
     one_way: OneWay<'a, M>,
     /// Encoded, and not sent.
     payload: Option<Vec<u8>>,
+    watch: Watch,
     deadline: Deadline,
     timer: Timer,
 }
@@ -309,16 +320,20 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
     type Output = Result<(), RpcError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { one_way, payload, deadline, timer } = self.get_mut();
+        let Self { one_way, payload, watch, deadline, timer } = self.get_mut();
         let (link, method) = (one_way.client.link(), one_way.client.target(M::INDEX)?.method);
         let payload = match payload {
             Some(payload) => payload,
             None => {
-                let rest = encoded::<M, _>(&one_way.args, |outgoing| {
+                let (rest, watching) = encoded::<M, _>(one_way.client, &one_way.args, |outgoing| {
                     let sent = link.lock().send_one_way(method, outgoing)?;
-                    Ok::<_, RpcError>((!sent).then(|| outgoing.to_vec()))
-                })??;
-                let Some(rest) = rest else { return Poll::Ready(Ok(())) };
+                    Ok((!sent).then(|| outgoing.to_vec()))
+                })?;
+                let Some(rest) = rest else {
+                    watching.came(Status::Ok, 0);
+                    return Poll::Ready(Ok(()));
+                };
+                *watch = watching;
                 payload.insert(rest)
             }
         };
@@ -327,11 +342,21 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
             Ok(false) => None,
             Err(error) => Some(Err(error)),
         };
-        if let Poll::Ready(sent) = link.poll_room(cx, attempt) {
-            return Poll::Ready(sent?);
-        }
-        let past = RpcError::DeadlineExceeded { may_have_executed: false };
-        timer.poll(cx, deadline).map(|due| Err(due.err().unwrap_or(past)))
+        let sent = match link.poll_room(cx, attempt) {
+            Poll::Ready(sent) => sent.and_then(|sent| sent),
+            Poll::Pending => {
+                let past = RpcError::DeadlineExceeded { may_have_executed: false };
+                Err(ready!(timer.poll(cx, deadline)).err().unwrap_or(past))
+            }
+        };
+        let watch = std::mem::take(watch);
+        Poll::Ready(match sent {
+            Ok(()) => {
+                watch.came(Status::Ok, 0);
+                Ok(())
+            }
+            Err(error) => Err(watch.failed(error)),
+        })
     }
 }
 
@@ -341,7 +366,7 @@ impl<'a, M: Method> IntoFuture for OneWay<'a, M> {
 
     fn into_future(self) -> OneWayFuture<'a, M> {
         let deadline = Deadline::new(self.client.timeout());
-        OneWayFuture { one_way: self, payload: None, deadline, timer: Timer::default() }
+        OneWayFuture { one_way: self, payload: None, watch: Watch::default(), deadline, timer: Timer::default() }
     }
 }
 

@@ -13,6 +13,7 @@ use std::thread::Thread;
 pub(crate) use super::begin::{Begin, Begun, Target};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Keeps, ONE_WAY, Side, Ticket};
 use super::error::RpcError;
+use super::extensions::Extensions;
 pub(crate) use super::locked::{After, Locked};
 use super::service::{Service, Services};
 use super::serving::Arrived;
@@ -40,6 +41,11 @@ pub(crate) struct Link {
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
+    /// What its handlers find in their context, once it is served.
+    pub(crate) extensions: OnceLock<Extensions>,
+    /// Who is told of its calls, in both directions.
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: OnceLock<Arc<super::hooks::HookList>>,
     /// Where instructions are counted: serves the other side on the thread that would wait.
     pub(crate) instead_of_waiting: OnceLock<Step>,
 }
@@ -159,6 +165,9 @@ impl Link {
             agreements: Mutex::default(),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
+            extensions: OnceLock::new(),
+            #[cfg(feature = "hooks")]
+            hooks: OnceLock::new(),
             instead_of_waiting: OnceLock::new(),
         })
     }

@@ -9,6 +9,7 @@ use super::deadline::Deadline;
 use super::error::{RpcError, TooLarge};
 use super::link::{Core, Link, end_error};
 use super::method::Method;
+use super::status::Status;
 use super::waiting::Awaited;
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
@@ -59,7 +60,8 @@ impl<'a, M: Method> OneWay<'a, M> {
     #[inline]
     pub fn send(self) -> Result<(), RpcError> {
         let target = self.client.target(M::INDEX)?;
-        encoded::<M, _>(&self.args, |payload| self.client.link().send_one_way(target.method, payload))?
+        let send = |payload: &Outgoing<'_>| self.client.link().send_one_way(target.method, payload);
+        encoded::<M, _>(self.client, &self.args, send).map(|((), watch)| watch.came(Status::Ok, 0))
     }
 
     /// Sends it, and blocks this thread while there is no room.
@@ -69,9 +71,9 @@ impl<'a, M: Method> OneWay<'a, M> {
     pub fn wait(self) -> Result<(), RpcError> {
         let target = self.client.target(M::INDEX)?;
         let mut deadline = Deadline::new(self.client.timeout());
-        encoded::<M, _>(&self.args, |payload| {
-            self.client.link().send_one_way_in_time(target.method, payload, &mut deadline)
-        })?
+        let send =
+            |payload: &Outgoing<'_>| self.client.link().send_one_way_in_time(target.method, payload, &mut deadline);
+        encoded::<M, _>(self.client, &self.args, send).map(|((), watch)| watch.came(Status::Ok, 0))
     }
 }
 

@@ -24,6 +24,7 @@ use super::link::{Begin, Begun, Link, Target};
 use super::request::{Handled, Request};
 use super::service::{MethodInfo, Serve, Service, Services};
 use super::serving::{Arrived, Replying};
+use super::setting::Setting;
 use super::status::Status;
 use super::streaming::{Put, SendingItem};
 use super::streams::{EndKey, Flow};
@@ -174,7 +175,7 @@ impl World {
         limits.fragmented_calls = 1 + random.below(2);
         limits.parked_bytes = 1 << 10;
         let (a, b) = pair_with(&config).unwrap();
-        let services = Services::new(vec![Arc::new(Nothing)]);
+        let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
         let links = [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))];
         Self { random, links, sides: Default::default(), record: Record::default(), next_name: 1 }
     }
