@@ -85,6 +85,9 @@ pub enum Violation {
     /// A message of a kind that does not belong here.
     #[error("a {kind:?} message came where none is expected")]
     Unexpected { kind: Kind },
+    /// A goodbye that promises to handle what the peer had not taken out.
+    #[error("the peer says goodbye after message {last}, but took out {consumed}")]
+    Goodbye { last: u64, consumed: u64 },
     /// The description of the peer's services is none.
     #[error("the peer's description of its services cannot be read")]
     Catalogue,
@@ -279,6 +282,9 @@ pub enum OpenError {
     /// There is no tokio runtime, or it is shutting down.
     #[error("no tokio runtime: await this inside one")]
     NoRuntime,
+    /// The server ends; a client that knocks is told so.
+    #[error("the server is shutting down")]
+    ShuttingDown,
     /// A system call failed.
     #[error("{doing}: {source}")]
     System {

@@ -123,6 +123,7 @@ pub use rpc::{
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
     error::{CallError, CallResult, RpcError, TooLarge},
+    farewell::Farewell,
 };
 #[cfg(not(loom))]
 pub use session::{

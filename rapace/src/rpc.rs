@@ -8,6 +8,7 @@
 //! * [`engine`] is the protocol without I/O; [`tickets`] is who waits for which outcome.
 //! * [`link`] joins both with a session under one lock; [`serving`] is its serving side, [`waiting`] is how
 //!   threads wait there.
+//! * [`farewell`] is how one side takes its leave.
 //! * [`service`] is what a program serves, and how two programs find out whether they mean the same.
 //! * [`request`] is a call at its server, [`call`] at its caller.
 
@@ -18,6 +19,7 @@ pub(crate) mod context;
 pub(crate) mod deadline;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub(crate) mod farewell;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;

@@ -4,14 +4,15 @@
 //! ```text
 //! begun here      Begun ─sent─► Sent ─terminal─► (free)
 //!                   │ unbegin     │ forget (the user has its end; a Cancel is owed) ─► Forgotten ─terminal─► (free)
-//!                   └─► (free)    └ lost ─► (free), with the truth of whether it may have run
+//!                   └─► (free)    └ lost, goodbye ─► (free), with the truth of whether it may have run
 //! received here   Queued ─start─► Running ─answer─► (free)
 //!                   │ cancel        │ cancel ─► Cancelling ─answer─► (free)
 //!                   └────► Owed ◄───┴─ owe (the terminal is to be sent when there is room) ─answer─► (free)
 //! ```
 //!
-//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry. So a
-//! number is never used again while an answer to it can still come; its generation is a cross-check.
+//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry; but those
+//! beyond the receiver's goodbye get none, after which nothing is begun. So a number is never used again while an answer to
+//! it can still come; its generation is a cross-check.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -276,6 +277,29 @@ impl Engine {
         ends
     }
 
+    /// The peer handles no request of this side that comes after message `last`. Who waits for one of those: none of
+    /// them ran, and no terminal comes for them.
+    pub(crate) fn handle_goodbye(&mut self, last: u64) -> Vec<Ticket> {
+        let mut unrun = Vec::new();
+        for (index, entry) in (0..).zip(&mut self.begun) {
+            if let BegunState::Sent(ticket, number) = entry.state {
+                if number > last {
+                    entry.state = BegunState::Free;
+                    self.free.push(index);
+                    unrun.push(ticket);
+                }
+            }
+        }
+        unrun
+    }
+
+    /// The calls of the peer whose terminal is not sent yet.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = CallId> + '_ {
+        let is_open = |(_, entry): &(u16, &Received)| entry.state != ReceivedState::Free;
+        let open = (0..).zip(&self.received).filter(is_open);
+        open.map(|(index, entry)| CallId::new(self.side.other(), index, entry.generation))
+    }
+
     /// A request came.
     #[inline]
     pub(crate) fn handle_request(&mut self, call: CallId) -> Result<(), Violation> {
@@ -468,5 +492,22 @@ mod tests {
         assert_eq!(client.handle_lost(2), [(0, true), (2, false), (3, false)]);
         assert_eq!(client.begin(9), None);
         assert_eq!(client.handle_lost(9), []);
+    }
+
+    #[test]
+    fn a_goodbye_ends_what_lies_beyond_it_and_nothing_else() {
+        let (mut client, mut server) = engines(8);
+        let calls: Vec<_> = (0..4).map(|ticket| client.begin(ticket).unwrap()).collect();
+        client.sent(calls[0], 5);
+        client.sent(calls[1], 6);
+        client.sent(calls[2], 9);
+        server.handle_request(calls[0]).unwrap();
+        server.handle_request(calls[1]).unwrap();
+        assert!(server.answer(calls[1]));
+        assert_eq!(server.unanswered().collect::<Vec<_>>(), calls[..1]);
+        assert_eq!(client.handle_goodbye(6), [2], "the one that is not sent has its own end");
+        assert_eq!(client.handle_terminal(calls[0]), Ok(Some(0)));
+        assert_eq!(client.handle_terminal(calls[2]), Err(Violation::UnknownCall { call: calls[2].0 }));
+        assert_eq!(client.handle_lost(9), [(1, true), (3, false)]);
     }
 }

@@ -13,6 +13,7 @@ use std::thread::Thread;
 pub(crate) use super::begin::{Begin, Begun, with_deadline};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Side, Ticket};
 use super::error::RpcError;
+use super::farewell::Leave;
 pub(crate) use super::locked::{After, Locked};
 use super::serving::Arrived;
 use super::status::Status;
@@ -65,16 +66,17 @@ pub(crate) struct Core {
     pub(crate) inbox: Inbox,
     pub(crate) engine: Engine,
     pub(crate) tickets: Tickets,
-    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call.
-    pub(crate) owed: VecDeque<(Head, Box<str>)>,
+    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call; and one goodbye.
+    pub(crate) owed: VecDeque<(Head, Box<[u8]>)>,
     /// Requests that wait for a handler.
     pub(super) requests: VecDeque<Arrived>,
     /// Requests that wait for a worker.
     pub(super) for_workers: Vec<Arrived>,
     /// Memory that both hold.
     pub(super) queued_bytes: usize,
-    /// Whether there are handlers.
+    /// Whether requests that come are handled: there are handlers, and no goodbye was said.
     pub(super) serves: bool,
+    pub(super) leave: Leave,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
     #[cfg(feature = "tokio")]
     pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
@@ -99,7 +101,7 @@ pub(crate) struct Core {
     pub(crate) end: Option<RecvError>,
     /// What is to be done once the lock is released.
     pub(super) after: Vec<After>,
-    /// Something is in `after` or `standby`: one look for both when the lock is released.
+    /// Something is in `after` or `standby`, or a goodbye was said: one look for all when the lock is released.
     pub(super) has_chores: bool,
 }
 
@@ -120,6 +122,7 @@ impl Link {
             for_workers: Vec::new(),
             queued_bytes: 0,
             serves,
+            leave: Leave::default(),
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
             leading: false,
@@ -182,7 +185,7 @@ impl Core {
 
     pub(super) fn do_all_after(&mut self, after: impl IntoIterator<Item = After>) {
         self.after.extend(after);
-        self.has_chores = !self.after.is_empty() || !self.standby.is_empty();
+        self.has_chores |= !self.after.is_empty();
     }
 
     /// A thread is about to park, and could lead.
@@ -270,21 +273,26 @@ impl Core {
                 Ok(()) => self.arrive(head, payload),
                 Err(violation) => self.fail(violation),
             },
-            Kind::Cancel => match self.engine.handle_cancel(call) {
-                Ok(Cancel::Unstarted) => {
-                    // What it held goes with it.
-                    self.drop_request(call);
-                    self.owe(call, Status::Cancelled, "");
-                }
-                // One that waits for a worker will not be handled.
-                Ok(Cancel::Running) if self.stop_waiting(call).is_some() => {
-                    self.refuse_unstarted(call, Status::Cancelled, "");
-                }
-                Ok(Cancel::Running) => self.abort_handler(call),
-                Ok(Cancel::Answered) => {}
-                Err(violation) => self.fail(violation),
-            },
+            Kind::Cancel => self.handle_cancel(call),
+            Kind::Goodbye => self.handle_goodbye(&payload),
             kind => self.fail(Violation::Unexpected { kind }),
+        }
+    }
+
+    pub(super) fn handle_cancel(&mut self, call: CallId) {
+        match self.engine.handle_cancel(call) {
+            Ok(Cancel::Unstarted) => {
+                // What it held goes with it.
+                self.drop_request(call);
+                self.owe(call, Status::Cancelled, "");
+            }
+            // One that waits for a worker will not be handled.
+            Ok(Cancel::Running) if self.stop_waiting(call).is_some() => {
+                self.refuse_unstarted(call, Status::Cancelled, "");
+            }
+            Ok(Cancel::Running) => self.abort_handler(call),
+            Ok(Cancel::Answered) => {}
+            Err(violation) => self.fail(violation),
         }
     }
 
@@ -297,14 +305,14 @@ impl Core {
 
     pub(super) fn owe(&mut self, call: CallId, status: Status, text: &str) {
         let text = bounded(text, self.inbox.shared.error_text_bytes());
-        self.owed.push_back((Head::terminal(call.0, status as u16), text.into()));
+        self.owed.push_back((Head::terminal(call.0, status as u16), text.as_bytes().into()));
     }
 
     /// Sends what is owed, as far as there is room.
     #[inline(never)]
     pub(crate) fn pay(&mut self) {
-        while let Some((head, text)) = self.owed.front() {
-            let payload = text.as_bytes();
+        while let Some((head, payload)) = self.owed.front() {
+            let payload = &**payload;
             let head = *head;
             match self.outbox.advance(&head, &Outgoing::whole(&payload), &mut Sending::default()) {
                 Ok(true) => {
@@ -335,7 +343,7 @@ impl Core {
         let dropped = self.tickets.give_back(begun.ticket);
         self.do_all_after(dropped.map(After::Drop));
         if !was_done && self.end.is_none() && self.engine.forget(begun.call) == Forgotten::CancelOwed {
-            self.owed.push_back((Head::cancel(begun.call.0), "".into()));
+            self.owed.push_back((Head::cancel(begun.call.0), Box::default()));
             self.pay();
         }
     }
@@ -458,6 +466,7 @@ impl Core {
             RecvError::Lost(Lost::PeerDied(_)) => self.outbox.consumed().unwrap_or(u64::MAX),
             _ => u64::MAX,
         };
+        self.leave.note_end(self.engine.unanswered().count());
         for (ticket, may_have_executed) in self.engine.handle_lost(consumed) {
             let outcome = Outcome::End(end_error(end, may_have_executed));
             let woken = self.tickets.deliver(ticket, outcome);
