@@ -2,15 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+#[rapace::service]
+trait Calculator {
+    fn add(&self, a: i32, b: i32) -> i32;
+}
+
+fn program(example: &str) -> PathBuf {
+    // target/debug/deps/services-… → target/debug/examples/…
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("examples").join(example)
+}
 
 /// What an example says, run without arguments.
 fn run(example: &str) -> String {
-    // target/debug/deps/services-… → target/debug/examples/…
-    let test = std::env::current_exe().unwrap();
-    let program: PathBuf = test.parent().unwrap().parent().unwrap().join("examples").join(example);
-    let output = Command::new(program).output().unwrap();
+    let output = Command::new(program(example)).output().unwrap();
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{said}{errors}");
     said.into_owned()
@@ -45,5 +56,33 @@ fn every_way_in_which_a_call_can_end_without_a_result_is_shown() {
         "the next call: ",
     ] {
         assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
+fn ctrl_c_and_sigterm_end_the_calculators_server_and_leave_nothing_behind() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("calc.sock");
+        let mut server = Command::new(program("calculator_server")).arg(&path).stdout(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(server.stdout.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        assert!(line.starts_with("serving at "), "{line}");
+        let calc = CalculatorClient::connect(&path).unwrap();
+        assert_eq!(calc.add(1, 2).wait(), Ok(3));
+        kill_process(Pid::from_child(&server), signal).unwrap();
+        let end = loop {
+            match calc.add(1, 2).wait() {
+                Ok(sum) => assert_eq!(sum, 3),
+                Err(end) => break end,
+            }
+        };
+        assert!(end.is_retryable(), "{end}");
+        assert_eq!(server.wait().unwrap().code(), Some(0));
+        assert!(!path.exists());
+        let mut rest = String::new();
+        said.read_to_string(&mut rest).unwrap();
+        assert!(rest.starts_with("1 sessions ended"), "{rest}");
     }
 }

@@ -271,6 +271,11 @@ impl Listener {
         }
     }
 
+    /// As [`session::Listener::turn_all_away`].
+    fn turn_all_away(self, reason: &str) {
+        self.0.into_inner().turn_all_away(reason);
+    }
+
     /// The path that was bound, if this listener bound one.
     pub fn path(&self) -> Option<&Path> {
         self.0.get_ref().path()

@@ -97,6 +97,9 @@ pub enum Violation {
     /// More one-way calls at once than the receiver keeps, or more of them given back than were begun.
     #[error("{count} one-way calls are beyond the limit oneway_max ({max})")]
     OneWays { count: u64, max: u32 },
+    /// A goodbye that promises to handle what the peer had not taken out.
+    #[error("the peer says goodbye after message {last}, but took out {consumed}")]
+    Goodbye { last: u64, consumed: u64 },
     /// The description of the peer's services is none.
     #[error("the peer's description of its services cannot be read")]
     Catalogue,
@@ -297,6 +300,9 @@ pub enum OpenError {
     /// There is no tokio runtime, or it is shutting down.
     #[error("no tokio runtime: await this inside one")]
     NoRuntime,
+    /// The server ends; a client that knocks is told so.
+    #[error("the server is shutting down")]
+    ShuttingDown,
     /// A system call failed.
     #[error("{doing}: {source}")]
     System {

@@ -126,6 +126,7 @@ pub use rpc::{
     context::Context,
     error::{CallError, CallResult, RpcError, StreamError, TooLarge},
     extensions::Extensions,
+    farewell::Farewell,
     guarded::Guarded,
     one_way::OneWay,
     router::{Router, Servable, ServableOnThreads},

@@ -8,6 +8,7 @@
 //! * [`engine`] is the protocol without I/O; [`tickets`] is who waits for which outcome.
 //! * [`link`] joins both with a session under one lock; [`serving`] is its serving side, [`waiting`] is how
 //!   threads wait there.
+//! * [`farewell`] is how one side takes its leave.
 //! * [`service`] is what a program serves, and how two programs find out whether they mean the same; [`router`] is several
 //!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
 //! * [`request`] is a call at its server, [`call`] at its caller, [`watch`] what hooks see of it at both.
@@ -21,6 +22,7 @@ pub(crate) mod deadline;
 pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod extensions;
+pub(crate) mod farewell;
 pub(crate) mod guarded;
 pub(crate) mod handling;
 #[cfg(feature = "hooks")]

@@ -212,13 +212,15 @@ fn a_server_hangs_up_on_messages_that_no_client_sends() {
         // Answers where nothing was asked.
         terminal(1 << 16, status::OK, &[]),
         terminal(FIRST, status::OK, &[]),
-        terminal(1 << 16, 9, &[]),
+        terminal(1 << 16, 10, &[]),
         // What is no part of a call.
         Descriptor::inline(ONE_WAY, &[1, 2]).u32(field::METHOD, ADD).u32(field::CALL, FIRST),
         Descriptor::inline(ITEM, &[]).u32(field::CALL, FIRST),
         Descriptor::inline(END, &[]).u32(field::CALL, FIRST),
         Descriptor::inline(CREDIT, &[0; 8]).u32(field::CALL, FIRST),
-        Descriptor::inline(GOODBYE, &[0; 8]),
+        // A goodbye after a message that it was not sent.
+        Descriptor::inline(GOODBYE, &1_u64.to_ne_bytes()),
+        Descriptor::inline(GOODBYE, &u64::MAX.to_ne_bytes()),
         // Fields and flags that these messages do not have.
         request(FIRST, ADD, &[1, 2]).u16(field::STATUS, 1),
         cancel(FIRST).u32(field::METHOD, ADD),
@@ -234,6 +236,13 @@ fn a_server_hangs_up_on_messages_that_no_client_sends() {
             liar.say(lie);
             liar.expect_end();
         }
+        // Nobody leaves twice.
+        let mut liar = Caller::connect(&served.path);
+        liar.say(Descriptor::inline(GOODBYE, &[0; 8]));
+        liar.say(request(FIRST, ADD, &[1, 2]));
+        assert_eq!(liar.hear_answer(FIRST).payload, [3]);
+        liar.say(Descriptor::inline(GOODBYE, &[0; 8]));
+        liar.expect_end();
         // A number in use, whether the call is running or waits for its turn.
         let mut liar = Caller::connect(&served.path);
         liar.say(request(FIRST, WORKS, &[]));
@@ -426,6 +435,7 @@ fn likely(random: &mut Random, liar: &Caller) -> Descriptor {
             request.u32(field::CALL, call).u32(field::METHOD, method)
         }
         97 => terminal(call, random.below(11) as u16, payload),
+        98 if random.below(3) == 0 => Descriptor::inline(GOODBYE, &random.below(3).to_ne_bytes()),
         98 => Descriptor::inline(random.choose(&[ONE_WAY, ITEM, END]), payload).u32(field::CALL, call),
         _ => request(call, method, payload).u8(random.below(64) as usize, random.number() as u8),
     }

@@ -121,20 +121,23 @@ impl Link {
             if outcome.is_some() {
                 return outcome;
             }
-            let outcome = core.pump(Some(begun.ticket))?;
+            let Some(outcome) = core.pump(Some(begun.ticket)) else {
+                // It may have brought this call's end without an answer.
+                return core.tickets.fetch(begun.ticket);
+            };
             core.give_back(begun.ticket);
             Some(outcome)
         };
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
 
-    /// The next request to be served; `None` when the session is over.
+    /// The next request to be served; `None` when the session is over, or all is answered after a goodbye.
     pub(crate) fn poll_request(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Option<Arrived>, RpcError>> {
         let attempt = |core: &mut Core| {
             core.pump(None);
             match core.take_request() {
                 Some(request) => Some(Some(request)),
-                None if core.end.is_some() => Some(None),
+                None if core.end.is_some() || core.has_said_all() => Some(None),
                 None => None,
             }
         };

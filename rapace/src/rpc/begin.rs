@@ -76,10 +76,10 @@ impl Core {
         payload: &Outgoing<'_>,
         deadline: Deadline,
     ) -> Result<Option<Begun>, RpcError> {
-        if let Some(end) = self.end {
+        if let Some(error) = self.begins_no_more() {
             // There is no room any more, and none will come.
             self.give_up(begin);
-            return Err(end_error(end, false));
+            return Err(error);
         }
         if matches!(begin.state, BeginState::Waiting) {
             let first = Head::request(0, begin.target.method);

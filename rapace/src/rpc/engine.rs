@@ -4,14 +4,15 @@
 //! ```text
 //! begun here      Begun ─sent─► Sent ─terminal─► (free)
 //!                   │ unbegin     │ forget (the user has its end; a Cancel is owed) ─► Forgotten ─terminal─► (free)
-//!                   └─► (free)    └ lost ─► (free), with the truth of whether it may have run
+//!                   └─► (free)    └ lost, goodbye ─► (free), with the truth of whether it may have run
 //! received here   Queued ─start─► Running ─answer─► (free)
 //!                   │ cancel        │ cancel ─► Cancelling ─answer─► (free)
 //!                   └────► Owed ◄───┴─ owe (the terminal is to be sent when there is room) ─answer─► (free)
 //! ```
 //!
-//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry. So a
-//! number is never used again while an answer to it can still come; its generation is a cross-check.
+//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry; but those
+//! beyond the receiver's goodbye get none, after which nothing is begun. So a number is never used again while an answer to
+//! it can still come; its generation is a cross-check.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -199,9 +200,9 @@ impl<I, W> Engine<I, W> {
         self.begun.len().saturating_sub(self.free.len())
     }
 
-    /// Calls of both sides that are not answered.
+    /// How many calls of each side are not answered.
     #[cfg(test)]
-    pub(crate) fn unanswered(&self) -> (usize, usize) {
+    pub(crate) fn open_calls(&self) -> (usize, usize) {
         let received = self.received.iter().filter(|entry| entry.state != ReceivedState::Free);
         (self.begun.len().saturating_sub(self.free.len()), received.count())
     }
@@ -445,6 +446,33 @@ impl<I, W> Engine<I, W> {
         self.oneways_untold = 0;
     }
 
+    /// Whether one-way calls of the peer are not finished.
+    pub(crate) fn has_one_ways(&self) -> bool {
+        self.oneways_in > 0
+    }
+
+    /// The peer handles no request of this side that comes after message `last`. Who waits for one of those: none of
+    /// them ran, and no terminal comes for them.
+    pub(crate) fn handle_goodbye(&mut self, last: u64) -> Vec<Ticket> {
+        let side = self.side;
+        let unrun = (0..).zip(&self.begun).filter_map(|(index, entry)| match entry.state {
+            BegunState::Sent(ticket, number) if number > last => {
+                Some((CallId::new(side, index, entry.generation), ticket))
+            }
+            _ => None,
+        });
+        let unrun: Vec<_> = unrun.collect();
+        unrun.iter().for_each(|(call, _)| self.unbegin(*call));
+        unrun.into_iter().map(|(_, ticket)| ticket).collect()
+    }
+
+    /// The calls of the peer whose terminal is not sent yet.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = CallId> + '_ {
+        let is_open = |(_, entry): &(u16, &Received)| entry.state != ReceivedState::Free;
+        let open = (0..).zip(&self.received).filter(is_open);
+        open.map(|(index, entry)| CallId::new(self.side.other(), index, entry.generation))
+    }
+
     /// A request came.
     #[inline]
     pub(crate) fn handle_request(&mut self, call: CallId) -> Result<(), Violation> {
@@ -644,5 +672,22 @@ mod tests {
         assert_eq!(client.handle_lost(2), [(0, true), (2, false), (3, false)]);
         assert_eq!(client.begin(9), None);
         assert_eq!(client.handle_lost(9), []);
+    }
+
+    #[test]
+    fn a_goodbye_ends_what_lies_beyond_it_and_nothing_else() {
+        let (mut client, mut server) = engines(8);
+        let calls: Vec<_> = (0..4).map(|ticket| client.begin(ticket).unwrap()).collect();
+        client.sent(calls[0], 5);
+        client.sent(calls[1], 6);
+        client.sent(calls[2], 9);
+        server.handle_request(calls[0]).unwrap();
+        server.handle_request(calls[1]).unwrap();
+        assert!(server.answer(calls[1]));
+        assert_eq!(server.unanswered().collect::<Vec<_>>(), calls[..1]);
+        assert_eq!(client.handle_goodbye(6), [2], "the one that is not sent has its own end");
+        assert_eq!(client.handle_terminal(calls[0], true), Ok(Some(0)));
+        assert_eq!(client.handle_terminal(calls[2], true), Err(Violation::UnknownCall { call: calls[2].0 }));
+        assert_eq!(client.handle_lost(9), [(1, true), (3, false)]);
     }
 }

@@ -14,6 +14,7 @@ pub(crate) use super::begin::{Begin, Begun, Target};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Keeps, ONE_WAY, Side, Ticket};
 use super::error::RpcError;
 use super::extensions::Extensions;
+use super::farewell::Leave;
 pub(crate) use super::locked::{After, Locked};
 use super::service::{Service, Services};
 use super::serving::Arrived;
@@ -79,8 +80,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Inbox,
     pub(crate) engine: Engine<Payload, Waker>,
     pub(crate) tickets: Tickets,
-    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call.
-    pub(crate) owed: VecDeque<(Head, Box<str>)>,
+    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call; and one goodbye.
+    pub(crate) owed: VecDeque<(Head, Box<[u8]>)>,
     /// Something is owed: one of these, or by the engine.
     pub(super) owes: bool,
     /// Requests that wait for a handler.
@@ -91,6 +92,9 @@ pub(crate) struct Core {
     pub(super) queued_bytes: usize,
     /// Whose handlers there are.
     pub(super) services: Option<Arc<Services>>,
+    /// Whether requests that come are handled: there are handlers, and no goodbye was said.
+    pub(super) serves: bool,
+    pub(super) leave: Leave,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
     #[cfg(feature = "tokio")]
     pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
@@ -117,7 +121,7 @@ pub(crate) struct Core {
     pub(crate) end: Option<RecvError>,
     /// What is to be done once the lock is released.
     pub(super) after: Vec<After>,
-    /// Something is in `after` or `standby`: one look for both when the lock is released.
+    /// Something is in `after` or `standby`, or a goodbye was said: one look for all when the lock is released.
     pub(super) has_chores: bool,
 }
 
@@ -141,7 +145,9 @@ impl Link {
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
+            serves: services.is_some(),
             services: services.clone(),
+            leave: Leave::default(),
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
             leading: false,
@@ -232,7 +238,7 @@ impl Core {
 
     pub(super) fn do_all_after(&mut self, after: impl IntoIterator<Item = After>) {
         self.after.extend(after);
-        self.has_chores = !self.after.is_empty() || !self.standby.is_empty();
+        self.has_chores |= !self.after.is_empty();
     }
 
     /// A thread is about to park, and could lead.
@@ -333,11 +339,12 @@ impl Core {
                 }
                 self.wake_streams();
             }
+            Kind::Goodbye => self.handle_goodbye(&payload),
             kind => self.fail(Violation::Unexpected { kind }),
         }
     }
 
-    fn handle_cancel(&mut self, call: CallId) {
+    pub(super) fn handle_cancel(&mut self, call: CallId) {
         match self.engine.handle_cancel(call) {
             Ok(Cancel::Unstarted) => {
                 // What it held goes with it.
@@ -393,7 +400,7 @@ impl Core {
 
     pub(super) fn owe(&mut self, call: CallId, status: Status, text: &str) {
         let text = bounded(text, self.inbox.shared.error_text_bytes());
-        self.owed.push_back((Head::terminal(call.0, status as u16), text.into()));
+        self.owed.push_back((Head::terminal(call.0, status as u16), text.as_bytes().into()));
         self.owes = true;
     }
 
@@ -408,10 +415,10 @@ impl Core {
         }
     }
 
-    /// Terminals and cancels.
+    /// Terminals and cancels, and the goodbye.
     fn pay_calls(&mut self) {
-        while let Some((head, text)) = self.owed.front() {
-            let payload = text.as_bytes();
+        while let Some((head, payload)) = self.owed.front() {
+            let payload = &**payload;
             let head = *head;
             match self.outbox.advance(&head, &Outgoing::whole(&payload), &mut Sending::default()) {
                 Ok(true) => {
@@ -442,7 +449,7 @@ impl Core {
         let dropped = self.tickets.give_back(begun.ticket);
         self.do_all_after(dropped.map(After::Drop));
         if !was_done && self.end.is_none() && self.engine.forget(begun.call) == Forgotten::CancelOwed {
-            self.owed.push_back((Head::cancel(begun.call.0), "".into()));
+            self.owed.push_back((Head::cancel(begun.call.0), Box::default()));
             self.owes = true;
             self.pay();
         }
@@ -569,6 +576,7 @@ impl Core {
             RecvError::Lost(Lost::PeerDied(_)) => self.outbox.consumed().unwrap_or(u64::MAX),
             _ => u64::MAX,
         };
+        self.leave.note_end(self.engine.unanswered().count());
         for (ticket, may_have_executed) in self.engine.handle_lost(consumed) {
             let outcome = Outcome::End(end_error(end, may_have_executed));
             let woken = self.tickets.deliver(ticket, outcome);

@@ -7,7 +7,7 @@ use super::call::encoded;
 use super::client::Client;
 use super::deadline::Deadline;
 use super::error::{RpcError, TooLarge};
-use super::link::{Core, Link, end_error};
+use super::link::{Core, Link};
 use super::method::Method;
 use super::status::Status;
 use super::waiting::Awaited;
@@ -81,8 +81,8 @@ impl Core {
     /// Sends a one-way call; false when there is no room.
     #[inline]
     pub(crate) fn send_one_way(&mut self, method: u32, payload: &Outgoing<'_>) -> Result<bool, RpcError> {
-        if let Some(end) = self.end {
-            return Err(end_error(end, false));
+        if let Some(error) = self.begins_no_more() {
+            return Err(error);
         }
         if !self.engine.may_send_one_way() {
             return Ok(false);

@@ -45,7 +45,12 @@ impl Replying {
 impl Core {
     pub(super) fn arrive(&mut self, head: &Head, payload: Payload) {
         let call = CallId(head.call());
-        if self.services.is_none() {
+        if self.leave.is_said() {
+            // Beyond the line of the goodbye, by which its caller knows that it has its end.
+            self.engine.answer(call);
+            return;
+        }
+        if !self.serves {
             self.refuse_unstarted(call, Status::UnknownMethod, "");
             return;
         }

@@ -22,6 +22,9 @@ impl Core {
     #[inline]
     pub(crate) fn begin_short(&mut self, target: Target, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
         let inline = payload.inline()?;
+        if self.leave.is_heard() {
+            return None;
+        }
         let ticket = self.tickets.take();
         let number = self.outbox.published().wrapping_add(1);
         let Some(call) = self.engine.begin_sent(ticket, number) else {
@@ -42,7 +45,7 @@ impl Core {
     #[inline]
     pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
         let Some(services) = &self.services else { return None };
-        if !self.requests.is_empty() || self.owes || self.end.is_some() {
+        if !self.serves || !self.requests.is_empty() || self.owes || self.end.is_some() {
             return None;
         }
         let has_streams = services.has_streams();

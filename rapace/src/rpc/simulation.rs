@@ -551,7 +551,7 @@ impl World {
             assert_eq!((core.queued_bytes, core.parked_bytes), (0, 0));
             if !anybody_died {
                 assert_eq!(core.end, None);
-                assert_eq!(core.engine.unanswered(), (0, 0), "calls are held");
+                assert_eq!(core.engine.open_calls(), (0, 0), "calls are held");
                 assert_eq!(core.outbox.slots_in_flight(), 0, "slots are held");
             }
         }

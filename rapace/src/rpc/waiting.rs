@@ -198,7 +198,8 @@ impl Link {
                 core.drop_later(dropped);
                 return outcome;
             }
-            if core.end.is_some() {
+            // It may have brought this call's end without an answer.
+            if core.end.is_some() || core.tickets.is_done(begun.ticket) {
                 continue;
             }
             if *deadline != Deadline::None && deadline.is_past() {
@@ -299,7 +300,7 @@ impl Link {
         }
     }
 
-    /// Waits for the next request to be served. `None` when the session is over.
+    /// Waits for the next request to be served. `None` when the session is over, or all is answered after a goodbye.
     pub(crate) fn request(&self) -> Option<Arrived> {
         let mut core = self.lock();
         loop {
@@ -310,7 +311,7 @@ impl Link {
             if let Some(request) = core.take_request() {
                 return Some(request);
             }
-            if core.end.is_some() {
+            if core.end.is_some() || core.has_said_all() {
                 return None;
             }
             core = self.wait(core, Awaited { request: true, ..Awaited::default() }, None);
