@@ -86,3 +86,26 @@ fn ctrl_c_and_sigterm_end_the_calculators_server_and_leave_nothing_behind() {
         assert!(rest.starts_with("1 sessions ended"), "{rest}");
     }
 }
+
+#[test]
+fn a_long_job_gets_its_work_and_tells_its_progress_by_streams() {
+    let said = run("streaming");
+    for line in
+        ["1000 documents, 500000 words", "the result comes last", "a job that fails", "awaited: three documents"]
+    {
+        assert!(said.contains(line), "{said}");
+    }
+}
+
+#[test]
+fn a_host_and_a_plugin_call_each_other() {
+    let said = run("callbacks");
+    for line in [
+        "three calls deep: written by Ada Lovelace",
+        "an error comes through both: there is no nobody",
+        "without end: ",
+        "later, by a one-way call: it is time",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+}

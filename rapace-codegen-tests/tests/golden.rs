@@ -43,10 +43,13 @@ compiled! {
     borrowing "golden/borrowing.expanded.rs"
     contexts "golden/contexts.expanded.rs"
     generic "golden/generic.expanded.rs"
+    mixed "golden/mixed.expanded.rs"
     named "golden/named.expanded.rs"
+    one_way "golden/one_way.expanded.rs"
     options "golden/options.expanded.rs"
     plain "golden/plain.expanded.rs"
     results "golden/results.expanded.rs"
+    streams "golden/streams.expanded.rs"
 }
 
 /// Each `#[rapace::service(…)] item` of the file, expanded, and the rest as it is.
@@ -70,18 +73,21 @@ fn expanded(source: &str) -> String {
     prettyplease::unparse(&syn2::parse2(file.into_token_stream()).unwrap())
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 14] = [
     "attributes",
     "bodies",
     "borrowing",
     "contexts",
     "generic",
     "mistakes",
+    "mixed",
     "named",
+    "one_way",
     "options",
     "plain",
     "results",
     "shell",
+    "streams",
 ];
 
 #[test]
@@ -321,4 +327,100 @@ fn the_one_with_names_is_called() {
     assert_eq!(client.entry(Index { value: 2 }, 0).wait(), Ok(Entry { value: 2 }));
     assert_eq!(client.describe(1, 2, 3, 4).wait(), Ok(10));
     assert_eq!(client.served(1, 2).wait(), Ok(3));
+}
+
+#[test]
+fn the_one_with_streams_is_called() {
+    use rapace::{CallError::App, Context, Rx, Tx};
+    use streams::{Streams, StreamsClient};
+
+    struct Counts;
+    impl Streams for Counts {
+        fn primes(&self, limit: u32, mut found: Tx<u32>) -> u32 {
+            let primes = (2..limit).filter(|n| (2..*n).all(|d| n % d != 0));
+            primes.map_while(|prime| found.send(prime).wait().ok()).count() as u32
+        }
+        async fn join(&self, cx: &Context, mut words: Rx<String>, between: &str) -> Result<String, u8> {
+            let mut all = Vec::new();
+            while let Some(word) = words.recv().await.map_err(|_| 1)? {
+                all.push(word);
+            }
+            if all.is_empty() || cx.is_cancelled() { Err(2) } else { Ok(all.join(between)) }
+        }
+        fn each(&self, texts: Rx<Vec<Option<u8>>>, points: &[u16], mut lengths: Tx<(usize, u16)>) {
+            for (text, point) in texts.into_iter().map_while(Result::ok).zip(points) {
+                lengths.send((text.len(), *point)).wait().unwrap();
+            }
+        }
+    }
+    let client = StreamsClient::local(Counts).unwrap();
+    let (found, primes) = rapace::stream();
+    let call = client.primes(10, found).start().unwrap();
+    assert_eq!(primes.into_iter().collect::<Result<Vec<_>, _>>(), Ok(vec![2, 3, 5, 7]));
+    assert_eq!(call.wait(), Ok(4));
+
+    for (words, expected) in [(&["a", "b", "c"][..], Ok("a, b, c".to_owned())), (&[], Err(App(2)))] {
+        let (mut tx, rx) = rapace::stream();
+        let call = client.join(rx, ", ").start().unwrap();
+        tx.send_all(words.iter().map(|word| (*word).to_owned())).wait().unwrap();
+        drop(tx);
+        assert_eq!(call.wait(), expected);
+    }
+
+    let ((mut texts, text_end), (length_end, lengths)) = (rapace::stream(), rapace::stream());
+    let call = client.each(text_end, &[7, 8], length_end).start().unwrap();
+    texts.send(vec![None]).wait().unwrap();
+    texts.send(vec![]).wait().unwrap();
+    drop(texts);
+    assert_eq!(lengths.into_iter().collect::<Result<Vec<_>, _>>(), Ok(vec![(1, 7), (0, 8)]));
+    assert_eq!(call.wait(), Ok(()));
+}
+
+#[test]
+fn the_one_way_one_is_called() {
+    use one_way::{JournalClient, JournalMock};
+
+    let (said, heard) = std::sync::mpsc::channel();
+    let [line, points, flush] = [said.clone(), said.clone(), said];
+    let mock = JournalMock::new()
+        .on_line(move |text| line.send(text.to_owned()).unwrap())
+        .on_points(move |all| points.send(format!("{all:?}")).unwrap())
+        .on_flush(move || flush.send("flushed".to_owned()).unwrap());
+    let client = JournalClient::local(mock).unwrap();
+    client.line("a line").send().unwrap();
+    assert_eq!(heard.recv().unwrap(), "a line");
+    client.points(&[(1, 2)]).wait().unwrap();
+    assert_eq!(heard.recv().unwrap(), "[(1, 2)]");
+    client.flush().send().unwrap();
+    assert_eq!(heard.recv().unwrap(), "flushed");
+}
+
+#[test]
+fn the_mixed_one_is_called() {
+    use mixed::{Topic, TopicClient};
+    use rapace::Tx;
+
+    #[derive(Default)]
+    struct Kept(std::sync::Mutex<Vec<String>>);
+    impl Topic<String> for Kept {
+        fn read(&self, from: u64, mut items: Tx<String>) -> u64 {
+            let kept = self.0.lock().unwrap();
+            items.send_all(kept.iter().skip(from as usize).cloned()).wait().map_or(0, |()| kept.len() as u64)
+        }
+        fn put(&self, item: String) {
+            self.0.lock().unwrap().push(item);
+        }
+    }
+    let client = TopicClient::<String>::local(Kept::default()).unwrap();
+    let (mut tx, rx) = rapace::stream();
+    let write = client.write(rx).start().unwrap();
+    tx.send("first".to_owned()).wait().unwrap();
+    tx.send("second".to_owned()).wait().unwrap();
+    drop(tx);
+    assert_eq!(write.wait(), Ok(2));
+    client.put("third".to_owned()).send().unwrap();
+    let (tx, rx) = rapace::stream();
+    let read = client.read(1, tx).start().unwrap();
+    assert_eq!(rx.into_iter().collect::<Result<Vec<_>, _>>().unwrap(), ["second", "third"]);
+    assert_eq!(read.wait(), Ok(3));
 }

@@ -57,6 +57,8 @@ macro_rules! service {
                 fn $method(&self, $($arg: $ty),*) -> $output;
             )*
             async fn of_the_macro(&self, cx: &rapace::Context, a: &[u8]) -> usize;
+            #[rapace(oneway)]
+            async fn one_way_of_the_macro(&self, a: &str);
         }
     };
 }
@@ -75,7 +77,21 @@ mod made {
         context(a: u8, text: &str, cx: &rapace::Context) -> Option<String>;
         fallible(a: &[u16], b: Option<&str>) -> Result<Vec<u16>, String>;
         nothing() -> ();
+        streams(words: rapace::Rx<String>, cx: &rapace::Context, lengths: rapace::Tx<(usize, String)>) -> u8;
     }
+
+    /// The same, of a type that comes from there.
+    macro_rules! channel {
+        ($name:ident of $item:ty) => {
+            #[rapace::service]
+            pub(super) trait $name {
+                fn publish(&self, items: rapace::Rx<$item>) -> usize;
+                fn read(&self, items: rapace::Tx<Option<$item>>);
+            }
+        };
+    }
+
+    channel!(Texts of Vec<String>);
 
     service_by_tokens! {
         pub(super) trait Tokens: Send {
@@ -91,13 +107,39 @@ fn in_a_macro() {
         .on_context(|a, text| Some(format!("{a}{text}")))
         .on_fallible(|a, b| b.map_or(Ok(a.to_vec()), |b| Err(b.to_owned())))
         .on_nothing(|| ())
-        .on_of_the_macro(<[u8]>::len);
+        .on_streams(|words, mut lengths| {
+            let words = words.into_iter().map_while(Result::ok).map(|word| (word.len(), word));
+            lengths.send_all(words).wait().map_or(0, |()| 1)
+        })
+        .on_of_the_macro(<[u8]>::len)
+        .on_one_way_of_the_macro(|a| assert_eq!(a, "a"));
     let client = made::MadeClient::local(mock).unwrap();
     assert_eq!(client.context(1, "a").wait().unwrap().as_deref(), Some("1a"));
     assert_eq!(client.fallible(&[1, 2], None).wait(), Ok(vec![1, 2]));
     assert_eq!(client.fallible(&[1, 2], Some("no")).wait(), Err(App("no".to_owned())));
     assert_eq!(client.nothing().wait(), Ok(()));
     assert_eq!(client.of_the_macro(&[1, 2, 3]).wait(), Ok(3));
+    let ((mut to, words), (lengths, mut from)) = (rapace::stream(), rapace::stream());
+    let call = client.streams(words, lengths).start().unwrap();
+    to.send("abc".to_owned()).wait().unwrap();
+    drop(to);
+    assert_eq!(from.recv().wait(), Ok(Some((3, "abc".to_owned()))));
+    assert_eq!((from.recv().wait(), call.wait()), (Ok(None), Ok(1)));
+    client.one_way_of_the_macro("a").wait().unwrap();
+    let client = made::TextsClient::local(
+        made::TextsMock::new()
+            .on_publish(|items| items.into_iter().map(|item| item.unwrap().len()).sum())
+            .on_read(|mut items| items.send(Some(vec!["a".to_owned()])).wait().unwrap()),
+    )
+    .unwrap();
+    let ((mut to, items), (read, mut from)) = (rapace::stream(), rapace::stream());
+    let call = client.publish(items).start().unwrap();
+    to.send(vec![String::new(); 3]).wait().unwrap();
+    drop(to);
+    assert_eq!(call.wait(), Ok(3));
+    let call = client.read(read).start().unwrap();
+    assert_eq!(from.recv().wait(), Ok(Some(Some(vec!["a".to_owned()]))));
+    assert_eq!(call.wait(), Ok(()));
     let client = made::TokensClient::local(made::TokensMock::new().on_add(|a, b| a + b)).unwrap();
     assert_eq!(client.add(1, 2).wait(), Ok(3));
 }
@@ -195,6 +237,9 @@ mod internal {
     pub trait Service<K> {
         fn put(&self, a: &Internal, key: K) -> Result<Internal, K>;
         async fn later(&self, a: &[Internal]) -> Option<Internal>;
+        fn stream(&self, a: rapace::Tx<Internal>, key: K) -> Result<K, Internal>;
+        #[rapace(oneway)]
+        fn one_way(&self, a: &Internal);
     }
 }
 
@@ -203,11 +248,58 @@ fn with_types_that_are_less_visible() {
     use internal::{Internal, ServiceClient, ServiceMock};
 
     let mock = ServiceMock::new().on_put(|a, key: u8| if a.0 == 0 { Err(key) } else { Ok(Internal(a.0)) });
-    let client = ServiceClient::local(mock.on_later(|all| all.last().map(|last| Internal(last.0)))).unwrap();
+    let mock = mock
+        .on_later(|all| all.last().map(|last| Internal(last.0)))
+        .on_stream(|mut tx, key| tx.send(Internal(key)).wait().map(|()| key).map_err(|_| Internal(key)))
+        .on_one_way(|a| assert_eq!(a.0, 3));
+    let client = ServiceClient::local(mock).unwrap();
     let call = client.put(&Internal(1), 7);
     assert_eq!(call.wait(), Ok(Internal(1)));
     assert_eq!(client.put(&Internal(0), 7).wait(), Err(App(7)));
     assert_eq!(client.later(&[Internal(2)]).start().unwrap().wait(), Ok(Some(Internal(2))));
+    let (tx, mut rx) = rapace::stream();
+    let call = client.stream(tx, 8).start().unwrap();
+    assert_eq!((rx.recv().wait(), call.wait()), (Ok(Some(Internal(8))), Ok(8)));
+    client.one_way(&Internal(3)).send().unwrap();
+}
+
+/// Types that are called as streams are, and are none.
+mod like_streams {
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    pub(crate) struct Tx(pub(crate) u8);
+    #[derive(serde::Serialize, serde::Deserialize, PartialEq, Debug)]
+    pub(crate) struct Both<A, B>(pub(crate) A, pub(crate) B);
+    pub(crate) type Stream<T> = rapace::Tx<T>;
+
+    /// Streams under their names by another path.
+    pub(crate) mod by_name {
+        pub(crate) type Tx<T> = super::Stream<T>;
+        pub(crate) use rapace::Rx;
+    }
+
+    #[rapace::service]
+    pub(crate) trait Like<Rx> {
+        fn tx(&self, tx: Tx, rx: Rx) -> Both<Tx, Rx>;
+        fn rx(&self, tx: by_name::Tx<Rx>, rx: by_name::Rx<Tx>);
+        fn stream(&self, tx: &Tx) -> u8;
+    }
+}
+
+#[test]
+fn beside_types_that_are_called_as_streams_are() {
+    use like_streams::{Both, LikeClient, LikeMock, Tx};
+
+    let mock = LikeMock::new()
+        .on_tx(Both)
+        .on_rx(|mut to, mut from| to.send(u16::from(from.recv().wait().unwrap().unwrap().0)).wait().unwrap())
+        .on_stream(|tx| tx.0);
+    let client = LikeClient::<u16>::local(mock).unwrap();
+    assert_eq!(client.tx(Tx(1), 2).wait(), Ok(Both(Tx(1), 2)));
+    assert_eq!(client.stream(&Tx(3)).wait(), Ok(3));
+    let ((tx, mut from), (mut to, rx)) = (rapace::stream(), rapace::stream());
+    let call = client.rx(tx, rx).start().unwrap();
+    to.send(Tx(4)).wait().unwrap();
+    assert_eq!((from.recv().wait(), call.wait()), (Ok(Some(4)), Ok(())));
 }
 
 /// Names that are words of the language, and a trait called so.
@@ -222,6 +314,9 @@ trait r#Dyn {
     fn wait(&self) -> u8;
     fn service(&self) -> u8;
     fn new(&self) -> u8;
+    fn r#loop(&self, r#in: rapace::Rx<u8>, r#fn: &str, r#out: rapace::Tx<u8>);
+    #[rapace(oneway)]
+    fn r#break(&self, r#for: &str);
 }
 
 #[test]
@@ -234,7 +329,9 @@ fn under_any_name() {
         .on_self_(|| 2)
         .on_wait(|| 3)
         .on_service(|| 4)
-        .on_new(|| 5);
+        .on_new(|| 5)
+        .on_loop(|mut from, _, mut to| to.send(from.recv().wait().unwrap().unwrap()).wait().unwrap())
+        .on_break(|r#for| assert_eq!(r#for, "it"));
     let client = DynClient::local(mock).unwrap();
     assert_eq!(client.r#match(1, "ab").wait(), Ok(3));
     assert_eq!(client.r#await().wait(), Ok(1));
@@ -244,6 +341,11 @@ fn under_any_name() {
     assert_eq!(client.wait().wait(), Ok(3));
     assert_eq!(client.service().wait(), Ok(4));
     assert_eq!(client.new().wait(), Ok(5));
+    let ((mut to, rx), (tx, mut from)) = (rapace::stream(), rapace::stream());
+    let call = client.r#loop(rx, "ever", tx).start().unwrap();
+    to.send(6).wait().unwrap();
+    assert_eq!((from.recv().wait(), call.wait()), (Ok(Some(6)), Ok(())));
+    client.r#break("it").send().unwrap();
 }
 
 /// Methods with errors of their own, each another.

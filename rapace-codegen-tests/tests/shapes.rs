@@ -170,6 +170,69 @@ macro_rules! call_every_shape {
     }};
 }
 
+/// The same with the shapes that are not waited for at once. `$start` begins a call.
+macro_rules! stream_every_shape {
+    ($client:ident, [$($start:tt)+], $($fetch:tt)+) => {{
+        let (tx, mut rx) = rapace::stream();
+        let call = $client.to_caller(&events(), tx) $($start)+;
+        for event in events() {
+            assert_eq!(rx.recv() $($fetch)+, Ok(Some(event)));
+        }
+        assert_eq!(rx.recv() $($fetch)+, Ok(None));
+        assert_eq!(call $($fetch)+, Ok(4));
+
+        let (mut tx, rx) = rapace::stream();
+        let call = $client.to_server(rx, ", ") $($start)+;
+        let long = "x".repeat(100_000);
+        for word in ["a", &long, ""] {
+            tx.send(word.to_owned()) $($fetch)+.unwrap();
+        }
+        drop(tx);
+        assert_eq!(call $($fetch)+, Ok(format!("a, {long}, ")));
+        let (tx, rx) = rapace::stream();
+        let call = $client.to_server(rx, "").timeout(Duration::from_secs(50)) $($start)+;
+        drop(tx);
+        assert_eq!(call $($fetch)+, Err(App(Refused::ByZero)));
+
+        let ((mut to, numbers), (products, mut from)) = (rapace::stream(), rapace::stream());
+        let call = $client.both_ways(numbers, 3, products) $($start)+;
+        for number in [0, 7, u16::MAX] {
+            to.send(number) $($fetch)+.unwrap();
+            assert_eq!(from.recv() $($fetch)+, Ok(Some((number, Some(u32::from(number) * 3)))));
+        }
+        drop(to);
+        assert_eq!((from.recv() $($fetch)+, call $($fetch)+), (Ok(None), Ok(())));
+
+        let [(mut ta, a), (mut tc, c), (mut te, e), (mut tg, g)] = [(); 4].map(|()| rapace::stream());
+        let [(b, mut rb), (d, mut rd), (f, mut rf), (h, mut rh)] = [(); 4].map(|()| rapace::stream());
+        let call = $client.eight_streams(a, b, c, d, e, f, g, h) $($start)+;
+        for (number, tx) in (1..).zip([&mut ta, &mut tc, &mut te, &mut tg]) {
+            tx.send(number) $($fetch)+.unwrap();
+        }
+        drop((ta, tc, te, tg));
+        for (number, rx) in (1..).zip([&mut rb, &mut rd, &mut rf, &mut rh]) {
+            assert_eq!((rx.recv() $($fetch)+, rx.recv() $($fetch)+), (Ok(Some(number)), Ok(None)));
+        }
+        assert_eq!(call $($fetch)+, Ok(()));
+
+        let (mut tx, rx) = rapace::stream();
+        let call = $client.blocks_with_a_stream(rx) $($start)+;
+        tx.send(vec![1; 1_000]) $($fetch)+.unwrap();
+        drop(tx);
+        assert_eq!(call $($fetch)+, Ok(1_000));
+
+        assert_eq!($client.one_way("told", Some(&point(1))) $($fetch)+, Ok(()));
+        assert_eq!($client.renamed_one_way().send(), Ok(()));
+        assert_eq!($client.blocks_one_way(vec![7; 10_000]) $($fetch)+, Ok(()));
+        let mut told = Vec::new();
+        while told.len() < 3 {
+            told.extend($client.told() $($fetch)+.unwrap());
+        }
+        told.sort();
+        assert_eq!(told, ["10000 bytes", "renamed", "told Some(1) false"]);
+    }};
+}
+
 fn shapes(path: &Path) -> ShapesClient {
     ShapesClient::connect(path).unwrap()
 }
@@ -180,6 +243,7 @@ fn threads_serve_threads() {
     let served = serve(&guard, "shapes on threads");
     let client = shapes(&served.path);
     call_every_shape!(client, .wait());
+    stream_every_shape!(client, [.start().unwrap()], .wait());
 }
 
 #[test]
@@ -189,6 +253,7 @@ fn threads_serve_tasks() {
     awaited(async {
         let client = ShapesClient::connect_async(&served.path).await.unwrap();
         call_every_shape!(client, .await);
+        stream_every_shape!(client, [.start_async().await.unwrap()], .await);
     });
 }
 
@@ -198,9 +263,11 @@ fn tasks_serve_threads() {
     let served = serve(&guard, "shapes in tokio");
     let client = shapes(&served.path);
     call_every_shape!(client, .wait());
+    stream_every_shape!(client, [.start().unwrap()], .wait());
     let served = serve(&guard, "awaited in tokio");
     let client = AwaitedClient::connect(&served.path).unwrap();
     call_every_shape!(client, .wait());
+    stream_every_shape!(client, [.start().unwrap()], .wait());
 }
 
 #[test]
@@ -210,11 +277,13 @@ fn tasks_serve_tasks() {
     awaited(async {
         let client = ShapesClient::connect_async(&served.path).await.unwrap();
         call_every_shape!(client, .await);
+        stream_every_shape!(client, [.start_async().await.unwrap()], .await);
     });
     let served = serve(&guard, "awaited in tokio");
     awaited(async {
         let client = AwaitedClient::connect_async(&served.path).await.unwrap();
         call_every_shape!(client, .await);
+        stream_every_shape!(client, [.start_async().await.unwrap()], .await);
     });
 }
 
@@ -231,9 +300,14 @@ fn an_implementation_in_the_same_process_is_called_alike() {
     let guard = guard!();
     let client = ShapesClient::local(Answers).unwrap();
     call_every_shape!(client, .wait());
+    stream_every_shape!(client, [.start().unwrap()], .wait());
     let client = AwaitedClient::local(Answers).unwrap();
     call_every_shape!(client, .wait());
-    awaited(async { call_every_shape!(client, .await) });
+    stream_every_shape!(client, [.start().unwrap()], .wait());
+    awaited(async {
+        call_every_shape!(client, .await);
+        stream_every_shape!(client, [.start_async().await.unwrap()], .await);
+    });
     drop(guard);
 }
 
@@ -248,6 +322,16 @@ fn a_trait_with_parameters_is_served_for_what_they_stand_for() {
     assert_eq!(client.get(&[key("a"), key("b")]).wait(), Ok(vec![(key("a"), point(2))]));
     assert_eq!(client.block([1, 2, 3], &key("a")).wait(), Ok([1, 2, 3]));
     assert_eq!(awaited(async { client.block([1, 2, 3], &key("b")).await }), Err(App(key("b"))));
+    let pairs = |from: &str| {
+        let (tx, rx) = rapace::stream();
+        let call = client.range(&key(from), tx).start().unwrap();
+        let pairs = rx.into_iter().collect::<Result<Vec<_>, _>>().unwrap();
+        (pairs, call.wait())
+    };
+    client.put(key("c"), &point(3)).wait().unwrap();
+    assert_eq!(pairs("b"), (vec![(key("c"), point(3))], Ok(1)));
+    client.clear(key("a")).send().unwrap();
+    assert_eq!(pairs(""), (vec![(key("a"), point(2))], Ok(1)));
     // Other parameters are another service under the same name, and the two are compared.
     let other = StoreClient::<String, u8, 3>::connect(&served.path).unwrap_err().to_string();
     assert!(other.contains("Store.put") && other.contains("Point"), "{other}");

@@ -44,6 +44,7 @@ const METHOD_RULES: &[(MethodRule, State)] = &[
     (blocking_is_not_async, State::Sound),
     (streams_by_themselves, State::Lost),
     (few_streams, State::Lost),
+    (streams_only_once, State::Sound),
     (one_way_without_answer, State::Lost),
 ];
 
@@ -286,49 +287,71 @@ fn one_context(_: &Service, method: &Method, errors: &mut Errors) {
 
 fn arguments_that_travel(service: &Service, method: &Method, errors: &mut Errors) {
     for typed in typed(method) {
-        let parts = Parts::of(&typed.ty);
+        let item = spelling::stream(&typed.ty).map(|(_, item)| item);
+        if !spelling::streams_within(item.unwrap_or(&typed.ty)).is_empty() {
+            // There is an error for the stream in it.
+            continue;
+        }
+        let parts = Parts::of(item.unwrap_or(&typed.ty));
         everywhere(&parts, errors);
         for ty in &parts.impls {
             errors.at(ty, "both programs must know the type of an argument: name it instead of `impl`");
         }
-        for reference in &parts.references {
-            let lifetime = reference.lifetime.as_ref();
-            if reference.mutability.is_some() {
-                const TEXT: &str =
-                    "changes to an argument would stay in the other process: take `&`, return what is new";
-                errors.at(reference, TEXT);
-            } else if let Some(lifetime) = lifetime.filter(|lifetime| lifetime.ident == "static") {
-                errors.at(lifetime, "an argument is lent for as long as the call: leave `'static` out");
-            } else if !spelling::lies_in_messages(reference) && !is_outermost(reference, &typed.ty) {
-                const TEXT: &str = "within a type only `&str` and `&[u8]` can borrow: nothing else lies in a message as it is; \
-                                    send the value, or lend the whole argument with `&`";
-                errors.at(reference, TEXT);
-            }
+        match item {
+            Some(item) => an_item(service, method, item, &parts, errors),
+            None => an_argument(service, method, &typed.ty, &parts, errors),
         }
-        for lifetime in &parts.lifetimes {
-            let known = lifetime.ident == "_" || lifetime.ident == "static" || is_declared(lifetime, service, method);
-            if !known {
-                errors
-                    .at(lifetime, "an argument is lent for as long as the call: leave the lifetime out, or write `'_`");
-            }
+    }
+}
+
+fn an_item(service: &Service, method: &Method, item: &Type, parts: &Parts<'_>, errors: &mut Errors) {
+    const BORROWED: &str = "an item of a stream outlives its message and cannot borrow: send an owned type, \
+                            such as `String` for `&str` and `Vec<T>` for `&[T]`";
+    owned(service, method, parts, BORROWED, errors);
+    if is_unsized(item) {
+        errors.at(item, "this has no size: send an owned type, such as `String` for `str` and `Vec<T>` for `[T]`");
+    }
+}
+
+fn an_argument(service: &Service, method: &Method, ty: &Type, parts: &Parts<'_>, errors: &mut Errors) {
+    for reference in &parts.references {
+        let lifetime = reference.lifetime.as_ref();
+        if reference.mutability.is_some() {
+            const TEXT: &str = "changes to an argument would stay in the other process: take `&`, return what is new";
+            errors.at(reference, TEXT);
+        } else if let Some(lifetime) = lifetime.filter(|lifetime| lifetime.ident == "static") {
+            errors.at(lifetime, "an argument is lent for as long as the call: leave `'static` out");
+        } else if !spelling::lies_in_messages(reference) && !is_outermost(reference, ty) {
+            const TEXT: &str = "within a type only `&str` and `&[u8]` can borrow: nothing else lies in a message as it is; \
+                                send the value, or lend the whole argument with `&`";
+            errors.at(reference, TEXT);
         }
-        let outermost = parts.references.iter().filter(|reference| is_outermost(reference, &typed.ty));
-        for elem in outermost.map(|reference| &reference.elem) {
-            if let Some((borrowed, owned)) = spelling::without_size(elem) {
-                let text = format!(
-                    "`{borrowed}` has no size, so that the server cannot make one: take `&{owned}`; \
-                     another type of this name is known by a path in front of it, as in `self::{borrowed}`"
-                );
-                errors.at(elem, text);
-            }
+    }
+    for lifetime in &parts.lifetimes {
+        let known = lifetime.ident == "_" || lifetime.ident == "static" || is_declared(lifetime, service, method);
+        if !known {
+            errors.at(lifetime, "an argument is lent for as long as the call: leave the lifetime out, or write `'_`");
         }
-        let is_unsized = match spelling::bare(&typed.ty) {
-            Type::Slice(_) => true,
-            ty => spelling::is_primitive(ty, "str"),
-        };
-        if is_unsized {
-            errors.at(&typed.ty, "this has no size: borrow it with `&`");
+    }
+    let outermost = parts.references.iter().filter(|reference| is_outermost(reference, ty));
+    for elem in outermost.map(|reference| &reference.elem) {
+        if let Some((borrowed, owned)) = spelling::without_size(elem) {
+            let text = format!(
+                "`{borrowed}` has no size, so that the server cannot make one: take `&{owned}`; \
+                 another type of this name is known by a path in front of it, as in `self::{borrowed}`"
+            );
+            errors.at(elem, text);
         }
+    }
+    if is_unsized(ty) {
+        errors.at(ty, "this has no size: borrow it with `&`");
+    }
+}
+
+fn is_unsized(ty: &Type) -> bool {
+    match spelling::bare(ty) {
+        Type::Slice(_) => true,
+        ty => spelling::is_primitive(ty, "str"),
     }
 }
 
@@ -353,8 +376,13 @@ fn results_that_travel(service: &Service, method: &Method, errors: &mut Errors) 
         };
         errors.at(ty, text);
     }
+    owned(service, method, &parts, OWNED, errors);
+}
+
+/// What outlives the message that it comes in.
+fn owned(service: &Service, method: &Method, parts: &Parts<'_>, text: &str, errors: &mut Errors) {
     for reference in &parts.references {
-        errors.at(reference, OWNED);
+        errors.at(reference, text);
     }
     let of_reference = |lifetime: &Lifetime| {
         parts.references.iter().any(|it| it.lifetime.as_ref().is_some_and(|own| std::ptr::eq(own, lifetime)))
@@ -362,7 +390,7 @@ fn results_that_travel(service: &Service, method: &Method, errors: &mut Errors) 
     for lifetime in &parts.lifetimes {
         let known = lifetime.ident == "static" || of_reference(lifetime) || is_declared(lifetime, service, method);
         if !known {
-            errors.at(lifetime, OWNED);
+            errors.at(lifetime, text);
         }
     }
 }
@@ -406,20 +434,17 @@ fn streams_by_themselves(_: &Service, method: &Method, errors: &mut Errors) {
                           `Rx<T>` to receive them from it";
     const RETURNED: &str =
         "a result cannot be a stream: take an argument `Tx<T>`, and send there what the caller reads";
-    const BORROWED: &str = "an item of a stream outlives its message and cannot borrow: send an owned type, \
-                            such as `String` for `&str` and `Vec<T>` for `&[T]`";
     for argument in method.arguments() {
-        match spelling::stream(&argument.ty) {
-            Some((_, item)) => {
-                spelling::streams_within(item).into_iter().for_each(|stream| errors.at(stream, NESTED));
-                if spelling::borrows(item) {
-                    errors.at(item, BORROWED);
-                }
-            }
-            None => spelling::streams_within(&argument.ty).into_iter().for_each(|it| errors.at(it, NESTED)),
-        }
+        let within = spelling::stream(&argument.ty).map_or(&argument.ty, |(_, item)| item);
+        spelling::streams_within(within).into_iter().for_each(|stream| errors.at(stream, NESTED));
     }
     spelling::streams_within(method.output.ty()).into_iter().for_each(|stream| errors.at(stream, RETURNED));
+}
+
+fn streams_only_once(_: &Service, method: &Method, errors: &mut Errors) {
+    if let (Some(option), true) = (&method.args.idempotent, method.has_streams()) {
+        errors.at(option, "a call with streams is never repeated, since what they carried is gone: leave this out");
+    }
 }
 
 fn few_streams(_: &Service, method: &Method, errors: &mut Errors) {

@@ -184,5 +184,6 @@ fn signature(method: &Method) -> String {
         quote!(#name: #ty)
     });
     let output = &method.sig.output;
-    spelling::readable(quote!(fn #name(#(#arguments),*) #output))
+    let one_way = method.is_one_way().then(|| quote!(#[rapace(oneway)]));
+    spelling::readable(quote!(#one_way fn #name(#(#arguments),*) #output))
 }

@@ -30,6 +30,10 @@ mod tests;
 ///     fn divide(&self, dividend: i32, divisor: i32) -> Result<i32, DivideByZero>;
 ///     async fn lookup(&self, key: &str) -> Option<Entry>;
 ///     fn whoami(&self, cx: &rapace::Context) -> u32;
+///     fn primes(&self, limit: u64, found: rapace::Tx<u64>) -> u32;
+///     fn sum(&self, numbers: rapace::Rx<i64>) -> i64;
+///     #[rapace(oneway)]
+///     fn log(&self, line: &str);
 /// }
 /// ```
 ///
@@ -45,6 +49,13 @@ mod tests;
 /// is `Result` becomes the result of the call. Docs, `#[cfg]`, `#[deprecated]`, `#[must_use]` and `#[allow]` reach what
 /// is generated. A trait may have type parameters and supertraits, and a method may have a body.
 ///
+/// # Streams
+///
+/// A parameter whose type is called `Tx` or `Rx` and has one type argument is a stream, by value and by itself: with `Tx<T>`
+/// the method sends items to its caller, with `Rx<T>` it receives them. Items are owned and implement serde's traits. A
+/// method has at most 8 streams, beside any other arguments. The caller makes a pair with `rapace::stream()` and gives one
+/// end to the call; the call object is a `StreamCall`, which is started and not waited for at once.
+///
 /// # Options
 ///
 /// | `#[rapace::service(…)]` | |
@@ -55,9 +66,10 @@ mod tests;
 /// | `#[rapace(…)]` on a method | |
 /// |---|---|
 /// | `name = "…"` | the name under which both sides know the method |
-/// | `idempotent` | it may be executed twice: a call that was cut off is repeated |
+/// | `idempotent` | it may be executed twice: a call that was cut off can be repeated. Not with streams |
 /// | `timeout = "50ms"` | deadline of a call that sets none itself; units are `ns`, `us`, `ms`, `s`, `min` |
 /// | `blocking` | it may take long or sleep: it runs on a thread that is there for that |
+/// | `oneway` | it is not answered: no result, no streams, no `timeout`, not `idempotent`. The call object is a `OneWay` |
 /// | `result` | the return type is a `Result` under another name |
 /// | `value` | the return type is called `Result` and is a value like any other |
 #[proc_macro_attribute]

@@ -156,6 +156,56 @@ mod new {
     }
 }
 
+/// A version of a method: how its argument comes, and whether it is answered.
+struct Way {
+    name: &'static str,
+    serve: fn(&Path) -> ServerHandle,
+    connect: fn(&Path) -> Result<(), ConnectError>,
+    /// What is said of it where it differs.
+    signature: &'static str,
+    parts: [&'static str; 2],
+}
+
+macro_rules! ways {
+    ($($name:ident: $(#[$($attribute:tt)*])? $type:ty, $signature:literal, $argument:literal, $result:literal;)*) => {
+        $(
+            mod $name {
+                use super::*;
+
+                #[rapace::service(name = "Ways")]
+                trait Service {
+                    $(#[$($attribute)*])?
+                    fn method(&self, a: $type);
+                }
+
+                struct Nothing;
+
+                impl Service for Nothing {
+                    fn method(&self, _: $type) {}
+                }
+
+                pub(super) const WAY: Way = Way {
+                    name: stringify!($name),
+                    serve: |path| Server::new(ServiceServer::new(Nothing)).bind(path).unwrap(),
+                    connect: |path| ServiceClient::connect(path).map(drop),
+                    signature: $signature,
+                    parts: [$argument, $result],
+                };
+            }
+        )*
+
+        const WAYS: &[Way] = &[$($name::WAY),*];
+    };
+}
+
+ways! {
+    by_value: u32, "fn method(a: u32)", "argument `a`", "result";
+    to_caller: rapace::Tx<u32>, "fn method(a: rapace::Tx<u32>)", "output stream `a`", "result";
+    to_server: rapace::Rx<u32>, "fn method(a: rapace::Rx<u32>)", "input stream `a`", "result";
+    to_server_wider: rapace::Rx<u64>, "fn method(a: rapace::Rx<u64>)", "input stream `a`", "result";
+    one_way: #[rapace(oneway)] u32, "#[rapace(oneway)] fn method(a: u32)", "argument `a`", "one-way call";
+}
+
 struct Methods;
 
 impl old::Methods for Methods {
@@ -190,6 +240,7 @@ fn peer_entry() {
 fn serve_all(directory: &str) {
     let directory = Path::new(directory);
     let mut servers: Vec<_> = VERSIONS.iter().map(|version| (version.serve)(&directory.join(version.name))).collect();
+    servers.extend(WAYS.iter().map(|way| (way.serve)(&directory.join(way.name))));
     servers.push(Server::new(old::MethodsServer::new(Methods)).bind(directory.join("old")).unwrap());
     servers.push(Server::new(new::MethodsServer::new(Methods)).bind(directory.join("new")).unwrap());
     say("serving");
@@ -227,6 +278,28 @@ fn versions_of_another_shape_are_refused_when_they_meet() {
             let ConnectError::Incompatible { differences } = error else { panic!("{text}") };
             assert_eq!(differences.len(), 1, "{text}");
             assert!(text.contains("Versioned.shown") && text.contains("argument `value`"), "{text}");
+        }
+    });
+}
+
+#[test]
+fn a_stream_and_a_one_way_call_are_what_they_are_on_both_sides() {
+    with_servers(|directory| {
+        for (client, server) in WAYS.iter().flat_map(|client| WAYS.iter().map(move |server| (client, server))) {
+            let found = (client.connect)(&directory.join(server.name));
+            if client.name == server.name {
+                found.unwrap();
+                continue;
+            }
+            let text = found.unwrap_err().to_string();
+            let sides = format!("here `{}`, at the server `{}`", client.signature, server.signature);
+            assert!(text.contains("`Ways.method` differs") && text.contains(&sides), "{text}");
+            for (ours, theirs) in client.parts.iter().zip(&server.parts) {
+                assert_eq!(text.contains(&format!("; {ours} here, {theirs} there")), ours != theirs, "{text}");
+            }
+            if client.parts == server.parts {
+                assert!(text.contains("; input stream `a`: ") && text.contains("u64"), "{text}");
+            }
         }
     });
 }

@@ -45,6 +45,18 @@ pub trait Shapes {
     async fn body(&self, a: u8) -> u8 {
         a
     }
+    /// Sends some, of what it receives.
+    fn streams(
+        &self,
+        numbers: deeper::renamed::Rx<u16>,
+        most: &u16,
+        some: deeper::renamed::Tx<(u16, ::std::string::String)>,
+    ) -> ::core::result::Result<u16, Refused>;
+    /// Receives as a task.
+    async fn awaited_stream(&self, numbers: deeper::renamed::Rx<::core::option::Option<u16>>) -> u16;
+    /// Is not answered.
+    #[rapace(oneway)]
+    fn one_way(&self, text: &str, cx: &deeper::renamed::Context);
 }
 
 /// With parameters.
@@ -52,6 +64,8 @@ pub trait Shapes {
 pub trait Store<K: ::core::cmp::Ord>: ::core::marker::Send + ::core::marker::Sync {
     /// Puts.
     fn put(&self, key: K) -> K;
+    /// All of them.
+    fn all(&self, keys: ::rapace::Tx<K>);
 }
 
 /// Answers.
@@ -87,10 +101,40 @@ impl Shapes for Answers {
     async fn awaited(&self, text: &str) -> ::core::result::Result<(), Refused> {
         if text.is_empty() { ::core::result::Result::Err(Refused) } else { ::core::result::Result::Ok(()) }
     }
+    fn streams(
+        &self,
+        mut numbers: deeper::renamed::Rx<u16>,
+        most: &u16,
+        mut some: deeper::renamed::Tx<(u16, ::std::string::String)>,
+    ) -> ::core::result::Result<u16, Refused> {
+        let mut sum = 0;
+        for number in numbers.iter() {
+            let number = number.map_err(|_| Refused)?;
+            if number > *most {
+                return ::core::result::Result::Err(Refused);
+            }
+            some.send((number, ::std::format!("{number}"))).wait().map_err(|_| Refused)?;
+            sum += number;
+        }
+        ::core::result::Result::Ok(sum)
+    }
+    async fn awaited_stream(&self, mut numbers: deeper::renamed::Rx<::core::option::Option<u16>>) -> u16 {
+        let mut count = 0;
+        while let ::core::result::Result::Ok(::core::option::Option::Some(_)) = numbers.recv().await {
+            count += 1;
+        }
+        count
+    }
+    fn one_way(&self, text: &str, cx: &deeper::renamed::Context) {
+        ::core::assert!(!text.is_empty() && !cx.is_cancelled());
+    }
 }
 
 impl Store<u16> for Answers {
     fn put(&self, key: u16) -> u16 {
         key
+    }
+    fn all(&self, mut keys: ::rapace::Tx<u16>) {
+        let _: ::core::result::Result<(), ::rapace::StreamError> = keys.send(7).wait();
     }
 }

@@ -30,6 +30,11 @@ pub mod names {
     pub struct PhantomData;
     pub struct Client;
     pub struct Call;
+    pub struct StreamCall;
+    pub struct OneWay;
+    pub struct Flow;
+    pub struct Given;
+    pub struct ItemCodec;
     pub struct Index;
     pub struct Add;
     pub struct T;
@@ -78,6 +83,12 @@ pub mod service {
         fn decode(&self) {}
         fn fmt(&self) {}
         fn client(&self) {}
+        fn give(&self) {}
+        fn tx(&self) {}
+        fn rx(&self) {}
+        fn as_tx(&self) {}
+        fn as_rx(&self) {}
+        fn streams(&self) {}
     }
 
     impl<X: ?::core::marker::Sized> InTheWay for X {}
@@ -105,6 +116,11 @@ pub mod service {
         async fn body(&self, a: u8) -> u8 {
             a
         }
+        /// Sends what it receives.
+        fn streams(&self, a: ::rapace::Rx<Result>, b: ::rapace::Tx<::core::option::Option<Result>>) -> u8;
+        /// Is not answered.
+        #[rapace(oneway)]
+        fn one_way(&self, a: &[u16]);
     }
 }
 
@@ -119,6 +135,8 @@ pub mod macros {
         fn composed(&self, a: Vec<Option<u16>>) -> Result<(u8, String), Vec<u8>>;
         /// Waits.
         async fn awaited(&self, a: Option<&[u16]>) -> u8;
+        /// Receives.
+        fn stream(&self, a: rapace::Rx<Vec<(u8, Option<u16>)>>) -> u8;
     }
 }
 
@@ -136,5 +154,10 @@ pub mod globs {
         fn head(&self, cx: &Context, a: u8) -> Result<u8, String>;
         /// Called as one of rapace's own functions is.
         fn serve(&self) -> u8;
+        /// Called as one of rapace's own functions is, and has what that makes.
+        fn stream(&self, tx: Tx<u8>, rx: Rx<u8>);
+        /// Called as one of rapace's own methods is.
+        #[rapace(oneway)]
+        fn send(&self, head: u8);
     }
 }

@@ -85,6 +85,20 @@ pub trait Shapes {
     fn many(&self, a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8) -> [u8; 8];
     /// Has a name that is a word of the language.
     fn r#type(&self, r#fn: u8) -> u8;
+    /// Sends.
+    ///
+    /// # Errors
+    /// When it wants to.
+    fn sends(&self, from: &Point, points: rapace::Tx<Point>) -> Result<u8, Refused>;
+    /// Sends what it receives, and knows who calls.
+    #[rapace(timeout = "10s")]
+    fn both(&self, _texts: rapace::Rx<String>, cx: &Context, lengths: rapace::Tx<usize>);
+    /// Is not answered.
+    #[rapace(oneway)]
+    fn one_way(&self, person: Person<'_>, point: Option<&Point>);
+    /// Is not there.
+    #[cfg(any())]
+    fn never_a_stream(&self, missing: rapace::Tx<Missing>);
     /// Takes two flags.
     #[expect(clippy::fn_params_excessive_bools, reason = "fulfilled in the trait, and not elsewhere")]
     fn flags(&self, a: bool, b: bool, c: bool, d: bool) -> bool;
@@ -113,6 +127,11 @@ pub trait Awaited {
     }
     /// Does not wait.
     fn plain(&self) -> u8;
+    /// Receives, and lends meanwhile.
+    async fn receives(&self, words: rapace::Rx<Vec<String>>, between: &str) -> String;
+    /// Is not answered.
+    #[rapace(oneway)]
+    async fn one_way(&self, text: &str);
 }
 
 /// With parameters.
@@ -125,6 +144,11 @@ where
     fn put(&self, key: K, value: &V) -> Option<V>;
     /// Gets.
     async fn get(&self, keys: &[K]) -> [u8; N];
+    /// All of them.
+    fn all(&self, from: &K, pairs: rapace::Tx<(K, V)>);
+    /// Takes out.
+    #[rapace(oneway)]
+    fn remove(&self, key: K);
 }
 
 /// Nothing to call.

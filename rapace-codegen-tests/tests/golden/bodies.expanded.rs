@@ -232,13 +232,18 @@ const _: () = {
                 },
             ),
             ::rapace::__private::MethodInfo::new(
-                "greeting",
-                "fn greeting(word: &str) -> String",
-                |shapes| {
-                    shapes.argument("word", &::rapace::__private::leaf!(& 'static str));
-                    shapes.returns(&::rapace::__private::leaf!(String));
-                },
-            ),
+                    "greeting",
+                    "fn greeting(word: &str) -> String",
+                    |shapes| {
+                        shapes
+                            .argument(
+                                "word",
+                                &::rapace::__private::leaf!(& 'static str),
+                            );
+                        shapes.returns(&::rapace::__private::leaf!(String));
+                    },
+                )
+                .asynchronous(),
         ]);
         ::rapace::__private::Service::new("Bodies", methods)
     }

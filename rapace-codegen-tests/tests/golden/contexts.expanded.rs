@@ -261,22 +261,27 @@ const _: () = {
                 },
             ),
             ::rapace::__private::MethodInfo::new(
-                "between",
-                "fn between(text: &str, names: &[&str]) -> usize",
-                |shapes| {
-                    shapes.argument("text", &::rapace::__private::leaf!(& 'static str));
-                    shapes
-                        .argument(
-                            "names",
-                            &::rapace::__private::codec!(
-                                & 'static [& 'static str] =>
-                                ::rapace::__private::slice_of(::rapace::__private::leaf!(&
-                                'static str))
-                            ),
-                        );
-                    shapes.returns(&::rapace::__private::leaf!(usize));
-                },
-            ),
+                    "between",
+                    "fn between(text: &str, names: &[&str]) -> usize",
+                    |shapes| {
+                        shapes
+                            .argument(
+                                "text",
+                                &::rapace::__private::leaf!(& 'static str),
+                            );
+                        shapes
+                            .argument(
+                                "names",
+                                &::rapace::__private::codec!(
+                                    & 'static [& 'static str] =>
+                                    ::rapace::__private::slice_of(::rapace::__private::leaf!(&
+                                    'static str))
+                                ),
+                            );
+                        shapes.returns(&::rapace::__private::leaf!(usize));
+                    },
+                )
+                .asynchronous(),
             ::rapace::__private::MethodInfo::new(
                 "alone",
                 "fn alone() -> bool",

@@ -227,26 +227,27 @@ const _: () = {
                 },
             ),
             ::rapace::__private::MethodInfo::new(
-                "all",
-                "fn all(keys: &[K]) -> Vec<K>",
-                |shapes| {
-                    shapes
-                        .argument(
-                            "keys",
-                            &::rapace::__private::codec!(
-                                & 'static [K] =>
-                                ::rapace::__private::slice_of(::rapace::__private::leaf!(K))
-                            ),
-                        );
-                    shapes
-                        .returns(
-                            &::rapace::__private::codec!(
-                                Vec < K > =>
-                                ::rapace::__private::slice_of(::rapace::__private::leaf!(K))
-                            ),
-                        );
-                },
-            ),
+                    "all",
+                    "fn all(keys: &[K]) -> Vec<K>",
+                    |shapes| {
+                        shapes
+                            .argument(
+                                "keys",
+                                &::rapace::__private::codec!(
+                                    & 'static [K] =>
+                                    ::rapace::__private::slice_of(::rapace::__private::leaf!(K))
+                                ),
+                            );
+                        shapes
+                            .returns(
+                                &::rapace::__private::codec!(
+                                    Vec < K > =>
+                                    ::rapace::__private::slice_of(::rapace::__private::leaf!(K))
+                                ),
+                            );
+                    },
+                )
+                .asynchronous(),
         ]);
         ::rapace::__private::Service::new("Store", methods)
     }

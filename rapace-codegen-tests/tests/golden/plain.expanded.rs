@@ -343,28 +343,30 @@ const _: () = {
                 },
             ),
             ::rapace::__private::MethodInfo::new(
-                "lookup",
-                "fn lookup(key: String) -> Option<Vec<u8>>",
-                |shapes| {
-                    shapes.argument("key", &::rapace::__private::leaf!(String));
-                    shapes
-                        .returns(
-                            &::rapace::__private::codec!(
-                                Option < Vec < u8 > > =>
-                                ::rapace::__private::option_of(::rapace::__private::codec!(Vec
-                                < u8 > =>
-                                ::rapace::__private::slice_of(::rapace::__private::leaf!(u8))))
-                            ),
-                        );
-                },
-            ),
+                    "lookup",
+                    "fn lookup(key: String) -> Option<Vec<u8>>",
+                    |shapes| {
+                        shapes.argument("key", &::rapace::__private::leaf!(String));
+                        shapes
+                            .returns(
+                                &::rapace::__private::codec!(
+                                    Option < Vec < u8 > > =>
+                                    ::rapace::__private::option_of(::rapace::__private::codec!(Vec
+                                    < u8 > =>
+                                    ::rapace::__private::slice_of(::rapace::__private::leaf!(u8))))
+                                ),
+                            );
+                    },
+                )
+                .asynchronous(),
             ::rapace::__private::MethodInfo::new(
-                "forget",
-                "fn forget()",
-                |shapes| {
-                    shapes.returns(&::rapace::__private::leaf!(()));
-                },
-            ),
+                    "forget",
+                    "fn forget()",
+                    |shapes| {
+                        shapes.returns(&::rapace::__private::leaf!(()));
+                    },
+                )
+                .asynchronous(),
         ]);
         ::rapace::__private::Service::new("Calculator", methods)
     }

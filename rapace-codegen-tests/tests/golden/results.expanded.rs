@@ -393,29 +393,30 @@ const _: () = {
                 },
             ),
             ::rapace::__private::MethodInfo::new(
-                "later",
-                "fn later() -> std::result::Result<Vec<u8>, (u8, String)>",
-                |shapes| {
-                    shapes
-                        .returns(
-                            &::rapace::__private::codec!(
-                                < Later < fn () -> std::result::Result < Vec < u8 >, (u8,
-                                String) > > as ::rapace::__private::Method > ::Ok =>
-                                ::rapace::__private::codec!(Vec < u8 > =>
-                                ::rapace::__private::slice_of(::rapace::__private::leaf!(u8)))
-                            ),
-                        );
-                    shapes
-                        .fails(
-                            &::rapace::__private::codec!(
-                                < Later < fn () -> std::result::Result < Vec < u8 >, (u8,
-                                String) > > as ::rapace::__private::Method > ::Err =>
-                                ::rapace::__private::tuple_of((::rapace::__private::leaf!(u8),
-                                ::rapace::__private::leaf!(String),))
-                            ),
-                        );
-                },
-            ),
+                    "later",
+                    "fn later() -> std::result::Result<Vec<u8>, (u8, String)>",
+                    |shapes| {
+                        shapes
+                            .returns(
+                                &::rapace::__private::codec!(
+                                    < Later < fn () -> std::result::Result < Vec < u8 >, (u8,
+                                    String) > > as ::rapace::__private::Method > ::Ok =>
+                                    ::rapace::__private::codec!(Vec < u8 > =>
+                                    ::rapace::__private::slice_of(::rapace::__private::leaf!(u8)))
+                                ),
+                            );
+                        shapes
+                            .fails(
+                                &::rapace::__private::codec!(
+                                    < Later < fn () -> std::result::Result < Vec < u8 >, (u8,
+                                    String) > > as ::rapace::__private::Method > ::Err =>
+                                    ::rapace::__private::tuple_of((::rapace::__private::leaf!(u8),
+                                    ::rapace::__private::leaf!(String),))
+                                ),
+                            );
+                    },
+                )
+                .asynchronous(),
         ]);
         ::rapace::__private::Service::new("Results", methods)
     }

@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::num::NonZeroU8;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use rapace::Context;
+use rapace::{Context, Rx, Tx};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,6 +158,19 @@ pub trait Shapes {
     fn there(&self, a: u8) -> u8;
     #[cfg(not(unix))]
     fn not_there(&self, a: Missing) -> Missing;
+    fn to_caller(&self, events: &[Event], sent: Tx<Event>) -> usize;
+    fn to_server(&self, cx: &Context, words: Rx<String>, between: &str) -> Result<String, Refused>;
+    fn both_ways(&self, numbers: Rx<u16>, factor: u16, _cx: &Context, products: Tx<(u16, Option<u32>)>);
+    fn eight_streams(&self, a: Rx<u8>, b: Tx<u8>, c: Rx<u8>, d: Tx<u8>, e: Rx<u8>, f: Tx<u8>, g: Rx<u8>, h: Tx<u8>);
+    #[rapace(blocking)]
+    fn blocks_with_a_stream(&self, a: Rx<Vec<u8>>) -> usize;
+    #[rapace(oneway)]
+    fn one_way(&self, a: &str, b: Option<&Point>, cx: &Context);
+    #[rapace(oneway, name = "another_way")]
+    fn renamed_one_way(&self);
+    #[rapace(oneway, blocking)]
+    fn blocks_one_way(&self, a: Vec<u8>);
+    fn told(&self) -> Vec<String>;
     fn panics(&self, a: &str) -> u8;
     fn with_body(&self, mut a: u32, b: &str) -> u32 {
         a += b.len() as u32;
@@ -255,6 +269,29 @@ pub trait Awaited {
     async fn there(&self, a: u8) -> u8;
     #[cfg(not(unix))]
     async fn not_there(&self, a: Missing) -> Missing;
+    async fn to_caller(&self, events: &[Event], sent: Tx<Event>) -> usize;
+    async fn to_server(&self, cx: &Context, words: Rx<String>, between: &str) -> Result<String, Refused>;
+    async fn both_ways(&self, numbers: Rx<u16>, factor: u16, _cx: &Context, products: Tx<(u16, Option<u32>)>);
+    async fn eight_streams(
+        &self,
+        a: Rx<u8>,
+        b: Tx<u8>,
+        c: Rx<u8>,
+        d: Tx<u8>,
+        e: Rx<u8>,
+        f: Tx<u8>,
+        g: Rx<u8>,
+        h: Tx<u8>,
+    );
+    #[rapace(blocking)]
+    fn blocks_with_a_stream(&self, a: Rx<Vec<u8>>) -> usize;
+    #[rapace(oneway)]
+    async fn one_way(&self, a: &str, b: Option<&Point>, cx: &Context);
+    #[rapace(oneway, name = "another_way")]
+    async fn renamed_one_way(&self);
+    #[rapace(oneway, blocking)]
+    fn blocks_one_way(&self, a: Vec<u8>);
+    async fn told(&self) -> Vec<String>;
     async fn panics(&self, a: &str) -> u8;
     async fn with_body(&self, mut a: u32, b: &str) -> u32 {
         a += b.len() as u32;
@@ -264,8 +301,15 @@ pub trait Awaited {
 
 pub struct Answers;
 
+/// What was said in one-way calls, and not asked for.
+static TOLD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+fn tell(what: impl Into<String>) {
+    TOLD.lock().unwrap().push(what.into());
+}
+
 macro_rules! answers {
-    ($service:ident: $($asyncness:tt)?) => {
+    ($service:ident: $($asyncness:ident)?, $($fetch:tt)+) => {
         impl $service for Answers {
             $($asyncness)? fn nothing(&self) {}
             $($asyncness)? fn unit(&self, a: ()) -> () {
@@ -378,6 +422,46 @@ macro_rules! answers {
             $($asyncness)? fn not_there(&self, a: Missing) -> Missing {
                 a
             }
+            $($asyncness)? fn to_caller(&self, events: &[Event], mut sent: Tx<Event>) -> usize {
+                for event in events {
+                    sent.send(event.clone()) $($fetch)+.unwrap();
+                }
+                events.len()
+            }
+            $($asyncness)? fn to_server(&self, cx: &Context, mut words: Rx<String>, between: &str) -> Result<String, Refused> {
+                let mut all = Vec::new();
+                while let Some(word) = words.recv() $($fetch)+.map_err(|error| Refused::Because(error.to_string()))? {
+                    all.push(word);
+                }
+                if all.is_empty() || cx.is_cancelled() { Err(Refused::ByZero) } else { Ok(all.join(between)) }
+            }
+            $($asyncness)? fn both_ways(&self, mut numbers: Rx<u16>, factor: u16, _cx: &Context, mut products: Tx<(u16, Option<u32>)>) {
+                while let Some(number) = numbers.recv() $($fetch)+.unwrap() {
+                    products.send((number, u32::from(number).checked_mul(factor.into()))) $($fetch)+.unwrap();
+                }
+            }
+            $($asyncness)? fn eight_streams(&self, a: Rx<u8>, b: Tx<u8>, c: Rx<u8>, d: Tx<u8>, e: Rx<u8>, f: Tx<u8>, g: Rx<u8>, h: Tx<u8>) {
+                for (mut from, mut to) in [(a, b), (c, d), (e, f), (g, h)] {
+                    while let Some(item) = from.recv() $($fetch)+.unwrap() {
+                        to.send(item) $($fetch)+.unwrap();
+                    }
+                }
+            }
+            fn blocks_with_a_stream(&self, a: Rx<Vec<u8>>) -> usize {
+                a.into_iter().map(|item| item.unwrap().len()).sum()
+            }
+            $($asyncness)? fn one_way(&self, a: &str, b: Option<&Point>, cx: &Context) {
+                tell(format!("{a} {:?} {}", b.map(|b| b.x), cx.is_cancelled() || cx.deadline().is_some()));
+            }
+            $($asyncness)? fn renamed_one_way(&self) {
+                tell("renamed");
+            }
+            fn blocks_one_way(&self, a: Vec<u8>) {
+                tell(format!("{} bytes", a.len()));
+            }
+            $($asyncness)? fn told(&self) -> Vec<String> {
+                std::mem::take(&mut *TOLD.lock().unwrap())
+            }
             $($asyncness)? fn panics(&self, a: &str) -> u8 {
                 panic!("{a}")
             }
@@ -385,8 +469,8 @@ macro_rules! answers {
     };
 }
 
-answers!(Shapes:);
-answers!(Awaited: async);
+answers!(Shapes: , .wait());
+answers!(Awaited: async, .await);
 
 /// With parameters of the trait.
 #[rapace::service(name = "Store")]
@@ -394,10 +478,13 @@ pub trait Store<K, V: Clone, const N: usize> {
     fn put(&self, key: K, value: &V) -> Option<V>;
     async fn get(&self, keys: &[K]) -> Vec<(K, V)>;
     fn block(&self, fill: [u8; N], key: &K) -> Result<[u8; N], K>;
+    async fn range(&self, from: &K, pairs: Tx<(K, V)>) -> usize;
+    #[rapace(oneway)]
+    fn clear(&self, but: K);
 }
 
 #[derive(Debug)]
-pub struct Shelf<K: Ord, V>(pub std::sync::Mutex<BTreeMap<K, V>>);
+pub struct Shelf<K: Ord, V>(pub Mutex<BTreeMap<K, V>>);
 
 impl<K, V> Store<K, V, 3> for Shelf<K, V>
 where
@@ -416,5 +503,15 @@ where
     }
     fn block(&self, fill: [u8; 3], key: &K) -> Result<[u8; 3], K> {
         if self.0.lock().unwrap().contains_key(key) { Ok(fill) } else { Err(key.clone()) }
+    }
+    async fn range(&self, from: &K, mut pairs: Tx<(K, V)>) -> usize {
+        let range: Vec<_> = self.0.lock().unwrap().range(from.clone()..).map(|(k, v)| (k.clone(), v.clone())).collect();
+        for pair in &range {
+            pairs.send(pair.clone()).await.unwrap();
+        }
+        range.len()
+    }
+    fn clear(&self, but: K) {
+        self.0.lock().unwrap().retain(|key, _| *key == but);
     }
 }

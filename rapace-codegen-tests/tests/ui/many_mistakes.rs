@@ -1,7 +1,7 @@
 #[rapace::service(nme = "x")]
 trait Service {
     type Item;
-    #[rapace(oneway)]
+    #[rapace(onewy)]
     fn first<T>(&mut self, (a, b): (T, &mut u8)) -> &str;
     fn sound(&self, a: u8) -> u8;
     fn second(&self, _: u8) -> Option<&str>;

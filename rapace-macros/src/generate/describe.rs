@@ -50,9 +50,9 @@ fn info(generator: &Generator<'_>, method: &Method) -> TokenStream {
     };
     let (ok, err) = method::result_codecs(generator, &generator.method(method), &output);
     let method::Located { codec, span } = ok;
-    let ok = quote_spanned!(span=> shapes.returns(&#codec););
+    let ok =
+        if method.is_one_way() { quote!(shapes.one_way();) } else { quote_spanned!(span=> shapes.returns(&#codec);) };
     let err = err.map(|method::Located { codec, span }| quote_spanned!(span=> shapes.fails(&#codec);));
-    let one_way = method.is_one_way().then(|| quote!(shapes.one_way();));
     let blocking = method.args.blocking.as_ref().map(|_| quote!(.blocking()));
     let asynchronous = method.is_async().then(|| quote!(.asynchronous()));
     let streams = method.has_streams().then(|| {
@@ -65,7 +65,6 @@ fn info(generator: &Generator<'_>, method: &Method) -> TokenStream {
             #(#arguments)*
             #ok
             #err
-            #one_way
         })
         #blocking
         #asynchronous

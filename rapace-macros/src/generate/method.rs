@@ -91,10 +91,10 @@ fn streams(generator: &Generator<'_>, method: &Method) -> Option<TokenStream> {
             let codec = codec::item(generator, item);
             Some(match flow {
                 Flow::ToCaller => {
-                    quote_spanned!(span=> given.tx(<#ty as #private::IsTx>::as_tx(&args.#place), #codec);)
+                    quote_spanned!(span=> given.tx(<#ty as #private::IsTx<#item>>::as_tx(&args.#place), #codec);)
                 }
                 Flow::ToServer => {
-                    quote_spanned!(span=> given.rx(<#ty as #private::IsRx>::as_rx(&args.#place), #codec);)
+                    quote_spanned!(span=> given.rx(<#ty as #private::IsRx<#item>>::as_rx(&args.#place), #codec);)
                 }
             })
         }

@@ -181,10 +181,10 @@ fn arguments(generator: &Generator<'_>, method: &Method) -> Option<TokenStream> 
                 let codec = codec::item(generator, item);
                 match flow {
                     Flow::ToCaller => {
-                        quote_spanned!(span=> <#ty as #private::IsTx>::from_tx(streams.tx(#stream, #codec)))
+                        quote_spanned!(span=> <#ty as #private::IsTx<#item>>::from_tx(streams.tx(#stream, #codec)))
                     }
                     Flow::ToServer => {
-                        quote_spanned!(span=> <#ty as #private::IsRx>::from_rx(streams.rx(#stream, #codec)))
+                        quote_spanned!(span=> <#ty as #private::IsRx<#item>>::from_rx(streams.rx(#stream, #codec)))
                     }
                 }
             }

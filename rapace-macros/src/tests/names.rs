@@ -19,6 +19,10 @@ const EVERYTHING: &str = "
         #[rapace(idempotent, timeout = \"5ms\", name = \"x\")] #[cfg(zz)] #[deprecated] #[must_use]
         fn zz_borrow(&self, zz_a: &ZzT, zz_b: &[ZzT], zz_c: ::std::borrow::Cow<'_, zzstr>, zz_d: std::option::Option<&ZzT>) -> std::vec::Vec<(ZzA, ZzB)>;
         #[rapace(blocking)] #[cfg_attr(zz, cfg(zz))] fn r#zz_raw(&self, r#zz_type: zz8, zz_d: std::option::Option<&[ZzT]>);
+        fn zz_streams(&self, zz_a: zz::Tx<ZzK>, zz_b: &zzstr, zz_c: zz::Rx<[ZzT; ZZN]>) -> ZzResult<zz32, ZzError>;
+        async fn zz_awaited(&self, zz_cx: &zz::Context, zz_a: zz::Rx<ZzOption<zz8>>, zz_b: zz::Tx<(ZzA, ZzB)>);
+        #[rapace(oneway)] fn zz_one_way(&self, zz_a: &zzstr, zz_cx: &zz::Context);
+        #[rapace(oneway)] async fn zz_later(&self, zz_a: ZzK) { zz_body }
     }";
 
 /// What the language has in scope.
@@ -37,6 +41,8 @@ const OWN: &[&str] = &[
     "INDEX",
     "IDEMPOTENT",
     "TIMEOUT",
+    "FLOWS",
+    "give",
     "encode_args",
     "encode_ok",
     "encode_err",
@@ -70,6 +76,8 @@ const OWN: &[&str] = &[
     "request",
     "message",
     "context",
+    "streams",
+    "given",
     "answer",
     "f",
     // Hidden items and parameters.
@@ -167,13 +175,16 @@ fn hidden_names_make_way_for_the_users() {
 
 #[test]
 fn methods_keep_their_wire_names() {
-    let text =
-        expanded("name = \"acme.S\"", "trait S { fn r#type(&self); #[rapace(name = \"b\")] fn a(&self, r#fn: u8); }")
-            .text();
+    let text = expanded(
+        "name = \"acme.S\"",
+        "trait S { fn r#type(&self); #[rapace(name = \"b\")] fn a(&self, r#fn: u8); #[rapace(oneway)] fn c(&self); }",
+    )
+    .text();
     for part in [
         "Service::new(\"acme.S\"",
         "MethodInfo::new(\"type\", \"fn type()\"",
         "MethodInfo::new(\"b\", \"fn a(fn: u8)\"",
+        "MethodInfo::new(\"c\", \"#[rapace(oneway)] fn c()\"",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
@@ -184,6 +195,8 @@ fn conditions_reach_everything_of_a_method() {
     let count = |methods: &str| expanded("", &format!("trait S {{ {methods} }}")).text().matches("cfg(only)").count();
     // In the trait and the mock's five places; the type, its impl, its number twice, the description, the arm, the client.
     assert_eq!(count("#[cfg(only)] fn f(&self, a: u8) -> u8;"), 12);
+    assert_eq!(count("#[cfg(only)] async fn f(&self, a: Tx<u8>, b: Rx<u8>) -> u8;"), 12);
+    assert_eq!(count("#[cfg(only)] #[rapace(oneway)] fn f(&self);"), 12);
     assert_eq!(count("#[cfg_attr(all(), cfg(only))] fn f(&self);"), 1);
 }
 
@@ -200,6 +213,23 @@ fn an_async_method_becomes_a_future_that_is_send() {
         "{text}"
     );
     assert!(!text.contains("ServeOnThreads"));
+}
+
+#[test]
+fn how_a_method_is_called_stands_in_its_clients_type() {
+    let text = expanded(
+        "",
+        "trait S { fn a(&self, x: u8); fn b(&self, x: &str, y: Tx<u8>); #[rapace(oneway)] fn c(&self, x: &str); fn d(&self, x: Tx); }",
+    )
+    .text();
+    for part in [
+        "fn a(&self, x: u8) -> ::rapace::Call<'_, A>",
+        "fn b<'a>(&'a self, x: &'a str, y: Tx<u8>) -> ::rapace::StreamCall<'a, B>",
+        "fn c<'a>(&'a self, x: &'a str) -> ::rapace::OneWay<'a, C>",
+        "fn d(&self, x: Tx) -> ::rapace::Call<'_, D>",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
 }
 
 #[test]

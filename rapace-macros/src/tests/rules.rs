@@ -135,6 +135,66 @@ fn results_are_owned() {
 }
 
 #[test]
+fn streams_are_arguments_by_themselves() {
+    accepted("fn f(&self, a: Tx<u8>, b: &str, c: rapace::Rx<Vec<Option<u8>>>, d: &Context) -> Result<u8, u8>;");
+    accepted("async fn f(&self, a: ::rapace::Rx<Cow<'static, str>>, mut b: Tx<u8>) { body }");
+    for nested in
+        ["Option<Tx<u8>>", "&Tx<u8>", "&mut Rx<u8>", "(u8, Rx<&str>)", "[Tx<u8>; 2]", "Tx<Rx<u8>>", "Rx<Vec<Tx<&T>>>"]
+    {
+        refused(&format!("fn f(&self, a: {nested});"), "a stream is an argument by itself, by value");
+    }
+    refused("fn f(&self) -> Rx<u8>;", "a result cannot be a stream");
+    refused("fn f(&self) -> Result<Tx<u8>, u8>;", "a result cannot be a stream");
+    // By their names alone these are types like any other.
+    accepted("fn f(&self, a: Tx, b: &Rx, c: Vec<Tx>, d: Tx<u8, u8>, e: Rx<'_, u8>, f: Tx<8>) -> Rx;");
+}
+
+#[test]
+fn items_of_streams_are_owned() {
+    for borrowed in ["&str", "&'static str", "&Point", "Cow<'_, str>", "Person<'a>", "Vec<&mut u8>", "(u8, &[u8])"] {
+        refused(&format!("fn f(&self, a: Tx<{borrowed}>);"), "an item of a stream outlives its message");
+    }
+    refused("fn f(&self, a: Rx<str>);", "this has no size: send an owned type");
+    refused("fn f(&self, a: Rx<[u8]>);", "this has no size: send an owned type");
+    refused("fn f(&self, a: Tx<impl Copy>);", "both programs must know the type of an argument");
+    refused("fn f(&self, a: Tx<dyn Copy>);", "`dyn` does not travel");
+    refused("fn f(&self, a: Tx<Self>);", "`Self` is another type on each side");
+    refused("fn f(&self, a: Tx<_>);", "both programs must know the type: name one that has values");
+}
+
+#[test]
+fn a_method_has_eight_streams_at_most() {
+    let eight: Vec<_> = (0..8).map(|n| format!("a{n}: {}<u8>", ["Tx", "Rx"][n % 2])).collect();
+    let eight = eight.join(", ");
+    accepted(&format!("fn f(&self, {eight}, more: u8);"));
+    refused(&format!("fn f(&self, {eight}, more: Tx<u8>);"), "a method has at most 8 streams");
+}
+
+#[test]
+fn a_call_with_streams_is_not_repeated() {
+    accepted("#[rapace(blocking, timeout = \"5s\")] fn f(&self, a: Tx<u8>);");
+    refused("#[rapace(idempotent)] fn f(&self, a: Tx<u8>);", "a call with streams is never repeated");
+}
+
+#[test]
+fn one_way_calls_have_no_answer() {
+    accepted("#[rapace(oneway)] fn f(&self, a: &str, cx: &Context, b: Option<&Point>);");
+    accepted(
+        "#[rapace(oneway, name = \"g\")] #[rapace(blocking)] fn f(&self) { body } #[rapace(oneway)] async fn h(&self);",
+    );
+    refused("#[rapace(oneway)] fn f(&self) -> u8;", "a one-way call has no answer: leave the return type out");
+    refused("#[rapace(oneway)] async fn f(&self) -> Result<(), u8>;", "a one-way call has no answer: leave the return");
+    refused("#[rapace(oneway)] fn f(&self, a: Rx<u8>);", "a one-way call has no streams");
+    refused(
+        "#[rapace(oneway, timeout = \"5s\")] fn f(&self);",
+        "a one-way call has no answer that could be late or lost",
+    );
+    refused("#[rapace(oneway, idempotent)] fn f(&self);", "a one-way call has no answer that could be late or lost");
+    refused("#[rapace(oneway, oneway)] fn f(&self);", "`oneway`, or its opposite, was already given");
+    refused("#[rapace(oneway = true)] fn f(&self);", "`oneway` stands alone");
+}
+
+#[test]
 fn one_context_is_enough() {
     accepted("fn f(&self, a: u8, cx: &rapace::Context, b: u8);");
     accepted("fn f(&self, _: &Context);");

@@ -8,7 +8,8 @@ use super::expand;
 const WORDS: &[&str] = &[
     "trait", "fn", "async", "unsafe", "const", "type", "impl", "dyn", "mut", "self", "Self", "where", "pub", "crate",
     "super", "extern", "for", "as", "in", "struct", "auto", "default", "rapace", "service", "name", "timeout", "cfg",
-    "cfg_attr", "doc", "must_use", "expect", "Result", "Option", "Vec", "Context", "str", "u8", "T", "a", "_",
+    "cfg_attr", "doc", "must_use", "expect", "Result", "Option", "Vec", "Context", "Tx", "Rx", "oneway", "str", "u8",
+    "T", "a", "_",
 ];
 
 /// Pieces that come close to being right, which is where parsers go wrong.
@@ -16,6 +17,7 @@ const PIECES: &[&str] = &[
     "#[rapace(name = \"x\")]",
     "#[rapace]",
     "#[rapace(timeout = \"5ms\", idempotent)]",
+    "#[rapace(oneway)]",
     "#[cfg(a)]",
     "#[cfg_attr(a, cfg(b), doc = \"x\")]",
     "#[cfg_attr]",
@@ -33,6 +35,9 @@ const PIECES: &[&str] = &[
     "fn f<T>(&mut self, _: T)",
     "fn r#type(&self, r#fn: r#u8)",
     "(&self, (a, b): (u8, &[T]), cx: &Context)",
+    "(&self, a: Tx<u8>, b: &str, c: rapace::Rx<Vec<T>>)",
+    "(&self, a: Rx<&str>, b: Option<Tx<u8>>, c: &mut Tx<Rx<_>>, d: Tx<>)",
+    "-> Rx<u8>",
     "-> Result<u8, E>",
     "-> Result",
     "-> impl Future",

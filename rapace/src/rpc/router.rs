@@ -30,7 +30,7 @@ impl<S: Serve> Servable for S {
 /// Nobody else need implement it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be served on threads",
-    note = "pass the generated server, as in `CalculatorServer::new(implementation)`; if a method is `async`, serve it with `rapace::aio::serve`, in a tokio runtime"
+    note = "pass the generated server, as in `CalculatorServer::new(implementation)`; if a method is `async`, serve it in a tokio runtime: with `rapace::aio::serve`, at a client with `ClientBuilder::serve_async`"
 )]
 pub trait ServableOnThreads: Servable {}
 

@@ -107,7 +107,6 @@ impl ShapeBuilder {
 
     /// A stream, as its items are read.
     pub fn stream(&mut self, name: &str, flow: Flow, codec: &impl ShapeWith) {
-        // The first word is what two programs compare.
         let way = match flow {
             Flow::ToCaller => "output",
             Flow::ToServer => "input",
@@ -115,9 +114,9 @@ impl ShapeBuilder {
         self.parts.push((format!("{way} stream `{name}`"), codec.shape()));
     }
 
-    /// There is no answer.
+    /// There is no answer, and so no result.
     pub fn one_way(&mut self) {
-        self.parts.push(("one-way".to_owned(), Shape::single(Kind::Unit)));
+        self.parts.push(("one-way call".to_owned(), Shape::single(Kind::Unit)));
     }
 
     /// The result.
@@ -172,13 +171,17 @@ impl MethodInfo {
 }
 
 impl Description {
-    /// The shapes alone: what an argument is called does not matter on the wire.
+    /// The roles and shapes alone: what an argument is called does not matter on the wire.
     fn fingerprint(&self) -> u64 {
         self.parts.iter().fold(0xcbf2_9ce4_8422_2325, |hash, (part, shape)| {
-            let role = part.split(' ').next().unwrap_or_default();
-            fnv(fnv(hash, role.as_bytes()), &shape.fingerprint().to_le_bytes())
+            fnv(fnv(hash, role(part).as_bytes()), &shape.fingerprint().to_le_bytes())
         })
     }
+}
+
+/// What a part of a method is, by the first word of its name: an argument, a stream of one direction, a result.
+fn role(part: &str) -> &str {
+    part.split(' ').next().unwrap_or_default()
 }
 
 impl Service {
@@ -267,7 +270,7 @@ pub trait Serve: Send + Sync + 'static {
 /// A service whose methods are all sync, so that threads can run them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be served on threads",
-    note = "pass the generated server, as in `CalculatorServer::new(implementation)`; if a method is `async`, serve it with `rapace::aio::serve`, in a tokio runtime"
+    note = "pass the generated server, as in `CalculatorServer::new(implementation)`; if a method is `async`, serve it in a tokio runtime: with `rapace::aio::serve`, at a client with `ClientBuilder::serve_async`"
 )]
 pub trait ServeOnThreads: Serve {}
 
@@ -459,8 +462,10 @@ impl Service {
         if ours.parts.len() != theirs.parts.len() {
             text.push_str(&format!("; {} arguments and results here, {} there", ours.parts.len(), theirs.parts.len()));
         }
-        for ((part, here), (_, there)) in ours.parts.iter().zip(&theirs.parts) {
-            if let Some(difference) = here.difference(there) {
+        for ((part, here), (their_part, there)) in ours.parts.iter().zip(&theirs.parts) {
+            if role(part) != role(their_part) {
+                text.push_str(&format!("; {part} here, {their_part} there"));
+            } else if let Some(difference) = here.difference(there) {
                 text.push_str(&format!("; {part}: {difference}"));
             }
         }

@@ -98,54 +98,46 @@ impl Streams {
     }
 }
 
-/// How generated code makes sure that a parameter named `Tx` is one.
+/// How generated code makes sure that a parameter named `Tx<T>` is one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is named `Tx`, but is not `rapace::Tx`",
+    message = "`{Self}` is named `Tx`, but is not `rapace::Tx<{T}>`",
     note = "a parameter `rapace::Tx<T>` is a stream to the caller; give another type another name"
 )]
-pub trait IsTx {
-    /// What it sends.
-    type Item;
+pub trait IsTx<T> {
     /// Itself, as what it is.
-    fn as_tx(&self) -> &Tx<Self::Item>;
+    fn as_tx(&self) -> &Tx<T>;
     /// Itself.
-    fn from_tx(tx: Tx<Self::Item>) -> Self;
+    fn from_tx(tx: Tx<T>) -> Self;
 }
 
-/// How generated code makes sure that a parameter named `Rx` is one.
+/// How generated code makes sure that a parameter named `Rx<T>` is one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is named `Rx`, but is not `rapace::Rx`",
+    message = "`{Self}` is named `Rx`, but is not `rapace::Rx<{T}>`",
     note = "a parameter `rapace::Rx<T>` is a stream from the caller; give another type another name"
 )]
-pub trait IsRx {
-    /// What it receives.
-    type Item;
+pub trait IsRx<T> {
     /// Itself, as what it is.
-    fn as_rx(&self) -> &Rx<Self::Item>;
+    fn as_rx(&self) -> &Rx<T>;
     /// Itself.
-    fn from_rx(rx: Rx<Self::Item>) -> Self;
+    fn from_rx(rx: Rx<T>) -> Self;
 }
 
-impl<T> IsTx for Tx<T> {
-    type Item = T;
-
-    fn as_tx(&self) -> &Tx<T> {
+impl<T> IsTx<T> for Tx<T> {
+    fn as_tx(&self) -> &Self {
         self
     }
 
-    fn from_tx(tx: Tx<T>) -> Self {
+    fn from_tx(tx: Self) -> Self {
         tx
     }
 }
 
-impl<T> IsRx for Rx<T> {
-    type Item = T;
-
-    fn as_rx(&self) -> &Rx<T> {
+impl<T> IsRx<T> for Rx<T> {
+    fn as_rx(&self) -> &Self {
         self
     }
 
-    fn from_rx(rx: Rx<T>) -> Self {
+    fn from_rx(rx: Self) -> Self {
         rx
     }
 }

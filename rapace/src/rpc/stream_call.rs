@@ -68,6 +68,18 @@ impl<'a, M: Method> StreamCall<'a, M> {
         }
     }
 
+    /// What a newcomer writes first, and what the compiler answers by [`AtOnce`].
+    ///
+    /// # Errors
+    /// Never called.
+    #[doc(hidden)]
+    pub fn wait(self) -> Result<M::Ok, M::Error>
+    where
+        Self: AtOnce<M>,
+    {
+        self.at_once()
+    }
+
     /// What must hold before anything is sent.
     pub(crate) fn begin(&self) -> Result<(Begin, Deadline), RpcError> {
         let target = self.call.client.target(M::INDEX)?;
@@ -86,6 +98,20 @@ impl<'a, M: Method> StreamCall<'a, M> {
         M::give(&self.call.args, &mut Given::connect(client, ends, deadline.instant()));
         Pending::new(client, begun, deadline, watch)
     }
+}
+
+/// What no call with streams is: waiting for it at once would leave nobody to use its streams.
+#[diagnostic::on_unimplemented(
+    message = "a call with streams cannot be waited for at once: its streams are used while it runs",
+    label = "begin it with `start()`",
+    note = "`let pending = call.start()?;`, then use the ends that were kept, then `pending.wait()?`"
+)]
+pub trait AtOnce<M: Method> {
+    /// Never called.
+    ///
+    /// # Errors
+    /// Never called.
+    fn at_once(self) -> Result<M::Ok, M::Error>;
 }
 
 impl<M: Method> fmt::Debug for StreamCall<'_, M> {
