@@ -401,9 +401,10 @@ impl<I, W> Streams<I, W> {
             end.of_call = false;
             let is_first = end.over.is_none();
             if is_first {
-                // A writer that is answered for needs not say that it has finished.
-                let receives = matches!(end.way, Way::Receiving { .. });
-                end.over = Some(if receives && over == Over::CallEnded { Over::Finished } else { over });
+                // A writer whose own answer this is needs not say that it has finished. A caller that was answered may have
+                // had more to say.
+                let is_answer = matches!(end.way, Way::Receiving { .. }) && whose == Whose::Begun;
+                end.over = Some(if is_answer && over == Over::CallEnded { Over::Finished } else { over });
             }
             if std::mem::take(&mut end.queued) {
                 self.notices.retain(|queued| *queued != key);
