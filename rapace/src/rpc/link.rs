@@ -102,6 +102,8 @@ pub(crate) struct Core {
     pub(crate) leading: bool,
     /// That thread waits for room, or for its turn to send.
     pub(crate) leader_is_blocked: bool,
+    /// Leaders that wait at the end of a stream: one at most, unless none of them ever sleeps.
+    pub(super) leaders_at_ends: usize,
     /// The leader waits for room, for itself or for the blocked.
     pub(crate) leader_minds_room: bool,
     pub(crate) spinner: Spinner,
@@ -152,6 +154,7 @@ impl Link {
             handlers: Vec::new(),
             leading: false,
             leader_is_blocked: false,
+            leaders_at_ends: 0,
             leader_minds_room: false,
             spinner: Spinner::new(),
             standby: Vec::new(),
@@ -378,15 +381,6 @@ impl Core {
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// Has those woken for whom something happened at a stream.
-    #[inline]
-    pub(super) fn wake_streams(&mut self) {
-        if !self.engine.streams.woken.is_empty() {
-            let woken = std::mem::take(&mut self.engine.streams.woken);
-            self.do_all_after(woken.into_iter().map(After::Wake));
         }
     }
 

@@ -87,7 +87,8 @@ pub struct Rx<T> {
     taken: VecDeque<Payload>,
     /// Items of a message of several.
     ready: VecDeque<T>,
-    /// An item could not be read: what follows it is not looked at.
+    /// An item that could not be read: its error comes in its place, and nothing after it.
+    failure: Option<DecodeError>,
     has_failed: bool,
     #[cfg(feature = "tokio")]
     pub(crate) timer: crate::aio::calls::Timer,
@@ -322,6 +323,7 @@ impl<T> Rx<T> {
             place,
             taken: VecDeque::new(),
             ready: VecDeque::new(),
+            failure: None,
             has_failed: false,
             #[cfg(feature = "tokio")]
             timer: Default::default(),
@@ -339,7 +341,7 @@ impl<T> Rx<T> {
 
     /// The items as they come, blocking this thread; ends with the stream, or after an error.
     pub fn iter(&mut self) -> Iter<'_, T> {
-        Iter { rx: self }
+        Iter { rx: self, is_over: false }
     }
 
     /// An item that is here already, if one is.
@@ -347,8 +349,22 @@ impl<T> Rx<T> {
         if let Some(item) = self.ready.pop_front() {
             return Some(Ok(item));
         }
+        if let Some(error) = self.failure.take() {
+            return Some(Err(self.fail(error)));
+        }
+        if self.has_failed {
+            return None;
+        }
         let payload = self.taken.pop_front()?;
         Some(self.read(payload))
+    }
+
+    /// Nothing more is read.
+    #[cold]
+    fn fail(&mut self, error: DecodeError) -> StreamError {
+        self.has_failed = true;
+        self.taken.clear();
+        RpcError::Decode(Box::new(error)).into()
     }
 
     /// Reads a message: one item, and what follows it is kept.
@@ -363,10 +379,13 @@ impl<T> Rx<T> {
             let message = Message::new(payload, budget);
             read_all(&mut message.reader(), decode, ready)
         };
-        read.map_err(|error| {
-            self.has_failed = true;
-            RpcError::Decode(Box::new(error)).into()
-        })
+        match read {
+            Ok((first, rest)) => {
+                self.failure = rest.err();
+                Ok(first)
+            }
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     /// Whether nothing more is read: an error was the last that came.
@@ -395,10 +414,18 @@ impl<T> Rx<T> {
     }
 }
 
-/// Reads the first item, and those behind it.
+/// Reads the first item, and those behind it as far as they can be read.
 #[inline]
-fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<T, DecodeError> {
+fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<First<T>, DecodeError> {
     let first = decode(from)?;
+    Ok((first, read_rest(from, decode, more)))
+}
+
+/// An item, and whether those behind it could be read.
+type First<T> = (T, Result<(), DecodeError>);
+
+#[inline]
+fn read_rest<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<(), DecodeError> {
     let mut left = from.remaining();
     while left > 0 {
         more.push_back(decode(from)?);
@@ -408,7 +435,7 @@ fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque
             from.finish()?;
         }
     }
-    Ok(first)
+    Ok(())
 }
 
 /// The wait for an item.
@@ -433,6 +460,7 @@ impl<T> Recv<'_, T> {
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     rx: &'a mut Rx<T>,
+    is_over: bool,
 }
 
 /// The items of a stream, by [`Rx::into_iter`].
@@ -447,7 +475,7 @@ impl<T> Iterator for Iter<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.rx.next_item().transpose()
+        next_once(self.rx, &mut self.is_over)
     }
 }
 
@@ -456,14 +484,19 @@ impl<T> Iterator for IntoIter<T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
-        }
-        let next = self.rx.next_item();
-        // An error comes once; a session that is over would give it for ever.
-        self.is_over = next.is_err();
-        next.transpose()
+        next_once(&mut self.rx, &mut self.is_over)
     }
+}
+
+/// An error comes once; a session that is over would give it for ever.
+#[inline]
+fn next_once<T>(rx: &mut Rx<T>, is_over: &mut bool) -> Option<Result<T, StreamError>> {
+    if *is_over {
+        return None;
+    }
+    let next = rx.next_item();
+    *is_over = next.is_err();
+    next.transpose()
 }
 
 impl<T> IntoIterator for Rx<T> {

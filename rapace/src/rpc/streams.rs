@@ -82,6 +82,8 @@ pub(crate) struct Streams<I, W> {
     notices: VecDeque<EndKey>,
     /// Who is to be woken once the lock is released.
     pub(crate) woken: Vec<W>,
+    /// Ends have ended with their call since this was last looked at.
+    pub(crate) has_ended: bool,
 }
 
 #[derive(Debug)]
@@ -128,6 +130,7 @@ impl<I, W> Streams<I, W> {
             incoming: Pool::new(ours),
             notices: VecDeque::new(),
             woken: Vec::new(),
+            has_ended: false,
         }
     }
 
@@ -395,6 +398,7 @@ impl<I, W> Streams<I, W> {
             return;
         }
         self.calls = self.calls.saturating_sub(1);
+        self.has_ended = true;
         for key in keys {
             self.settle(key);
             let Some(end) = self.end(key) else { continue };

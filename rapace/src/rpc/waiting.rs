@@ -357,7 +357,10 @@ impl Link {
         let led_by_another = std::mem::replace(&mut core.leading, true);
         let spinner = std::mem::replace(&mut core.spinner, Spinner::new());
         core.leader_is_blocked = awaited.freed.is_some();
+        let at_end = usize::from(awaited.end.is_some());
+        core.leaders_at_ends = core.leaders_at_ends.saturating_add(at_end);
         let mut core = self.lead(core, spinner, awaited, deadline);
+        core.leaders_at_ends = core.leaders_at_ends.saturating_sub(at_end);
         core.leading = led_by_another;
         core.leader_is_blocked = false;
         core.note_room();
