@@ -32,6 +32,7 @@ mod locked;
 pub(crate) mod method;
 pub(crate) mod mock;
 pub(crate) mod one_way;
+mod owed;
 pub(crate) mod request;
 pub(crate) mod router;
 pub(crate) mod service;

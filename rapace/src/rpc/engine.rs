@@ -125,8 +125,8 @@ enum BegunState {
     Begun(Ticket),
     /// It is the message of this number.
     Sent(Ticket, u64),
-    /// Nobody waits for it any more.
-    Forgotten,
+    /// Nobody waits for it any more. It is the message of this number.
+    Forgotten(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -312,7 +312,7 @@ impl<I, W> Engine<I, W> {
         let entry = self.begun(call).ok_or(unknown)?;
         let ticket = match entry.state {
             BegunState::Sent(ticket, _) => Some(ticket),
-            BegunState::Forgotten => None,
+            BegunState::Forgotten(_) => None,
             BegunState::Begun(_) | BegunState::Free => return Err(unknown),
         };
         entry.state = BegunState::Free;
@@ -323,18 +323,14 @@ impl<I, W> Engine<I, W> {
 
     /// Nobody waits for the call any more.
     pub(crate) fn forget(&mut self, call: CallId) -> Forgotten {
-        match self.begun(call) {
-            Some(entry) if matches!(entry.state, BegunState::Sent(..)) => {
-                entry.state = BegunState::Forgotten;
-                self.end_streams(Whose::Begun, call, Over::CallFailed);
-                Forgotten::CancelOwed
-            }
-            Some(_) => {
-                self.unbegin(call);
-                Forgotten::Nothing
-            }
-            None => Forgotten::Nothing,
+        let Some(entry) = self.begun(call) else { return Forgotten::Nothing };
+        if let BegunState::Sent(_, number) = entry.state {
+            entry.state = BegunState::Forgotten(number);
+            self.end_streams(Whose::Begun, call, Over::CallFailed);
+            return Forgotten::CancelOwed;
         }
+        self.unbegin(call);
+        Forgotten::Nothing
     }
 
     /// The session is over, and the peer took out messages up to `consumed`. Who still waits, and whether the call may
@@ -343,7 +339,7 @@ impl<I, W> Engine<I, W> {
         let ends = self.begun.iter().filter_map(|entry| match entry.state {
             BegunState::Begun(ticket) => Some((ticket, false)),
             BegunState::Sent(ticket, number) => Some((ticket, number <= consumed)),
-            BegunState::Free | BegunState::Forgotten => None,
+            BegunState::Free | BegunState::Forgotten(_) => None,
         });
         let ends = ends.collect();
         self.begun.clear();
@@ -363,7 +359,7 @@ impl<I, W> Engine<I, W> {
         if call.is_of(self.side) {
             return match self.begun(call).map(|entry| entry.state) {
                 Some(BegunState::Sent(..)) => Ok(Some(Whose::Begun)),
-                Some(BegunState::Forgotten) => Ok(None),
+                Some(BegunState::Forgotten(_)) => Ok(None),
                 Some(BegunState::Begun(_) | BegunState::Free) | None => Err(unknown),
             };
         }
@@ -455,15 +451,17 @@ impl<I, W> Engine<I, W> {
     /// them ran, and no terminal comes for them.
     pub(crate) fn handle_goodbye(&mut self, last: u64) -> Vec<Ticket> {
         let side = self.side;
-        let unrun = (0..).zip(&self.begun).filter_map(|(index, entry)| match entry.state {
-            BegunState::Sent(ticket, number) if number > last => {
-                Some((CallId::new(side, index, entry.generation), ticket))
-            }
-            _ => None,
+        let unrun = (0..).zip(&self.begun).filter_map(|(index, entry)| {
+            let (number, ticket) = match entry.state {
+                BegunState::Sent(ticket, number) => (number, Some(ticket)),
+                BegunState::Forgotten(number) => (number, None),
+                BegunState::Begun(_) | BegunState::Free => return None,
+            };
+            (number > last).then(|| (CallId::new(side, index, entry.generation), ticket))
         });
         let unrun: Vec<_> = unrun.collect();
         unrun.iter().for_each(|(call, _)| self.unbegin(*call));
-        unrun.into_iter().map(|(_, ticket)| ticket).collect()
+        unrun.into_iter().filter_map(|(_, ticket)| ticket).collect()
     }
 
     /// The calls of the peer whose terminal is not sent yet.

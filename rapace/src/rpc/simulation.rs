@@ -135,6 +135,7 @@ struct Side {
     /// Names of one-way calls, as they came.
     one_ways_handled: Vec<u64>,
     is_dead: bool,
+    has_said_goodbye: bool,
 }
 
 /// What both sides did, by the names of calls.
@@ -191,7 +192,7 @@ impl World {
         if self.sides[at].is_dead {
             return;
         }
-        match self.random.below(16) {
+        match self.random.below(17) {
             0 | 1 => self.begin(at),
             2 => self.go_on_beginning(at),
             3 | 4 => drop(self.links[at].lock().pump(None)),
@@ -204,6 +205,7 @@ impl World {
             13 => self.use_stream(at),
             14 if self.random.one_in(3) => self.release(at),
             15 => self.one_way(at),
+            16 if self.random.one_in(12) => self.take_leave(at),
             _ => {}
         }
     }
@@ -256,7 +258,8 @@ impl World {
             }
             Err(error) => {
                 drop(core);
-                let may = self.is_over(at) || self.sides[1 - at].is_dead;
+                let other = &self.sides[1 - at];
+                let may = self.is_over(at) || other.is_dead || other.has_said_goodbye;
                 assert!(may || matches!(error, RpcError::Overloaded(_)), "{error}");
                 self.sides[at].calls.remove(place);
             }
@@ -291,7 +294,7 @@ impl World {
             Outcome::Answer(Status::Cancelled, _) => {}
             Outcome::Answer(status, _) => panic!("call {} ended with {status:?}", call.name),
             Outcome::End(error) => {
-                assert!(self.is_over(at), "{error}");
+                assert!(self.is_over(at) || self.sides[1 - at].has_said_goodbye, "{error}");
                 let certainly_not = matches!(
                     error,
                     RpcError::PeerDied { may_have_executed: false } | RpcError::Closed { may_have_executed: false }
@@ -447,6 +450,16 @@ impl World {
         if sent == Ok(true) {
             side.one_ways_sent += 1;
         }
+    }
+
+    /// One side handles nothing that it takes out from now on, or has enough of what it took out before.
+    fn take_leave(&mut self, at: usize) {
+        let mut core = self.links[at].lock();
+        match self.sides[at].has_said_goodbye {
+            false => core.say_goodbye(),
+            true => core.cut_short(),
+        }
+        self.sides[at].has_said_goodbye = true;
     }
 
     /// One side is gone, at this step: what it published stays, and the kernel tells.
