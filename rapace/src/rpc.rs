@@ -26,6 +26,8 @@ pub(crate) mod hooks;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod mock;
 pub(crate) mod request;
 pub(crate) mod router;
@@ -35,6 +37,8 @@ pub(crate) mod setting;
 mod short;
 pub(crate) mod status;
 pub(crate) mod tickets;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
 pub(crate) mod waiting;
 #[cfg_attr(not(feature = "hooks"), path = "rpc/unwatched.rs")]
 pub(crate) mod watch;

@@ -220,9 +220,10 @@ impl Awaited {
             return Poll::Ready(Err(due.err().unwrap_or(past)));
         }
         let deadline = self.deadline;
-        let sent = link.poll_room(cx, |core| {
-            core.begin(begin, &Outgoing::whole(&payload.as_slice()), |head| with_deadline(head, deadline)).transpose()
-        });
+        let mut payload = payload.as_slice();
+        let payload = begin.again(&mut payload);
+        let sent =
+            link.poll_room(cx, |core| core.begin(begin, &payload, |head| with_deadline(head, deadline)).transpose());
         sent.map(|sent| {
             let begun = sent??;
             self.state = State::Sent(begun);

@@ -7,6 +7,10 @@ use super::link::{After, Core, end_error};
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
+#[cfg(all(feature = "tokio", feature = "tracing"))]
+use crate::layout::head::Inline;
+#[cfg(all(feature = "tokio", feature = "tracing"))]
+use crate::layout::metadata::METADATA_BYTES;
 use crate::session::Sending;
 
 /// A request on its way.
@@ -14,6 +18,8 @@ use crate::session::Sending;
 pub(crate) struct Begin {
     method: u32,
     state: BeginState,
+    #[cfg(feature = "tracing")]
+    has_metadata: bool,
 }
 
 #[derive(Debug)]
@@ -27,7 +33,26 @@ enum BeginState {
 impl Begin {
     #[inline]
     pub(crate) fn new(method: u32) -> Self {
-        Self { method, state: BeginState::Waiting }
+        Self {
+            method,
+            state: BeginState::Waiting,
+            #[cfg(feature = "tracing")]
+            has_metadata: false,
+        }
+    }
+
+    /// Its payload, which was put together to one piece while it waits for room.
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(not(feature = "tracing"), expect(clippy::unused_self, reason = "nothing precedes the arguments"))]
+    pub(crate) fn again<'p>(&self, payload: &'p mut &'p [u8]) -> Outgoing<'p> {
+        #[cfg(feature = "tracing")]
+        if let Some((metadata, args)) = payload.split_first_chunk().filter(|_| self.has_metadata) {
+            let metadata: &[u8; METADATA_BYTES] = metadata;
+            let metadata = Inline::of(metadata);
+            *payload = args;
+            return Outgoing::with_metadata(metadata, std::slice::from_ref(payload));
+        }
+        Outgoing::whole(payload)
     }
 }
 
@@ -52,6 +77,10 @@ impl Core {
             self.give_up(begin);
             return Err(end_error(end, false));
         }
+        #[cfg(feature = "tracing")]
+        {
+            begin.has_metadata |= payload.has_metadata();
+        }
         if matches!(begin.state, BeginState::Waiting) {
             let first = Head::request(0, begin.method);
             self.outbox.check(&first, payload.len()).map_err(|error| self.send_error(error))?;
@@ -61,6 +90,8 @@ impl Core {
                 return Ok(None);
             };
             let head = head(Head::request(call.0, begin.method));
+            #[cfg(feature = "tracing")]
+            let head = head.with_metadata(begin.has_metadata);
             begin.state = BeginState::Sending(ticket, call, head, Sending::default());
         }
         match &mut begin.state {

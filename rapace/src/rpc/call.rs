@@ -81,7 +81,8 @@ impl<'a, M: Method> Call<'a, M> {
         // Not by `encoded`: an outcome within a result would be moved once more.
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
         let watch = Watch::of_call(self.client, M::INDEX, &out).begin();
-        let outcome = out.send(|payload| self.client.link().call(method, payload, &mut deadline));
+        let link = self.client.link();
+        let outcome = out.send(|args| watch.send(link, args, |payload| link.call(method, payload, &mut deadline)));
         decode::<M>(self.client, outcome, watch)
     }
 
@@ -116,7 +117,8 @@ impl<'a, M: Method> Call<'a, M> {
             let mut out = Encoder::new();
             M::encode_args(&self.args, &mut out).map_err(encode_error)?;
             let watch = Watch::of_call(self.client, M::INDEX, &out);
-            (out.send(|payload| self.client.link().try_start(method, payload, deadline)), watch)
+            let link = self.client.link();
+            (out.send(|args| watch.send(link, args, |payload| link.try_start(method, payload, deadline))), watch)
         };
         // Hooks hear of it when it is begun or cannot be, and not of a try.
         match begun {
@@ -137,7 +139,7 @@ pub(crate) fn encoded<M: Method, X>(
     let mut out = Encoder::new();
     M::encode_args(args, &mut out).map_err(encode_error)?;
     let watch = Watch::of_call(client, M::INDEX, &out).begin();
-    match out.send(send) {
+    match out.send(|args| watch.send(client.link(), args, send)) {
         Ok(sent) => Ok((sent, watch)),
         Err(error) => Err(watch.failed(error)),
     }

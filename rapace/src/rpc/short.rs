@@ -29,6 +29,8 @@ impl Core {
             return None;
         };
         let head = with_deadline(Head::request(call.0, method), deadline);
+        #[cfg(feature = "tracing")]
+        let head = head.with_metadata(payload.has_metadata());
         if !self.outbox.send_short(&head, inline) {
             self.engine.unbegin(call);
             self.tickets.give_back(ticket);
