@@ -182,6 +182,7 @@ fn write_down() {
 }
 
 const THREADS: &str = "threads";
+#[cfg(feature = "tokio")]
 const TASKS: &str = "tasks";
 /// On threads, without traces.
 const UNTRACED: &str = "untraced";
