@@ -70,6 +70,9 @@ pub enum Violation {
     /// The fragments do not add up to the announced length.
     #[error("fragments bring {got} bytes of an announced {total}")]
     FragmentBytes { got: u64, total: usize },
+    /// What precedes the arguments of a request is not what it is to be.
+    #[error("the metadata of a request {wrong}")]
+    Metadata { wrong: &'static str },
     /// A call that the other side did not begin, or that was answered already.
     #[error("call {call:#010x} is not one that can be meant here")]
     UnknownCall { call: u32 },

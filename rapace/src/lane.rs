@@ -46,25 +46,45 @@ pub(crate) struct Outgoing<'a> {
     lead: Inline,
     rest: &'a [&'a [u8]],
     len: usize,
+    /// The lead is metadata.
+    #[cfg(feature = "tracing")]
+    has_metadata: bool,
 }
 
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(lead: Inline, rest: &'a [&'a [u8]]) -> Self {
         let len = rest.iter().fold(lead.len(), |sum, piece| sum.saturating_add(piece.len()));
-        Self { lead, rest, len }
+        Self { rest, len, ..Self::short(lead) }
     }
 
     /// What a descriptor carries itself.
     #[inline(always)]
     pub(crate) fn short(lead: Inline) -> Self {
-        Self { lead, rest: &[], len: lead.len() }
+        Self {
+            lead,
+            rest: &[],
+            len: lead.len(),
+            #[cfg(feature = "tracing")]
+            has_metadata: false,
+        }
     }
 
     /// One piece, none of which precedes the rest.
     #[inline]
     pub(crate) fn whole(payload: &'a &'a [u8]) -> Self {
-        Self { lead: Inline::default(), rest: std::slice::from_ref(payload), len: payload.len() }
+        Self { rest: std::slice::from_ref(payload), len: payload.len(), ..Self::short(Inline::default()) }
+    }
+
+    /// Metadata, and then these pieces.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn with_metadata(metadata: Inline, rest: &'a [&'a [u8]]) -> Self {
+        Self { has_metadata: true, ..Self::new(metadata, rest) }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.has_metadata
     }
 
     #[inline]
@@ -73,9 +93,19 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The pieces: what travels in the descriptor if it fits there, and the rest.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "tracing"))]
     pub(crate) fn pieces(&self) -> (&[u8], &'a [&'a [u8]]) {
         (self.lead.as_slice(), self.rest)
+    }
+
+    /// The same in memory of its own, to be sent later.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn keep(&self) -> Kept {
+        Kept {
+            bytes: self.to_vec(),
+            #[cfg(feature = "tracing")]
+            has_metadata: self.has_metadata,
+        }
     }
 
     /// All bytes, in memory of their own.
@@ -127,6 +157,29 @@ impl<'a> Outgoing<'a> {
         let mut bytes = [0; INLINE_MAX];
         self.copy_to(0, &mut bytes);
         Some(Inline::new(Inline::of(&bytes).words, self.len))
+    }
+}
+
+/// A payload in one piece of memory, which waits for room.
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+pub(crate) struct Kept {
+    bytes: Vec<u8>,
+    #[cfg(feature = "tracing")]
+    has_metadata: bool,
+}
+
+#[cfg(feature = "tokio")]
+impl Kept {
+    /// The payload as it was. `piece` is where it finds itself.
+    pub(crate) fn outgoing<'p>(&'p self, piece: &'p mut &'p [u8]) -> Outgoing<'p> {
+        *piece = &self.bytes;
+        #[cfg(feature = "tracing")]
+        if let Some((metadata, args)) = piece.split_at_checked(INLINE_MAX).filter(|_| self.has_metadata) {
+            *piece = args;
+            return Outgoing::with_metadata(Inline::of(metadata), std::slice::from_ref(piece));
+        }
+        Outgoing::whole(piece)
     }
 }
 
@@ -242,7 +295,7 @@ impl SendLane {
             descriptor.inline = lead;
         }
         if fragmented && *sent > 0 {
-            descriptor.flags |= flag::NEXT | if is_last { 0 } else { flag::MORE };
+            descriptor.flags = flag::SLOT | flag::NEXT | if is_last { 0 } else { flag::MORE };
         }
         self.ring.push(descriptor);
         *sent = from.saturating_add(in_slot);
@@ -290,7 +343,8 @@ impl SendLane {
     fn slot_descriptor(&mut self, head: &Head, claim: Claim, len: usize) -> Descriptor {
         let slot = claim.id().0;
         let generation = self.pool.publish(claim);
-        Descriptor { flags: flag::SLOT, len: len as u32, slot, generation, ..head.descriptor() }
+        let bare = head.descriptor();
+        Descriptor { flags: flag::SLOT | bare.flags, len: len as u32, slot, generation, ..bare }
     }
 }
 
@@ -313,6 +367,14 @@ pub(crate) enum Step {
     Part { released: bool },
     /// A whole message.
     Message(Head, Body),
+    /// A whole message that begins with metadata.
+    WithMetadata(Head, Body),
+}
+
+impl Step {
+    fn whole(arrival: &Arrival, body: Body) -> Self {
+        if arrival.has_metadata { Self::WithMetadata(arrival.head, body) } else { Self::Message(arrival.head, body) }
+    }
 }
 
 /// Where a received payload is.
@@ -352,6 +414,7 @@ struct Partial {
     bytes: Vec<u8>,
     total: usize,
     fragments: u32,
+    has_metadata: bool,
 }
 
 impl RecvLane {
@@ -410,10 +473,10 @@ impl RecvLane {
     pub(crate) fn understand(&mut self, descriptor: &Descriptor) -> Result<Step, Lost> {
         let arrival = Arrival::parse(descriptor, self.peer.layout(), self.payload_max)?;
         match (arrival.part, arrival.slot) {
-            (Part::Whole, None) => Ok(Step::Message(arrival.head, Body::Inline(arrival.inline))),
+            (Part::Whole, None) => Ok(Step::whole(&arrival, Body::Inline(arrival.inline))),
             (Part::Whole, Some(slot)) => {
                 self.acceptor.accept(&slot)?;
-                Ok(Step::Message(arrival.head, Body::Slot(arrival.inline, slot)))
+                Ok(Step::whole(&arrival, Body::Slot(arrival.inline, slot)))
             }
             _ => self.fragment(&arrival),
         }
@@ -449,8 +512,9 @@ impl RecvLane {
         if got != total {
             return Err(Violation::FragmentBytes { got: got as u64, total }.into());
         }
-        let Partial { head, lead, bytes, fragments, .. } = partial;
-        Ok(Step::Message(head, Body::Fragments { lead, bytes, count: fragments }))
+        let Partial { head, lead, bytes, fragments, has_metadata, .. } = partial;
+        let body = Body::Fragments { lead, bytes, count: fragments };
+        Ok(if has_metadata { Step::WithMetadata(head, body) } else { Step::Message(head, body) })
     }
 
     fn begin(&mut self, first: &Arrival, total: usize) -> Result<usize, Violation> {
@@ -461,8 +525,8 @@ impl RecvLane {
         if announced > self.payload_max {
             return Err(Violation::PayloadMax { len: announced as u64, payload_max: self.payload_max });
         }
-        let Arrival { head, inline: lead, .. } = *first;
-        self.partial.push(Partial { head, lead, bytes: Vec::new(), total, fragments: 0 });
+        let Arrival { head, inline: lead, has_metadata, .. } = *first;
+        self.partial.push(Partial { head, lead, bytes: Vec::new(), total, fragments: 0, has_metadata });
         Ok(self.partial.len().saturating_sub(1))
     }
 }
@@ -586,7 +650,9 @@ mod tests {
                     descriptors.push(descriptor);
                     match self.recv.understand(&descriptor).unwrap() {
                         Step::Part { .. } => assert!(arrived.is_none(), "a part comes behind the end"),
-                        Step::Message(head, body) => assert!(arrived.replace((head, body)).is_none(), "it came twice"),
+                        Step::Message(head, body) | Step::WithMetadata(head, body) => {
+                            assert!(arrived.replace((head, body)).is_none(), "it came twice");
+                        }
                     }
                 }
                 if done {
@@ -655,7 +721,7 @@ mod tests {
                     release_slot(&recv.own, &slot);
                 }
                 Some(Step::Part { .. }) => {}
-                Some(Step::Message(head, body)) => self.take(recv, head, body),
+                Some(Step::Message(head, body) | Step::WithMetadata(head, body)) => self.take(recv, head, body),
             }
             true
         }

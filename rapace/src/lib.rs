@@ -119,6 +119,10 @@ pub use os::Credentials;
 pub use rapace_macros::service;
 #[cfg(all(feature = "hooks", not(loom)))]
 pub use rpc::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, Hooks};
+#[cfg(all(feature = "metrics", not(loom)))]
+pub use rpc::metrics::Metrics;
+#[cfg(all(feature = "tracing", not(loom)))]
+pub use rpc::trace::{Trace, Tracing};
 #[cfg(not(loom))]
 pub use rpc::{
     call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},

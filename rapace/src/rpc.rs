@@ -30,6 +30,8 @@ pub(crate) mod hooks;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod mock;
 pub(crate) mod one_way;
 mod owed;
@@ -48,6 +50,8 @@ pub(crate) mod stream_call;
 pub(crate) mod streaming;
 pub(crate) mod streams;
 pub(crate) mod tickets;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
 pub(crate) mod waiting;
 #[cfg_attr(not(feature = "hooks"), path = "rpc/unwatched.rs")]
 pub(crate) mod watch;

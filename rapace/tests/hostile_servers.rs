@@ -111,7 +111,7 @@ fn what_no_server_sends_ends_the_session_with_the_rule() {
         |_| (terminal(0, 0, &[3]), Violation::UnknownCall { call: 0 }),
         |_| (terminal(u32::MAX, 0, &[3]), Violation::UnknownCall { call: u32::MAX }),
         // Ends that do not exist.
-        |call| (terminal(call, 10, &[3]), Violation::Status { status: 10 }),
+        |call| (terminal(call, 99, &[3]), Violation::Status { status: 99 }),
         |call| (terminal(call, u16::MAX, &[3]), Violation::Status { status: u16::MAX }),
         // Requests under numbers that a server does not have.
         |call| (request(call, ADD, &[1, 2]), Violation::UnknownCall { call }),
@@ -401,17 +401,17 @@ fn an_awaited_call_is_ended_by_a_lie_as_well() {
     let asked = [(); 5].map(|()| liar.hear());
     // One of them gets an answer, and the lie that follows it is everybody else's end.
     liar.say(terminal(asked[0].call, status::OK, &[3]));
-    liar.say(terminal(asked[1].call, 10, &[3]));
+    liar.say(terminal(asked[1].call, 99, &[3]));
     runtime.block_on(async {
         let mut answered = 0;
         for task in tasks {
             match task.await.unwrap() {
                 Ok(sum) => answered += sum,
-                Err(end) => assert_eq!(end, violation(Violation::Status { status: 10 })),
+                Err(end) => assert_eq!(end, violation(Violation::Status { status: 99 })),
             }
         }
         assert_eq!(answered, 3);
-        assert_eq!(client.add(1, 2).await, Err(violation(Violation::Status { status: 10 })));
+        assert_eq!(client.add(1, 2).await, Err(violation(Violation::Status { status: 99 })));
     });
     liar.expect_end();
 }

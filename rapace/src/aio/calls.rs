@@ -17,7 +17,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::watch::keep_watch;
 use crate::doorbell::{Bed, Counter};
-use crate::lane::Outgoing;
+use crate::lane::{Kept, Outgoing};
 use crate::ring;
 use crate::rpc::call::{Call, Pending, decode, encoded};
 use crate::rpc::deadline::Deadline;
@@ -186,7 +186,7 @@ enum State {
     /// Nothing is encoded or sent.
     Fresh,
     /// Encoded, and not sent whole.
-    Sending(Begin, Vec<u8>),
+    Sending(Begin, Kept),
     Sent(Begun),
     /// Its outcome, or its handle, is with its owner.
     Done,
@@ -223,7 +223,7 @@ impl Awaited {
                 self.ends = core.hold_streams(begun);
                 State::Sent(begun)
             }
-            None => State::Sending(begin, payload.to_vec()),
+            None => State::Sending(begin, payload.keep()),
         };
         Ok(())
     }
@@ -247,8 +247,10 @@ impl Awaited {
             return Poll::Ready(Err(due.err().unwrap_or(past)));
         }
         let deadline = self.deadline;
+        let mut piece: &[u8] = &[];
+        let payload = payload.outgoing(&mut piece);
         let sent = link.poll_room(cx, |core| {
-            let begun = core.begin(begin, &Outgoing::whole(&payload.as_slice()), deadline).transpose()?;
+            let begun = core.begin(begin, &payload, deadline).transpose()?;
             if let Ok(begun) = &begun {
                 ends.extend(core.hold_streams(*begun));
             }

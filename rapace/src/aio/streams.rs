@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::calls::{Awaited, Timer};
-use crate::lane::Outgoing;
+use crate::lane::{Kept, Outgoing};
 use crate::rpc::call::{Pending, encoded};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::{RpcError, StreamError};
@@ -307,7 +307,7 @@ impl<'a, M: Method> StreamCall<'a, M> {
 pub struct OneWayFuture<'a, M: Method> {
     one_way: OneWay<'a, M>,
     /// Encoded, and not sent.
-    payload: Option<Vec<u8>>,
+    payload: Option<Kept>,
     watch: Watch,
     deadline: Deadline,
     timer: Timer,
@@ -327,7 +327,7 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
             None => {
                 let (rest, watching) = encoded::<M, _>(one_way.client, &one_way.args, |outgoing| {
                     let sent = link.lock().send_one_way(method, outgoing)?;
-                    Ok((!sent).then(|| outgoing.to_vec()))
+                    Ok((!sent).then(|| outgoing.keep()))
                 })?;
                 let Some(rest) = rest else {
                     watching.came(Status::Ok, 0);
@@ -337,7 +337,9 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
                 payload.insert(rest)
             }
         };
-        let attempt = |core: &mut Core| match core.send_one_way(method, &Outgoing::whole(&payload.as_slice())) {
+        let mut piece: &[u8] = &[];
+        let payload = payload.outgoing(&mut piece);
+        let attempt = |core: &mut Core| match core.send_one_way(method, &payload) {
             Ok(true) => Some(Ok(())),
             Ok(false) => None,
             Err(error) => Some(Err(error)),

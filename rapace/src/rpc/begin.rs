@@ -92,6 +92,8 @@ impl Core {
             };
             self.engine.open_streams(call, begin.flows);
             let head = begin.target.head(call, deadline);
+            #[cfg(feature = "tracing")]
+            let head = head.with_metadata(payload.has_metadata());
             begin.state = BeginState::Sending(ticket, call, head, Sending::default());
         }
         match &mut begin.state {

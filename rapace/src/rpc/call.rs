@@ -81,7 +81,8 @@ impl<'a, M: Method> Call<'a, M> {
         // Not by `encoded`: an outcome within a result would be moved once more.
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
         let watch = Watch::of_call(self.client, M::INDEX, &out).begin();
-        let outcome = out.send(|payload| self.client.link().call(target, payload, &mut deadline));
+        let link = self.client.link();
+        let outcome = out.send(|args| watch.send(link, args, |payload| link.call(target, payload, &mut deadline)));
         decode::<M>(self.client, outcome, watch)
     }
 
@@ -114,7 +115,8 @@ impl<'a, M: Method> Call<'a, M> {
         deadline.fix();
         let (begun, watch) = {
             let (out, watch) = prepared::<M>(self.client, &self.args)?;
-            (out.send(|payload| self.client.link().try_start(target, payload, deadline)), watch)
+            let link = self.client.link();
+            (out.send(|args| watch.send(link, args, |payload| link.try_start(target, payload, deadline))), watch)
         };
         // Hooks hear of it when it is begun or cannot be, and not of a try.
         match begun {
@@ -134,7 +136,7 @@ pub(crate) fn encoded<M: Method, X>(
 ) -> Result<(X, Watch), RpcError> {
     let (out, watch) = prepared::<M>(client, args)?;
     let watch = watch.begin();
-    match out.send(send) {
+    match out.send(|args| watch.send(client.link(), args, send)) {
         Ok(sent) => Ok((sent, watch)),
         Err(error) => Err(watch.failed(error)),
     }

@@ -68,6 +68,12 @@ pub trait Hooks: Send + Sync + 'static {
     fn after(&self, call: &CallInfo, end: &CallEnd) {
         let _ = (call, end);
     }
+
+    #[doc(hidden)]
+    #[cfg(feature = "tracing")]
+    fn makes_traces(&self) -> bool {
+        false
+    }
 }
 
 impl<H: Hooks + ?Sized> Hooks for Arc<H> {
@@ -77,6 +83,11 @@ impl<H: Hooks + ?Sized> Hooks for Arc<H> {
 
     fn after(&self, call: &CallInfo, end: &CallEnd) {
         (**self).after(call, end);
+    }
+
+    #[cfg(feature = "tracing")]
+    fn makes_traces(&self) -> bool {
+        (**self).makes_traces()
     }
 }
 
@@ -105,6 +116,9 @@ pub struct CallInfo {
     pub method: &'static str,
     /// What the arguments take.
     pub request_bytes: usize,
+    /// Where it stands in its trace, if [`Tracing`](crate::Tracing) is among the hooks. Feature `tracing`.
+    #[cfg(feature = "tracing")]
+    pub trace: Option<super::trace::Trace>,
 }
 
 /// How a call ended.
@@ -185,6 +199,11 @@ impl HookList {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.hooks.is_empty()
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn make_traces(&self) -> bool {
+        self.hooks.iter().any(|hooks| hooks.makes_traces())
     }
 
     /// Tells each of them; one that panics keeps nobody from being told.

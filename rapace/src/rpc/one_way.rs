@@ -88,6 +88,8 @@ impl Core {
             return Ok(false);
         }
         let head = Head::message(method);
+        #[cfg(feature = "tracing")]
+        let head = head.with_metadata(payload.has_metadata());
         let sent = match payload.inline() {
             Some(inline) if self.outbox.send_short(&head, inline) => true,
             _ => self.send_long_one_way(&head, payload)?,

@@ -32,6 +32,8 @@ impl Core {
             return None;
         };
         let head = target.head(call, deadline);
+        #[cfg(feature = "tracing")]
+        let head = head.with_metadata(payload.has_metadata());
         if !self.outbox.send_short(&head, inline) {
             self.engine.unbegin(call);
             self.tickets.give_back(ticket);

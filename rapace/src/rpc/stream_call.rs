@@ -59,7 +59,8 @@ impl<'a, M: Method> StreamCall<'a, M> {
         let link = self.call.client.link();
         let (begun, watch) = {
             let (out, watch) = prepared::<M>(self.call.client, &self.call.args)?;
-            (out.send(|payload| link.try_start_streaming(begin, payload, deadline)), watch)
+            let start = |payload: &Outgoing<'_>| link.try_start_streaming(begin, payload, deadline);
+            (out.send(|args| watch.send(link, args, start)), watch)
         };
         match begun {
             Ok(Some((begun, ends))) => Ok(self.connect(begun, &ends, deadline, watch.begin())),

@@ -9,6 +9,7 @@ use super::link::Link;
 use super::service::Services;
 use super::status::Status;
 use crate::codec::Encoder;
+use crate::lane::Outgoing;
 use crate::session::Payload;
 
 /// What is a call's watch with the feature.
@@ -34,6 +35,11 @@ impl Watch {
     #[inline(always)]
     pub(crate) fn enter(&self) -> Entered {
         Entered
+    }
+
+    #[inline(always)]
+    pub(crate) fn send<X>(&self, _: &Link, args: &Outgoing<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> X {
+        send(args)
     }
 
     #[inline(always)]

@@ -12,7 +12,14 @@ use super::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, HookList};
 use super::link::{Link, end_error};
 use super::service::{Service, Services};
 use super::status::Status;
+#[cfg(feature = "tracing")]
+use super::trace::{Scope, Trace, record};
 use crate::codec::Encoder;
+use crate::lane::Outgoing;
+#[cfg(feature = "tracing")]
+use crate::layout::head::Inline;
+#[cfg(feature = "tracing")]
+use crate::layout::metadata::{METADATA_BYTES, Metadata};
 use crate::session::Payload;
 
 /// Who is told of a call; nobody, when there are no hooks. Dropped before its end is known, the call was cancelled.
@@ -29,6 +36,8 @@ struct Watched {
     reply_bytes: usize,
     /// With what it ended, once that is known.
     outcome: Option<CallOutcome>,
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
 }
 
 impl Watch {
@@ -40,23 +49,51 @@ impl Watch {
         let (peer, method) = (link.shared.credentials, service.method(method));
         Self(Some(Box::new(Watched {
             hooks: Arc::clone(hooks),
-            call: CallInfo { number, side, peer, service: service.name(), method, request_bytes },
+            call: CallInfo {
+                number,
+                side,
+                peer,
+                service: service.name(),
+                method,
+                request_bytes,
+                #[cfg(feature = "tracing")]
+                trace: None,
+            },
             since: Instant::now(),
             is_told: false,
             reply_bytes: 0,
             outcome: None,
+            #[cfg(feature = "tracing")]
+            span: tracing::Span::none(),
         })))
     }
 
     /// A call that this process may make; nobody is told yet.
     pub(crate) fn of_call(client: &Client, method: usize, args: &Encoder<'_>) -> Self {
-        Self::new(client.link(), CallSide::Client, client.service(), method, args.len())
+        let watch = Self::new(client.link(), CallSide::Client, client.service(), method, args.len());
+        #[cfg(feature = "tracing")]
+        let watch = watch.traced(Trace::current);
+        watch
     }
 
     /// A request whose handler is about to run.
     pub(crate) fn of_request(link: &Link, services: &Services, method: u32, payload: &Payload) -> Self {
         let Some((served, method)) = services.route(method) else { return Self(None) };
-        Self::new(link, CallSide::Server, served.service(), method, payload.len()).begin()
+        let watch = Self::new(link, CallSide::Server, served.service(), method, payload.len());
+        #[cfg(feature = "tracing")]
+        let watch = watch.traced(|| payload.metadata.map(Trace::from));
+        watch.begin()
+    }
+
+    /// Gives it a place in a trace, and a span, if there are to be any.
+    #[cfg(feature = "tracing")]
+    fn traced(mut self, parent: impl FnOnce() -> Option<Trace>) -> Self {
+        if let Some(watched) = self.0.as_mut().filter(|watched| watched.hooks.make_traces()) {
+            let trace = Trace::below(parent());
+            watched.span = trace.span(&watched.call);
+            watched.call.trace = Some(trace);
+        }
+        self
     }
 
     /// The call begins.
@@ -70,7 +107,35 @@ impl Watch {
 
     /// While what comes back lives, the handler runs on this thread.
     pub(crate) fn enter(&self) -> Entered {
-        Entered
+        #[cfg(feature = "tracing")]
+        let watched = self.0.as_ref().filter(|watched| watched.call.trace.is_some());
+        Entered {
+            #[cfg(feature = "tracing")]
+            _scope: watched.map(|watched| Scope::new(watched.call.trace)),
+            #[cfg(feature = "tracing")]
+            _span: watched.map(|watched| watched.span.clone().entered()),
+        }
+    }
+
+    /// Sends the request with what travels before its arguments.
+    pub(crate) fn send<X>(&self, link: &Link, args: &Outgoing<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> X {
+        #[cfg(feature = "tracing")]
+        if let Some(metadata) = self.metadata(link, args) {
+            let (lead, rest) = args.pieces();
+            let pieces: Vec<&[u8]> =
+                std::iter::once(&lead).filter(|lead| !lead.is_empty()).chain(rest).copied().collect();
+            return send(&Outgoing::with_metadata(Inline::of(&metadata.to_bytes()), &pieces));
+        }
+        #[cfg(not(feature = "tracing"))]
+        let _ = link;
+        send(args)
+    }
+
+    /// What is to travel, unless the limit leaves no room for it.
+    #[cfg(feature = "tracing")]
+    fn metadata(&self, link: &Link, args: &Outgoing<'_>) -> Option<Metadata> {
+        let has_room = args.len().saturating_add(METADATA_BYTES) <= link.shared.terms.payload_max;
+        self.0.as_ref().filter(|_| has_room)?.call.trace?.metadata()
     }
 
     /// What is known at the end, from `end`, if anybody wants to know it. It is told when this is dropped.
@@ -137,10 +202,17 @@ impl Drop for Watched {
         if self.is_told {
             let outcome = self.outcome.take().unwrap_or(CallOutcome::Rpc(RpcError::Cancelled));
             let end = CallEnd { reply_bytes: self.reply_bytes, duration: self.since.elapsed(), outcome };
+            #[cfg(feature = "tracing")]
+            record(&self.span, &end);
             self.hooks.after(&self.call, &end);
         }
     }
 }
 
 /// See [`Watch::enter`].
-pub(crate) struct Entered;
+pub(crate) struct Entered {
+    #[cfg(feature = "tracing")]
+    _scope: Option<Scope>,
+    #[cfg(feature = "tracing")]
+    _span: Option<tracing::span::EnteredSpan>,
+}

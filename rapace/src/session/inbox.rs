@@ -123,6 +123,10 @@ impl Inbox {
     fn understand(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
         match self.lane.understand(&Descriptor::from_words(words)) {
             Ok(Step::Message(head, body)) => Ok(Some(Inbound::new(&self.shared, head, body))),
+            Ok(Step::WithMetadata(head, body)) => {
+                let message = Inbound::new(&self.shared, head, body).without_metadata();
+                message.map(Some).map_err(|violation| self.fail(violation.into()))
+            }
             Ok(Step::Part { released }) => {
                 if released {
                     self.shared.announce_room();

@@ -115,6 +115,7 @@ pub(crate) mod flag {
     pub(crate) const MORE: u8 = 4;
     pub(crate) const NEXT: u8 = 8;
     pub(crate) const ABANDONED: u8 = 16;
+    pub(crate) const METADATA: u8 = 32;
 }
 
 /// FNV-1a over the numbers that place the words.
