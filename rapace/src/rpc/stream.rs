@@ -391,7 +391,7 @@ impl<T> Rx<T> {
             if let Some(item) = self.next_here() {
                 return item.map(Some);
             }
-            if self.has_failed {
+            if self.has_failed() {
                 return Ok(None);
             }
             let (connection, taken) = self.source()?;
