@@ -40,6 +40,9 @@ trait Work {
     /// Calls the caller, who calls here, and so on; how many calls there were.
     #[rapace(blocking)]
     fn descends(&self, cx: &Context, levels: u32) -> Result<u32, String>;
+    /// As `asks`, of a handler that goes on after its answer.
+    #[rapace(blocking)]
+    fn asks_lingering(&self, cx: &Context, calls: bool) -> Vec<String>;
     /// Has the caller meet others.
     #[rapace(blocking)]
     fn meets(&self, cx: &Context) -> u32;
@@ -75,6 +78,8 @@ trait Work {
 #[rapace::service(name = "Back")]
 trait Back {
     fn thread(&self) -> String;
+    /// Calls the server itself, if it is to.
+    fn lingers(&self, cx: &Context, calls: bool) -> Lingering;
     fn descends(&self, cx: &Context, levels: u32) -> Result<u32, String>;
     fn meets(&self) -> u32;
     fn fails(&self) -> Result<u32, String>;
@@ -88,7 +93,19 @@ trait Back {
     fn dies(&self);
 }
 
-/// The same, with async methods.
+/// A result that takes its time to go, after it was sent.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Lingering(String);
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        if !self.0.is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// The same, with async methods, but for some.
 mod awaited {
     use super::{Context, Duration, PathBuf, Rx, Tx};
 
@@ -221,6 +238,10 @@ impl Work for Worker {
     fn descends(&self, cx: &Context, levels: u32) -> Result<u32, String> {
         now(Worker::descends(Blocking, cx, levels))
     }
+    fn asks_lingering(&self, cx: &Context, calls: bool) -> Vec<String> {
+        let back = back(cx);
+        (0..5).map(|_| std::mem::take(&mut back.lingers(calls).wait().unwrap().0)).collect()
+    }
     fn meets(&self, cx: &Context) -> u32 {
         back(cx).meets().wait().unwrap()
     }
@@ -335,6 +356,12 @@ fn this_thread() -> String {
 impl Back for Home {
     fn thread(&self) -> String {
         this_thread()
+    }
+    fn lingers(&self, cx: &Context, calls: bool) -> Lingering {
+        if calls {
+            assert_eq!(cx.client::<WorkClient>().unwrap().add(1, 2).wait(), Ok(3));
+        }
+        Lingering(this_thread())
     }
     fn descends(&self, cx: &Context, levels: u32) -> Result<u32, String> {
         now(Home::descends(Blocking, cx, levels))
@@ -605,6 +632,18 @@ fn each_callback_runs_on_the_thread_that_waits_for_its_call() {
                 });
             }
         });
+    }
+}
+
+#[test]
+fn the_next_callback_waits_for_its_thread_which_has_answered_the_last_one() {
+    let guard = guard!();
+    for role in [THREADS, WORKERS, SYNC_TASKS] {
+        let served = open(&guard, role);
+        let client = served.client();
+        for calls in [false, true] {
+            assert_eq!(client.asks_lingering(calls).wait(), Ok(vec![this_thread(); 5]), "{role} {calls}");
+        }
     }
 }
 
