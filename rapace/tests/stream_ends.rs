@@ -4,6 +4,7 @@
 #![cfg(all(feature = "tokio", not(loom)))]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod faces;
 mod peer;
 mod pipes;
 
@@ -15,9 +16,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::task::Poll;
 use std::time::Duration;
 
+use faces::{Awaiting, Blocking, Face, end, now, one_thread, start, two_threads};
 use peer::{say, until};
-use pipes::{ASYNC, Awaiting, Blocking, Face, PipesClient, ROLES, Refused, SYNC_TASKS, Served, THREADS, Then};
-use pipes::{config, end, everywhere, now, one_thread, open, serve, start, two_threads};
+use pipes::{ASYNC, PipesClient, ROLES, Refused, SYNC_TASKS, Served, THREADS, Then, config, everywhere, open, serve};
 use rapace::{CallError, Pending, RpcError, Rx, StreamError, TryStartError, Tx, stream};
 use rustix::process::Signal;
 

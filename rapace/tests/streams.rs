@@ -4,6 +4,7 @@
 #![cfg(all(feature = "tokio", not(loom)))]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
+mod faces;
 mod peer;
 mod pipes;
 
@@ -11,9 +12,9 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::task::Poll;
 
+use faces::{Awaiting, Blocking, Face, end, now, one_thread, start};
 use futures_core::Stream;
-use pipes::{ASYNC, Awaiting, Blocking, Face, PipesClient, ROLES, SYNC_TASKS, Sample, THREADS};
-use pipes::{end, everywhere, now, one_thread, open, serve, start};
+use pipes::{ASYNC, PipesClient, ROLES, SYNC_TASKS, Sample, THREADS, everywhere, open, serve};
 use rapace::{Tx, stream};
 
 #[test]

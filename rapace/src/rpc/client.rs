@@ -196,7 +196,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The server serves something else.
-    #[error("the server does not serve `{service}`, but: {served}")]
+    #[error("the other side does not serve `{service}`, but: {}", if served.is_empty() { "nothing" } else { served })]
     NoService {
         /// What was asked for.
         service: &'static str,

@@ -542,6 +542,12 @@ impl<I, W> Engine<I, W> {
         }
     }
 
+    /// Whether a handler has a call that is not answered.
+    pub(crate) fn is_handled(&self, call: CallId) -> bool {
+        let entry = self.received.get(call.index()).filter(|entry| entry.generation == call.generation());
+        entry.is_some_and(|entry| matches!(entry.state, ReceivedState::Running | ReceivedState::Cancelling))
+    }
+
     /// Whether a call is being handled and was not cancelled.
     #[inline]
     pub(crate) fn is_running(&mut self, call: CallId) -> bool {

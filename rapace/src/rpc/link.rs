@@ -17,7 +17,7 @@ use super::extensions::Extensions;
 use super::farewell::Leave;
 pub(crate) use super::locked::{After, Locked};
 use super::service::{Service, Services};
-use super::serving::Arrived;
+use super::serving::{Arrived, Awaiting};
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
 use crate::error::{Lost, RecvError, Violation};
@@ -113,7 +113,7 @@ pub(crate) struct Core {
     /// Who waits for requests.
     pub(crate) serving: Option<Waker>,
     /// Threads that wait for the answer to a call, and handle what is called back meanwhile.
-    pub(super) awaiting: Vec<(CallId, Thread)>,
+    pub(super) awaiting: Vec<Awaiting>,
     /// Bytes of replies that wait for room.
     pub(crate) parked_bytes: usize,
     /// The peer's count of what it gave back, when the blocked were last woken.

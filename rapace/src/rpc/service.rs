@@ -427,7 +427,8 @@ pub(crate) enum Agreement {
 impl Service {
     /// Compares this service with what a server said of itself.
     pub(crate) fn agree(&self, catalogue: &[u8]) -> Result<Agreement, DecodeError> {
-        let catalogue: Catalogue = read(catalogue)?;
+        // A side that serves nothing has nothing to say of it.
+        let catalogue: Catalogue = if catalogue.is_empty() { Catalogue::default() } else { read(catalogue)? };
         let mut first: u32 = 1;
         for (name, entries) in &catalogue.services {
             if name == self.name {

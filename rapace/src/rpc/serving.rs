@@ -1,5 +1,6 @@
 //! The serving side of a link: requests that came, replies that go, and handlers that are to be stopped.
 
+use std::thread::Thread;
 use std::time::Instant;
 
 use super::engine::{CallId, ONE_WAY, Wish};
@@ -25,6 +26,16 @@ pub(crate) struct Arrived {
 
 /// Of a request that no handler made.
 pub(crate) const NO_PARENT: CallId = CallId(0);
+
+/// A thread that waits for the answer to a call of this side, and handles what is called back in its handler.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    pub(super) call: CallId,
+    pub(super) thread: Thread,
+    /// What it handles now, or [`NO_PARENT`]. Until that is answered it takes nothing else, and from then on it will, though
+    /// it is not waiting again yet.
+    pub(super) handles: CallId,
+}
 
 /// A reply on its way.
 #[derive(Debug)]
@@ -63,10 +74,9 @@ impl Core {
         let may_nest = self.services.as_ref().is_some_and(|services| services.may_nest(head.method()));
         let parent = if may_nest { CallId(head.parent()) } else { NO_PARENT };
         self.requests.push_back(Arrived { call, parent, method: head.method(), deadline, payload });
-        match self.awaiting.iter().find(|(awaited, _)| parent != NO_PARENT && *awaited == parent) {
+        match self.who_handles(parent).cloned() {
             None => self.wake_serving(),
-            Some((_, thread)) => {
-                let thread = thread.clone();
+            Some(thread) => {
                 self.do_after(After::Unpark(thread));
                 if self.leading {
                     // That may be the leader.
@@ -74,6 +84,15 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// The thread that is to handle what was called in the handler of this call, if there is one.
+    fn who_handles(&self, parent: CallId) -> Option<&Thread> {
+        if parent == NO_PARENT {
+            return None;
+        }
+        let is_it = |awaiting: &&Awaiting| awaiting.call == parent && !self.engine.is_handled(awaiting.handles);
+        self.awaiting.iter().find(is_it).map(|awaiting| &awaiting.thread)
     }
 
     /// A request that was made in the handler of a call of this side, to be handled by the thread that waits for that.
@@ -85,9 +104,7 @@ impl Core {
 
     /// The next request that no other thread is to handle.
     fn next_request(&mut self) -> Option<Arrived> {
-        let is_free = |request: &Arrived| {
-            request.parent == NO_PARENT || self.awaiting.iter().all(|(awaited, _)| *awaited != request.parent)
-        };
+        let is_free = |request: &Arrived| self.who_handles(request.parent).is_none();
         match self.requests.front() {
             Some(request) if request.parent == NO_PARENT => self.requests.pop_front(),
             _ => {

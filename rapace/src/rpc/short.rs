@@ -54,7 +54,10 @@ impl Core {
         if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
             return None;
         }
-        let (head, inline) = self.inbox.pop_short_if(true, |head| head.kind() == Kind::Request)?;
+        // One that was made in the handler of a call is for the thread that waits for that, if one does.
+        let is_anybodys = |head: &Head| head.parent() == 0 || self.awaiting.is_empty();
+        let accept = |head: &Head| head.kind() == Kind::Request && is_anybodys(head);
+        let (head, inline) = self.inbox.pop_short_if(true, accept)?;
         let call = CallId(head.call());
         if let Err(violation) = self.engine.handle_request(call) {
             self.fail(violation);

@@ -9,7 +9,7 @@ use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
 use super::link::{Begin, Begun, Link, Locked, Target};
-use super::serving::{Arrived, Replying};
+use super::serving::{Arrived, Awaiting, NO_PARENT, Replying};
 use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
@@ -259,17 +259,27 @@ impl Link {
         awaited: Awaited,
         deadline: Option<Instant>,
     ) -> Locked<'a> {
+        let this = std::thread::current();
+        let awaiting = |handles| {
+            let thread = this.clone();
+            begun.iter().map(move |begun| Awaiting { call: begun.call, thread: thread.clone(), handles })
+        };
+        // Not those of the wait that this one is nested in.
+        let is_this =
+            |other: &Awaiting| other.thread.id() == this.id() && begun.iter().any(|begun| begun.call == other.call);
         if let Some(services) = &self.services {
             if let Some(request) = begun.iter().find_map(|begun| core.take_nested(begun.call)) {
+                core.awaiting.extend(awaiting(request.call));
                 drop(core);
                 self.handle_nested(services, request);
-                return self.lock();
+                let mut core = self.lock();
+                core.awaiting.retain(|other| !is_this(other));
+                return core;
             }
         }
-        let this = std::thread::current();
-        core.awaiting.extend(begun.iter().map(|begun| (begun.call, this.clone())));
+        core.awaiting.extend(awaiting(NO_PARENT));
         let mut core = self.wait(core, awaited, deadline);
-        core.awaiting.retain(|(_, thread)| thread.id() != this.id());
+        core.awaiting.retain(|other| !is_this(other));
         if !core.requests.is_empty() {
             // What was left to this thread is anybody's now.
             core.wake_serving();

@@ -5,16 +5,14 @@
 #![allow(clippy::too_many_arguments, reason = "there is a call with as many streams as one can have")]
 
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rapace::{Config, Context, Rx, Server, StreamError, Tx};
 use serde::{Deserialize, Serialize};
-use tokio::runtime::{Builder, Runtime};
 
+use crate::faces::{Awaiting, Blocking, Face, now, one_thread, two_threads};
 use crate::peer::{Guard, Peer, say};
 
 /// On threads.
@@ -25,104 +23,6 @@ pub(crate) const SYNC_TASKS: &str = "sync tasks";
 pub(crate) const ASYNC: &str = "async";
 
 pub(crate) const ROLES: [&str; 3] = [THREADS, SYNC_TASKS, ASYNC];
-
-/// How somebody waits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Face {
-    /// The thread is blocked.
-    Blocking,
-    /// In a task.
-    Awaiting,
-}
-
-pub(crate) use Face::{Awaiting, Blocking};
-
-impl Face {
-    pub(crate) async fn send<T>(self, tx: &mut Tx<T>, item: T) -> Result<(), StreamError> {
-        match self {
-            Blocking => tx.send(item).wait(),
-            Awaiting => tx.send(item).await,
-        }
-    }
-
-    pub(crate) async fn send_all<T: Send>(
-        self,
-        tx: &mut Tx<T>,
-        items: impl Iterator<Item = T> + Send,
-    ) -> Result<(), StreamError> {
-        match self {
-            Blocking => tx.send_all(items).wait(),
-            Awaiting => tx.send_all(items).await,
-        }
-    }
-
-    pub(crate) async fn recv<T>(self, rx: &mut Rx<T>) -> Result<Option<T>, StreamError> {
-        match self {
-            Blocking => rx.recv().wait(),
-            Awaiting => rx.recv().await,
-        }
-    }
-
-    /// All that comes, which must end well.
-    pub(crate) async fn all<T>(self, mut rx: Rx<T>) -> Vec<T> {
-        let mut items = Vec::new();
-        while let Some(item) = self.recv(&mut rx).await.unwrap() {
-            items.push(item);
-        }
-        items
-    }
-
-    /// Does both at the same time.
-    pub(crate) async fn both<A: Future<Output: Send> + Send, B: Future>(self, a: A, b: B) -> (A::Output, B::Output) {
-        match self {
-            Blocking => std::thread::scope(|scope| {
-                let a = scope.spawn(|| now(a));
-                let b = now(b);
-                (a.join().unwrap(), b)
-            }),
-            Awaiting => tokio::join!(a, b),
-        }
-    }
-
-    /// Lets others go on.
-    pub(crate) async fn rest(self) {
-        match self {
-            Blocking => std::thread::sleep(Duration::from_millis(1)),
-            Awaiting => tokio::time::sleep(Duration::from_millis(1)).await,
-        }
-    }
-}
-
-/// Runs a future that never waits in a task.
-#[track_caller]
-pub(crate) fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("it waits for a task"),
-    }
-}
-
-/// Begins a call with streams.
-macro_rules! start {
-    ($face:expr, $call:expr) => {
-        match $face {
-            $crate::pipes::Blocking => $call.start(),
-            $crate::pipes::Awaiting => $call.start_async().await,
-        }
-    };
-}
-
-/// The outcome of a call, begun or not.
-macro_rules! end {
-    ($face:expr, $call:expr) => {
-        match $face {
-            $crate::pipes::Blocking => $call.wait(),
-            $crate::pipes::Awaiting => $call.await,
-        }
-    };
-}
-
-pub(crate) use {end, start};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Sample {
@@ -246,18 +146,18 @@ pub(crate) mod awaited {
 #[derive(Default)]
 pub(crate) struct Plumber {
     filled: AtomicU32,
-    running: std::sync::Arc<AtomicUsize>,
+    running: Arc<AtomicUsize>,
     held: AtomicUsize,
-    notes: std::sync::Arc<Mutex<Vec<String>>>,
+    notes: Arc<Mutex<Vec<String>>>,
 }
 
 /// Counts itself as long as it is there.
-struct Running(std::sync::Arc<AtomicUsize>);
+struct Running(Arc<AtomicUsize>);
 
 impl Running {
     fn new(plumber: &Plumber) -> Self {
         plumber.running.fetch_add(1, Ordering::SeqCst);
-        Self(std::sync::Arc::clone(&plumber.running))
+        Self(Arc::clone(&plumber.running))
     }
 }
 
@@ -372,7 +272,7 @@ impl Plumber {
                 Ok(after)
             }
             Then::Keeps => {
-                let notes = std::sync::Arc::clone(&self.notes);
+                let notes = Arc::clone(&self.notes);
                 std::thread::spawn(move || {
                     let _running = running;
                     let got = numbers.recv().wait();
@@ -572,15 +472,6 @@ impl Served {
     pub(crate) fn client_with(&self, config: Config) -> PipesClient {
         PipesClient::builder().config(config).connect(&self.path).unwrap()
     }
-}
-
-/// One thread, which polls nothing unless it is told to.
-pub(crate) fn one_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
-
-pub(crate) fn two_threads() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// Has a scenario played by every server with every caller.
