@@ -7,6 +7,7 @@ use super::link::{After, Core, end_error};
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
+use crate::segment::count;
 use crate::session::Sending;
 
 /// A request on its way.
@@ -68,6 +69,7 @@ impl Core {
                 Ok(true) => {
                     let begun = Begun { ticket: *ticket, call: *call };
                     self.engine.sent(begun.call, self.outbox.published());
+                    count(&self.outbox.counts().calls_begun, 1);
                     begin.state = BeginState::Sent(begun.ticket, begun.call);
                     Ok(Some(begun))
                 }

@@ -21,9 +21,10 @@ use super::tickets::{Dropped, Outcome, Tickets};
 use crate::error::{Lost, RecvError, Violation};
 use crate::lane::Outgoing;
 use crate::layout::head::{Arrival, Head, Kind};
+use crate::segment::count;
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
-use crate::session::{Inbox, Outbox, Payload, Role, Sending, Session};
+use crate::session::{Inbox, Outbox, Payload, Role, Sending, Session, Stats};
 
 /// Messages that one receive step takes out at most, so that a peer that never stops sending outlasts nobody's deadline.
 const STEP_MAX: u32 = 1_024;
@@ -318,6 +319,7 @@ impl Core {
                 Ok(true) => {
                     if head.kind() == Kind::Terminal {
                         self.engine.answer(CallId(head.call()));
+                        count(&self.outbox.counts().calls_answered, 1);
                     }
                     self.owed.pop_front();
                 }
@@ -426,6 +428,10 @@ impl Core {
         if std::mem::replace(&mut self.freed, freed) != freed && !self.blocked.is_empty() {
             self.wake_blocked();
         }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.inbox.stats(self.outbox.published())
     }
 
     /// Has something dropped once the lock is released.

@@ -9,6 +9,7 @@ use super::link::Core;
 use super::status::Status;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline};
+use crate::segment::count;
 use crate::session::{Payload, Sending};
 
 /// A request that came and was not started.
@@ -150,6 +151,7 @@ impl Core {
         match self.outbox.advance(&head, &payload, &mut reply.sending) {
             Ok(true) => {
                 self.engine.answer(reply.call);
+                count(&self.outbox.counts().calls_answered, 1);
                 self.unpark(reply);
                 true
             }

@@ -15,6 +15,7 @@ use super::status::Status;
 use super::tickets::Outcome;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline, Kind};
+use crate::segment::count;
 use crate::session::Payload;
 
 impl Core {
@@ -37,6 +38,7 @@ impl Core {
             self.tickets.give_back(ticket);
             return None;
         }
+        count(&self.outbox.counts().calls_begun, 1);
         Some(Begun { ticket, call })
     }
 
@@ -67,7 +69,11 @@ impl Core {
         if self.end.is_some() || !self.engine.is_running(call) {
             return false;
         }
-        self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call)
+        let sent = self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call);
+        if sent {
+            count(&self.outbox.counts().calls_answered, 1);
+        }
+        sent
     }
 
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
