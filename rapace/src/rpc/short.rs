@@ -23,9 +23,6 @@ impl Core {
     #[inline]
     pub(crate) fn begin_short(&mut self, method: u32, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
         let inline = payload.inline()?;
-        if self.leave.is_heard() {
-            return None;
-        }
         let ticket = self.tickets.take();
         let number = self.outbox.published().wrapping_add(1);
         let Some(call) = self.engine.begin_sent(ticket, number) else {
