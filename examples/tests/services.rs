@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -59,19 +59,35 @@ fn every_way_in_which_a_call_can_end_without_a_result_is_shown() {
     }
 }
 
+/// A program that does not outlive its test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn ctrl_c_and_sigterm_end_the_calculators_server_and_leave_nothing_behind() {
     for signal in [Signal::INT, Signal::TERM] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("calc.sock");
-        let mut server = Command::new(program("calculator_server")).arg(&path).stdout(Stdio::piped()).spawn().unwrap();
-        let mut said = BufReader::new(server.stdout.take().unwrap());
+        let mut command = Command::new(program("calculator_server"));
+        let mut server = Killed(command.arg(&path).stdout(Stdio::piped()).spawn().unwrap());
+        let mut said = BufReader::new(server.0.stdout.take().unwrap());
         let mut line = String::new();
         said.read_line(&mut line).unwrap();
         assert!(line.starts_with("serving at "), "{line}");
         let calc = CalculatorClient::connect(&path).unwrap();
         assert_eq!(calc.add(1, 2).wait(), Ok(3));
-        kill_process(Pid::from_child(&server), signal).unwrap();
+        let pid = server.0.id().to_string();
+        let shown = Command::new(program("inspect")).arg(&pid).output().unwrap();
+        let shown = String::from_utf8(shown.stdout).unwrap();
+        assert!(shown.starts_with(&format!("process {pid} has 1 sessions\n")), "{shown}");
+        assert!(shown.contains("PeerA of session ") && shown.contains(": 1 messages out, 1 in; "), "{shown}");
+        kill_process(Pid::from_child(&server.0), signal).unwrap();
         let end = loop {
             match calc.add(1, 2).wait() {
                 Ok(sum) => assert_eq!(sum, 3),
@@ -79,7 +95,7 @@ fn ctrl_c_and_sigterm_end_the_calculators_server_and_leave_nothing_behind() {
             }
         };
         assert!(end.is_retryable(), "{end}");
-        assert_eq!(server.wait().unwrap().code(), Some(0));
+        assert_eq!(server.0.wait().unwrap().code(), Some(0));
         assert!(!path.exists());
         let mut rest = String::new();
         said.read_to_string(&mut rest).unwrap();

@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod house;
+mod stats;
 mod workers;
 
 use std::collections::HashMap;
@@ -26,8 +27,9 @@ use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
 use crate::rpc::setting::Setting;
 use crate::session::waiting;
-use crate::session::{Config, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
+use crate::session::{Config, Counts, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
 pub(crate) use house::{Accepting, House, LAST_WORD, Stage};
+pub use stats::{ServerStats, SessionStats};
 pub(crate) use workers::Workers;
 
 /// Serves at `path` for ever, on threads: one for each client, and workers for methods marked `#[rapace(blocking)]`.
@@ -245,6 +247,11 @@ impl ServerHandle {
         house.farewell()
     }
 
+    /// What the server has counted, and each of its sessions.
+    pub fn stats(&self) -> ServerStats {
+        self.serving.house.stats()
+    }
+
     /// Waits until the server has stopped, which it does only when it is told to or when accepting fails.
     ///
     /// # Errors
@@ -293,6 +300,23 @@ pub(crate) struct Guests {
     watchers: Vec<waiting::Waker>,
     /// What became of the calls of those that left after a goodbye.
     left: Farewell,
+    /// What the sessions of those that left counted, and how many they were.
+    past: Counts,
+    ended: u64,
+}
+
+/// What is left of a session that has ended.
+pub(crate) struct Left {
+    key: u64,
+    farewell: Farewell,
+    counts: Counts,
+}
+
+impl Left {
+    pub(crate) fn new(key: u64, link: &Link) -> Self {
+        let core = link.lock();
+        Self { key, farewell: core.farewell(), counts: link.shared.own_counts(core.outbox.published()) }
+    }
 }
 
 impl Guests {
@@ -330,16 +354,18 @@ impl Guests {
         Some(key)
     }
 
-    fn leave(&mut self, uid: u32, session: Option<(u64, Farewell)>) {
+    fn leave(&mut self, uid: u32, session: Option<Left>) {
         if let Some(of_user) = self.by_uid.get_mut(&uid) {
             *of_user = of_user.saturating_sub(1);
             if *of_user == 0 {
                 self.by_uid.remove(&uid);
             }
         }
-        if let Some((key, farewell)) = session {
+        if let Some(Left { key, farewell, counts }) = session {
             self.open.remove(&key);
             self.left.add(farewell);
+            self.past.add(&counts);
+            self.ended = self.ended.saturating_add(1);
         }
     }
 
@@ -402,8 +428,8 @@ impl Serving {
             serve_session(link, &self.services, &self.workers);
             link.close();
         }
-        let farewell = link.map(|link| link.lock().farewell()).unwrap_or_default();
-        self.house.leave(uid, key.map(|key| (key, farewell)));
+        let left = key.zip(link).map(|(key, link)| Left::new(key, &link));
+        self.house.leave(uid, left);
     }
 }
 

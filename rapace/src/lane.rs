@@ -15,7 +15,7 @@ use crate::layout::geometry::Layout;
 use crate::layout::head::{Arrival, Head, InSlot, Inline, Part};
 use crate::limits::Limits;
 use crate::ring::{Consumer, Entry, Producer};
-use crate::segment::{Half, View};
+use crate::segment::{Half, Sent, View, count};
 use crate::slots::bytes::{Area, PeerBytes};
 use crate::slots::{Acceptor, Claim, Pool, Share, release};
 use crate::sync::AtomicU64;
@@ -37,6 +37,7 @@ pub(crate) struct SendLane {
     layout: Layout,
     /// Messages given up between their fragments, of which the peer does not know yet.
     abandoned: Vec<Head>,
+    counts: View<Sent>,
 }
 
 /// A payload to be sent, in pieces that are copied one after the other: first those that begin the message and travel
@@ -194,7 +195,14 @@ impl SendLane {
             area,
             layout: *own.layout(),
             abandoned: Vec::new(),
+            counts: View::new(own, |half| &*half.words().sent),
         }
+    }
+
+    /// What this end counts, for others to see.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> &Sent {
+        &self.counts
     }
 
     /// Number of the last message published.
@@ -343,6 +351,8 @@ impl SendLane {
     fn slot_descriptor(&mut self, head: &Head, claim: Claim, len: usize) -> Descriptor {
         let slot = claim.id().0;
         let generation = self.pool.publish(claim);
+        count(&self.counts.slots, 1);
+        count(&self.counts.slot_bytes, len as u64);
         let bare = head.descriptor();
         Descriptor { flags: flag::SLOT | bare.flags, len: len as u32, slot, generation, ..bare }
     }
@@ -396,12 +406,23 @@ pub(crate) enum Body {
 pub(crate) struct RecvLane {
     ring: Consumer<View<[Entry]>, View<AtomicU64>>,
     acceptor: Acceptor<View<[AtomicU64]>>,
+    /// Of each slot the call for which it was last taken.
+    calls: Vec<u32>,
     own: Arc<Half>,
     peer: Arc<Half>,
     /// Messages of which fragments came, by call and stream.
     partial: Vec<Partial>,
     payload_max: usize,
     fragmented_calls: usize,
+}
+
+/// A slot of the peer that is held: of which class, under which number through all classes, and for which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) class: u8,
+    number: usize,
+    generation: u32,
+    pub(crate) call: u32,
 }
 
 /// A message of which some fragments have come.
@@ -426,6 +447,7 @@ impl RecvLane {
             acceptor: Acceptor::new(View::new(own, Half::released)),
             own: Arc::clone(own),
             peer: Arc::clone(peer),
+            calls: vec![0; own.released().len()],
             partial: Vec::new(),
             payload_max: limits.payload_max,
             fragmented_calls: limits.fragmented_calls,
@@ -463,7 +485,7 @@ impl RecvLane {
     #[inline(always)]
     pub(crate) fn understand_in_slot(&mut self, descriptor: &Descriptor) -> Result<(Head, Inline, InSlot), Violation> {
         let found = Arrival::parse_in_slot(descriptor, self.peer.layout(), self.payload_max)?;
-        self.acceptor.accept(&found.2)?;
+        self.take_slot(&found.0, &found.2, descriptor.len)?;
         Ok(found)
     }
 
@@ -475,15 +497,40 @@ impl RecvLane {
         match (arrival.part, arrival.slot) {
             (Part::Whole, None) => Ok(Step::whole(&arrival, Body::Inline(arrival.inline))),
             (Part::Whole, Some(slot)) => {
-                self.acceptor.accept(&slot)?;
+                self.take_slot(&arrival.head, &slot, descriptor.len)?;
                 Ok(Step::whole(&arrival, Body::Slot(arrival.inline, slot)))
             }
-            _ => self.fragment(&arrival),
+            _ => self.fragment(&arrival, descriptor.len),
         }
     }
 
-    /// Puts a fragment away and releases its slot.
-    fn fragment(&mut self, arrival: &Arrival) -> Result<Step, Lost> {
+    /// Takes a slot as held, for a call; so many bytes are those of the message or fragment.
+    #[inline(always)]
+    fn take_slot(&mut self, head: &Head, slot: &InSlot, len: u32) -> Result<(), Violation> {
+        self.acceptor.accept(slot)?;
+        if let Some(call) = self.calls.get_mut(slot.number as usize) {
+            *call = head.call();
+        }
+        count(&self.own.words().noted.slot_bytes, len.into());
+        Ok(())
+    }
+
+    /// The slots of the peer that are held now.
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        let class_of = |number: usize| {
+            let ends = self.peer.layout().geometry.classes.iter().scan(0, |end: &mut usize, class| {
+                *end = end.saturating_add(class.count as usize);
+                Some(*end)
+            });
+            ends.take_while(|end| *end <= number).count() as u8
+        };
+        let call_of = |number: usize| self.calls.get(number).copied().unwrap_or(0);
+        let taken = |(number, generation)| Taken { class: class_of(number), number, generation, call: call_of(number) };
+        self.acceptor.held().map(taken).collect()
+    }
+
+    /// Puts a fragment of `len` bytes away and releases its slot.
+    fn fragment(&mut self, arrival: &Arrival, len: u32) -> Result<Step, Lost> {
         let (call, stream) = (arrival.head.call(), arrival.head.method());
         let same = |partial: &Partial| {
             (partial.head.call(), partial.head.method(), partial.head.kind()) == (call, stream, arrival.head.kind())
@@ -500,7 +547,7 @@ impl RecvLane {
             self.partial.swap_remove(index);
             return Ok(Step::Part { released: false });
         };
-        self.acceptor.accept(&slot)?;
+        self.take_slot(&arrival.head, &slot, len)?;
         let Some(partial) = self.partial.get_mut(index) else { return Ok(Step::Part { released: false }) };
         partial.append(arrival, &PeerBytes::new(&self.peer, &slot))?;
         release_slot(&self.own, &slot);

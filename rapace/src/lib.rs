@@ -110,7 +110,7 @@ pub use limits::Limits;
 pub use ring::read_check_use;
 
 #[cfg(not(loom))]
-pub use blocking::{Server, ServerHandle, serve, serve_on};
+pub use blocking::{Server, ServerHandle, ServerStats, SessionStats, serve, serve_on};
 #[cfg(not(loom))]
 pub use codec::{DecodeError, EncodeError};
 #[cfg(not(loom))]
@@ -139,8 +139,8 @@ pub use rpc::{
 };
 #[cfg(not(loom))]
 pub use session::{
-    Config, Control, Inbound, Incoming, Listener, OutboundPayload, Payload, PeerA, PeerB, PeerState, Receiver, Role,
-    Route, Sender, Session, SlotWriter, Spin,
+    Config, Control, Counts, HeldSlot, Inbound, Incoming, Inspector, Listener, OutboundPayload, Payload, PeerA, PeerB,
+    PeerState, Receiver, Role, Route, Sender, Session, SlotWriter, Spin, Stats,
 };
 #[cfg(not(loom))]
 pub use slots::bytes::Trust;

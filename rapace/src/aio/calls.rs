@@ -97,6 +97,7 @@ impl Link {
                 }
             }
             if !is_there() && !shared.is_over() && !shared.peer_closed() {
+                shared.note(&shared.own.words().noted.sleeps);
                 return Poll::Pending;
             }
         }

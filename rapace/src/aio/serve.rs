@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
 
 use super::calls::Timer;
 use super::{Incoming, Listener, on_blocking_pool};
-use crate::blocking::{Accepting, House, LAST_WORD};
+use crate::blocking::{Accepting, House, LAST_WORD, Left, ServerStats};
 use crate::error::OpenError;
 use crate::os::Credentials;
 use crate::rpc::client::ClientBuilder;
@@ -164,6 +164,11 @@ impl ServerHandle {
         house.farewell()
     }
 
+    /// As [`rapace::ServerHandle::stats`](crate::ServerHandle::stats).
+    pub fn stats(&self) -> ServerStats {
+        self.serving.house.stats()
+    }
+
     /// Waits until the server has stopped, which it does only when it is told to or when accepting fails. Dropping the
     /// future stops the server.
     ///
@@ -302,7 +307,7 @@ impl Drop for Guest {
         if self.is_shaking_hands {
             house.shook_hands(None);
         }
-        let session = self.session.take().map(|(key, link)| (key, link.lock().farewell()));
+        let session = self.session.take().map(|(key, link)| Left::new(key, &link));
         house.leave(self.uid, session);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Guests;
+use super::{Guests, Left};
 use crate::doorbell::Notify;
 use crate::error::OpenError;
 use crate::rpc::farewell::Farewell;
@@ -162,7 +162,7 @@ impl House {
     }
 
     /// One that was [let in](Guests::enter) is gone, with its session if it had one.
-    pub(crate) fn leave(&self, uid: u32, session: Option<(u64, Farewell)>) {
+    pub(crate) fn leave(&self, uid: u32, session: Option<Left>) {
         self.change(|guests| guests.leave(uid, session));
     }
 

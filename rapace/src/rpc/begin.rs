@@ -8,6 +8,7 @@ use super::streams::Flow;
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
+use crate::segment::count;
 use crate::session::Sending;
 
 /// What is called, and from where.
@@ -101,6 +102,7 @@ impl Core {
                 Ok(true) => {
                     let begun = Begun { ticket: *ticket, call: *call };
                     self.engine.sent(begun.call, self.outbox.published());
+                    count(&self.outbox.counts().calls_begun, 1);
                     begin.state = BeginState::Sent(begun.ticket, begun.call);
                     Ok(Some(begun))
                 }

@@ -21,7 +21,7 @@ use crate::error::{OpenError, Violation};
 use crate::lane::Outgoing;
 use crate::layout::head::Inline;
 use crate::os::Credentials;
-use crate::session::{Config, Control, PeerB, PeerState, Session};
+use crate::session::{Config, Control, PeerB, PeerState, Session, Stats};
 
 /// The session under a generated client: `client.session()`. Clones are the same session, and it is closed when the last
 /// of them and of its pending calls is gone.
@@ -134,6 +134,23 @@ impl Client {
     /// Who the server is, by the kernel's word.
     pub fn peer(&self) -> Credentials {
         self.inner.link.shared.credentials
+    }
+
+    /// What both sides of the session have counted, and which slots of the server this side holds.
+    ///
+    /// ```
+    /// # #[rapace::service]
+    /// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; }
+    /// # struct Calc;
+    /// # impl Calculator for Calc { fn add(&self, a: i32, b: i32) -> i32 { a + b } }
+    /// let calc = CalculatorClient::local(Calc)?;
+    /// assert_eq!(calc.add(1, 2).wait()?, 3);
+    /// assert_eq!(calc.session().stats().own.calls_begun, 1);
+    /// assert_eq!(calc.session().stats().peer.messages_sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.inner.link.lock().stats()
     }
 
     /// Closes the session for all clones. Calls that are not answered end with [`RpcError::Closed`].

@@ -84,6 +84,8 @@ pub(crate) type Ticket = u32;
 pub(crate) struct Engine<I, W> {
     side: Side,
     begun: Vec<Begun>,
+    /// In place of `begun` after the peer's goodbye: so no call finds a place any more, and beginning one asks nothing.
+    ending: Vec<Begun>,
     /// Indices of `begun` that are free, last freed first.
     free: Vec<u16>,
     /// How many calls the peer keeps at once.
@@ -181,6 +183,7 @@ impl<I, W> Engine<I, W> {
         Self {
             side,
             begun: Vec::new(),
+            ending: Vec::new(),
             free: Vec::new(),
             begun_max: theirs.in_flight.min(IN_FLIGHT_MAX),
             received: Vec::new(),
@@ -194,7 +197,7 @@ impl<I, W> Engine<I, W> {
         }
     }
 
-    /// How many calls of this side are not answered yet.
+    /// How many calls of this side are not answered yet; not counted any more after a goodbye.
     #[cfg(feature = "tokio")]
     pub(crate) fn in_flight(&self) -> usize {
         self.begun.len().saturating_sub(self.free.len())
@@ -245,7 +248,10 @@ impl<I, W> Engine<I, W> {
     #[inline]
     fn begun(&mut self, call: CallId) -> Option<&mut Begun> {
         let side = self.side;
-        let entry = self.begun.get_mut(call.index())?;
+        let entry = match self.begun.get_mut(call.index()) {
+            Some(entry) => entry,
+            None => self.ending.get_mut(call.index())?,
+        };
         (call.is_of(side) && entry.generation == call.generation() && entry.state != BegunState::Free).then_some(entry)
     }
 
@@ -336,13 +342,14 @@ impl<I, W> Engine<I, W> {
     /// The session is over, and the peer took out messages up to `consumed`. Who still waits, and whether the call may
     /// have run.
     pub(crate) fn handle_lost(&mut self, consumed: u64) -> Vec<(Ticket, bool)> {
-        let ends = self.begun.iter().filter_map(|entry| match entry.state {
+        let ends = self.begun.iter().chain(&self.ending).filter_map(|entry| match entry.state {
             BegunState::Begun(ticket) => Some((ticket, false)),
             BegunState::Sent(ticket, number) => Some((ticket, number <= consumed)),
             BegunState::Free | BegunState::Forgotten(_) => None,
         });
         let ends = ends.collect();
         self.begun.clear();
+        self.ending.clear();
         self.free.clear();
         self.received.clear();
         // Nothing more is begun or received.
@@ -447,11 +454,13 @@ impl<I, W> Engine<I, W> {
         self.oneways_in > 0
     }
 
-    /// The peer handles no request of this side that comes after message `last`. Who waits for one of those: none of
-    /// them ran, and no terminal comes for them.
+    /// The peer handles no request of this side that comes after message `last`, so none is begun any more. Who waits for
+    /// one of those: none of them ran, and no terminal comes for them.
     pub(crate) fn handle_goodbye(&mut self, last: u64) -> Vec<Ticket> {
+        self.ending = std::mem::take(&mut self.begun);
+        self.begun_max = 0;
         let side = self.side;
-        let unrun = (0..).zip(&self.begun).filter_map(|(index, entry)| {
+        let unrun = (0..).zip(&self.ending).filter_map(|(index, entry)| {
             let (number, ticket) = match entry.state {
                 BegunState::Sent(ticket, number) => (number, Some(ticket)),
                 BegunState::Forgotten(number) => (number, None),
@@ -692,6 +701,7 @@ mod tests {
         assert_eq!(client.handle_goodbye(6), [2], "the one that is not sent has its own end");
         assert_eq!(client.handle_terminal(calls[0], true), Ok(Some(0)));
         assert_eq!(client.handle_terminal(calls[2], true), Err(Violation::UnknownCall { call: calls[2].0 }));
+        assert_eq!(client.begin(9), None, "though places are free");
         assert_eq!(client.handle_lost(9), [(1, true), (3, false)]);
     }
 }

@@ -24,7 +24,7 @@ use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
-use crate::session::{Inbox, Outbox, Payload, Role, Session};
+use crate::session::{Inbox, Outbox, Payload, Role, Session, Stats};
 
 /// Messages that one receive step takes out at most, so that a peer that never stops sending outlasts nobody's deadline.
 const STEP_MAX: u32 = 1_024;
@@ -475,6 +475,10 @@ impl Core {
         if std::mem::replace(&mut self.freed, freed) != freed && !self.blocked.is_empty() {
             self.wake_blocked();
         }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.inbox.stats(self.outbox.published())
     }
 
     /// Has something dropped once the lock is released.

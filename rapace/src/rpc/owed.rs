@@ -6,6 +6,7 @@ use super::link::Core;
 use super::status::Status;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Kind};
+use crate::segment::count;
 use crate::session::Sending;
 
 impl Core {
@@ -43,6 +44,7 @@ impl Core {
                 Ok(true) => {
                     if head.kind() == Kind::Terminal {
                         self.engine.answer(CallId(head.call()));
+                        count(&self.outbox.counts().calls_answered, 1);
                     }
                     self.owed.pop_front();
                 }

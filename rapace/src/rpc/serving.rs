@@ -9,6 +9,7 @@ use super::status::Status;
 use crate::error::Violation;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline};
+use crate::segment::count;
 use crate::session::{Payload, Sending};
 
 /// A request that came and was not started.
@@ -249,6 +250,7 @@ impl Core {
             Ok(true) => {
                 self.engine.answer(reply.call);
                 self.wake_streams();
+                count(&self.outbox.counts().calls_answered, 1);
                 self.unpark(reply);
                 true
             }

@@ -15,6 +15,7 @@ use super::status::Status;
 use super::tickets::Outcome;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline, Kind};
+use crate::segment::count;
 use crate::session::Payload;
 
 impl Core {
@@ -22,9 +23,6 @@ impl Core {
     #[inline]
     pub(crate) fn begin_short(&mut self, target: Target, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
         let inline = payload.inline()?;
-        if self.leave.is_heard() {
-            return None;
-        }
         let ticket = self.tickets.take();
         let number = self.outbox.published().wrapping_add(1);
         let Some(call) = self.engine.begin_sent(ticket, number) else {
@@ -39,6 +37,7 @@ impl Core {
             self.tickets.give_back(ticket);
             return None;
         }
+        count(&self.outbox.counts().calls_begun, 1);
         Some(Begun { ticket, call })
     }
 
@@ -80,6 +79,9 @@ impl Core {
         }
         let sent = self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call);
         self.wake_streams();
+        if sent {
+            count(&self.outbox.counts().calls_answered, 1);
+        }
         sent
     }
 

@@ -279,7 +279,7 @@ impl Halves {
     }
 }
 
-fn fork_guard() -> Result<Arc<ForkGuard>, OpenError> {
+pub(super) fn fork_guard() -> Result<Arc<ForkGuard>, OpenError> {
     ForkGuard::new().map(Arc::new).map_err(OpenError::io("making the page that tells a fork"))
 }
 

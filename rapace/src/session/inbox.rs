@@ -6,6 +6,7 @@ use super::config::Spin;
 use super::outbox::Patience;
 use super::payload::Inbound;
 use super::shared::Shared;
+use super::stats::Stats;
 use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
@@ -200,6 +201,12 @@ impl Inbox {
     #[cfg(test)]
     pub(crate) fn is_there(&self) -> bool {
         self.lane.is_ready()
+    }
+
+    /// The statistics of a session of which this side published so many messages.
+    pub(crate) fn stats(&self, published: u64) -> Stats {
+        let held = if self.shared.is_forked() { Vec::new() } else { self.lane.taken() };
+        self.shared.stats(published, self.lane.next().saturating_sub(1), held)
     }
 
     /// Number of the message that comes next.

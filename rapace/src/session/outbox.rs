@@ -10,6 +10,7 @@ use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
 use crate::layout::head::{Head, Inline};
+use crate::segment::Sent;
 use crate::slots::Claim;
 
 /// The sending end of a session, without its role: compiled once, for both. Dropping it closes this direction.
@@ -101,6 +102,12 @@ impl Outbox {
     /// Number of the last message published.
     pub(crate) fn published(&self) -> u64 {
         self.lane.published()
+    }
+
+    /// What this end counts, for others to see.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> &Sent {
+        self.lane.counts()
     }
 
     /// The most bytes that one message carries without fragments.
