@@ -16,6 +16,8 @@ use std::ops::Deref;
 
 use crate::error::Violation;
 use crate::layout::descriptor::{Descriptor, WORDS, seq_of};
+#[cfg(not(loom))]
+use crate::os::fetch_for_writing;
 use crate::sync::{AtomicU64, Fault, Ordering, fence, planted};
 
 /// A descriptor's place in shared memory: eight words, always read and written one word at a time.
@@ -82,6 +84,9 @@ pub(crate) fn initialise(entries: &[Entry], first: u64) {
     }
 }
 
+/// How far ahead of a publication the producer fetches an entry: those in between are on their way already.
+const AHEAD: u64 = 8;
+
 /// The writing end.
 #[derive(Debug)]
 pub(crate) struct Producer<R, W> {
@@ -146,6 +151,10 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
         self.published = n;
+        // The consumer's cache has the entries that come next. Asked for only when it is written, such a line holds up the
+        // first locked instruction behind.
+        #[cfg(not(loom))]
+        fetch_for_writing(self::entry(&self.entries, n.wrapping_add(AHEAD)));
     }
 }
 
