@@ -380,14 +380,15 @@ impl RecvLane {
         self.ring.try_pop()
     }
 
-    /// Takes one message out, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so.
-    /// `alone` asks that nothing be behind it.
+    /// Takes one message out, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so; but no
+    /// request whose time runs with others behind it, since their time may run as well.
     #[inline(always)]
-    pub(crate) fn pop_short_if(&mut self, alone: bool, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
-        if alone && self.ring.is_next_followed() {
-            return None;
-        }
-        self.ring.pop_if(|descriptor| Arrival::parse_short(descriptor).filter(|(head, _)| accept(head)))
+    pub(crate) fn pop_short_if(&mut self, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
+        self.ring.pop_if(|descriptor, is_followed| {
+            let (head, inline) = Arrival::parse_short(descriptor)?;
+            let may = head.timeout().is_none() || !is_followed();
+            (may && accept(&head)).then_some((head, inline))
+        })
     }
 
     /// Checks a descriptor with the flag SLOT alone, and takes its slot as held.

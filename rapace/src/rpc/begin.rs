@@ -68,7 +68,9 @@ impl Core {
                 Ok(true) => {
                     let begun = Begun { ticket: *ticket, call: *call };
                     self.engine.sent(begun.call, self.outbox.published());
+                    let head = *head;
                     begin.state = BeginState::Sent(begun.ticket, begun.call);
+                    self.note_request(&head);
                     Ok(Some(begun))
                 }
                 Ok(false) => Ok(None),

@@ -73,6 +73,10 @@ pub(crate) struct Core {
     pub(super) for_workers: Vec<Arrived>,
     /// Memory that both hold.
     pub(super) queued_bytes: usize,
+    /// The peer's [count](Shared::urgent), as far as what it counts is taken out.
+    pub(super) seen_urgent: u64,
+    /// A request whose time does not run was sent since the peer was last told of one whose time does.
+    pub(super) sent_untimed: bool,
     /// Whether there are handlers.
     pub(super) serves: bool,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
@@ -119,6 +123,8 @@ impl Link {
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
+            seen_urgent: 0,
+            sent_untimed: false,
             serves,
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
@@ -198,6 +204,8 @@ impl Core {
             return None;
         }
         self.inbox.shared.beat();
+        // Counted before the looks, so that each of them is found.
+        let urgent = self.inbox.shared.urgent();
         for _ in 0..STEP_MAX {
             let popped = match self.inbox.pop() {
                 Ok(popped) => popped,
@@ -206,7 +214,10 @@ impl Core {
                     return None;
                 }
             };
-            let Some(descriptor) = popped else { break };
+            let Some(descriptor) = popped else {
+                self.seen_urgent = urgent;
+                break;
+            };
             // Most messages go through registers only.
             let (head, payload) = match Arrival::parse_short(&descriptor) {
                 Some((head, inline)) => (head, Payload::inline(inline)),

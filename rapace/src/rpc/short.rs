@@ -34,11 +34,23 @@ impl Core {
             self.tickets.give_back(ticket);
             return None;
         }
+        self.note_request(&head);
         Some(Begun { ticket, call })
     }
 
-    /// A request to be started, straight from the ring: if it is all that is there, and nothing is out of the ordinary.
-    /// What follows it could be its cancel.
+    /// A request was sent. The peer may leave those behind one whose time does not run where they are, so it is told when
+    /// the time of the first of them runs.
+    #[inline]
+    pub(super) fn note_request(&mut self, head: &Head) {
+        if head.timeout().is_none() {
+            self.sent_untimed = true;
+        } else if std::mem::take(&mut self.sent_untimed) {
+            self.outbox.shared.count_urgent();
+        }
+    }
+
+    /// A request to be started, straight from the ring, if nothing is out of the ordinary. What follows it is taken out
+    /// before it is begun if that can matter: a cancel, or a request whose time runs.
     #[inline]
     pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
         if !self.requests.is_empty() || !self.owed.is_empty() || !self.serves || self.end.is_some() {
@@ -47,7 +59,11 @@ impl Core {
         if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
             return None;
         }
-        let (head, inline) = self.inbox.pop_short_if(true, |head| head.kind() == Kind::Request)?;
+        if self.inbox.shared.urgent() != self.seen_urgent {
+            return None;
+        }
+        let is_it = |head: &Head| head.kind() == Kind::Request;
+        let (head, inline) = self.inbox.pop_short_if(is_it)?;
         let call = CallId(head.call());
         if let Err(violation) = self.engine.handle_request(call) {
             self.fail(violation);
@@ -75,7 +91,7 @@ impl Core {
             return None;
         }
         let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == begun.call.0;
-        let (head, inline) = self.inbox.pop_short_if(false, is_it)?;
+        let (head, inline) = self.inbox.pop_short_if(is_it)?;
         match self.handle_terminal(&head) {
             Ok((_, status)) => {
                 let dropped = self.tickets.give_back(begun.ticket);

@@ -83,10 +83,9 @@ impl Inbox {
     }
 
     /// Takes out the next message, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so.
-    /// `alone` asks that nothing be behind it.
     #[inline(always)]
-    pub(crate) fn pop_short_if(&mut self, alone: bool, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
-        let popped = self.lane.pop_short_if(alone, accept)?;
+    pub(crate) fn pop_short_if(&mut self, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
+        let popped = self.lane.pop_short_if(accept)?;
         self.shared.took_one();
         Some(popped)
     }

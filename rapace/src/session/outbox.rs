@@ -9,7 +9,7 @@ use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
-use crate::layout::head::{Head, Inline};
+use crate::layout::head::{Head, Inline, Kind};
 use crate::slots::Claim;
 
 /// The sending end of a session, without its role: compiled once, for both. Dropping it closes this direction.
@@ -155,6 +155,7 @@ impl Outbox {
                 self.shared.announce_messages(before, self.lane.published());
                 if done {
                     sending.state = State::Done;
+                    self.count_cancel(head);
                 }
                 Ok(done)
             }
@@ -286,7 +287,19 @@ impl Outbox {
         if self.lane.is_fragmented(payload) {
             return Ok(false);
         }
-        self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))
+        let sent = self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))?;
+        if sent {
+            self.count_cancel(head);
+        }
+        Ok(sent)
+    }
+
+    /// A cancel that was published is counted, so that the peer looks for it before it begins what came before.
+    #[inline]
+    fn count_cancel(&self, head: &Head) {
+        if head.kind() == Kind::Cancel {
+            self.shared.count_urgent();
+        }
     }
 
     /// A slot for a payload of `len` bytes, whatever head it will be sent under.

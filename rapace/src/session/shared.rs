@@ -273,6 +273,22 @@ impl Shared {
         freed
     }
 
+    /// To be called after a message was published that matters to what was published before it.
+    #[cold]
+    pub(crate) fn count_urgent(&self) {
+        // Release pairs with the fence in `urgent`: who sees the count sees the message.
+        self.own.words().wants.urgent.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many such messages the peer has published.
+    #[inline]
+    pub(crate) fn urgent(&self) -> u64 {
+        let urgent = self.peer.words().wants.urgent.load(Ordering::Relaxed);
+        // Pairs with the Release in `count_urgent`. A fence, as in `freed`.
+        fence(Ordering::Acquire);
+        urgent
+    }
+
     /// Wakes everybody of this process who sleeps on the session, because it is over.
     ///
     /// The change of the private word is what wakes a thread, whatever the peer does with its own.
