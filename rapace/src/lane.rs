@@ -110,6 +110,12 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// All bytes, if they are in the lead.
+    #[inline(always)]
+    pub(crate) fn in_lead(&self) -> Option<&Inline> {
+        self.rest.is_empty().then_some(&self.lead)
+    }
+
     /// All bytes as a descriptor carries them, if it can.
     #[inline(always)]
     pub(crate) fn inline(&self) -> Option<Inline> {
@@ -178,7 +184,7 @@ impl SendLane {
         }
         match (payload.inline(), payload.rest) {
             (Some(inline), _) => {
-                self.ring.push(inline_descriptor(head, inline));
+                self.ring.push(inline_descriptor(head, &inline));
                 Ok(true)
             }
             (None, [piece]) if piece.len() <= self.slot_bytes_max() => Ok(self.send_in_slot(head, payload.lead, piece)),
@@ -197,14 +203,17 @@ impl SendLane {
         true
     }
 
-    /// Sends what its descriptor carries, if that needs nothing but an entry that is known to be free: most messages.
+    /// Whether [`send_short`](Self::send_short) may be called: what its descriptor carries needs nothing but an entry that is
+    /// known to be free.
     #[inline(always)]
-    pub(crate) fn send_short(&mut self, head: &Head, inline: Inline) -> bool {
-        let can = self.abandoned.is_empty() && self.ring.has_room().unwrap_or(false);
-        if can {
-            self.ring.push(inline_descriptor(head, inline));
-        }
-        can
+    pub(crate) fn can_send_short(&mut self) -> bool {
+        self.abandoned.is_empty() && self.ring.has_room().unwrap_or(false)
+    }
+
+    /// Sends what its descriptor carries: most messages.
+    #[inline(always)]
+    pub(crate) fn send_short(&mut self, head: &Head, inline: &Inline) {
+        self.ring.push(inline_descriptor(head, inline));
     }
 
     /// Whether a payload goes in several slots.
@@ -295,7 +304,7 @@ pub(crate) fn share(head: &Head) -> Share {
 
 /// A descriptor that carries its payload itself; the bytes behind it are zero, not left from another message.
 #[inline(always)]
-fn inline_descriptor(head: &Head, inline: Inline) -> Descriptor {
+fn inline_descriptor(head: &Head, inline: &Inline) -> Descriptor {
     let len = inline.len() as u32;
     Descriptor { len, inline_len: len as u8, inline: inline.words, ..head.descriptor() }
 }
@@ -323,10 +332,13 @@ pub(crate) enum Body {
     },
 }
 
+/// The reading end of a peer's ring.
+pub(crate) type Incoming = Consumer<View<[Entry]>, View<AtomicU64>>;
+
 /// The receiving end: the peer's ring and slots, our half's answers.
 #[derive(Debug)]
 pub(crate) struct RecvLane {
-    ring: Consumer<View<[Entry]>, View<AtomicU64>>,
+    ring: Incoming,
     acceptor: Acceptor<View<[AtomicU64]>>,
     own: Arc<Half>,
     peer: Arc<Half>,
@@ -380,15 +392,11 @@ impl RecvLane {
         self.ring.try_pop()
     }
 
-    /// Takes one message out, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so; but no
-    /// request whose time runs with others behind it, since their time may run as well.
+    /// Takes one message out, if `accept` makes something of it: one of those that
+    /// [nearly all are](Arrival::parse_short).
     #[inline(always)]
-    pub(crate) fn pop_short_if(&mut self, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
-        self.ring.pop_if(|descriptor, is_followed| {
-            let (head, inline) = Arrival::parse_short(descriptor)?;
-            let may = head.timeout().is_none() || !is_followed();
-            (may && accept(&head)).then_some((head, inline))
-        })
+    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Incoming) -> Option<X>) -> Option<X> {
+        self.ring.pop_if(accept)
     }
 
     /// Checks a descriptor with the flag SLOT alone, and takes its slot as held.

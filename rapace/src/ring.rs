@@ -194,7 +194,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
 
     /// Whether there is, or may be, a message behind the next one.
     #[inline]
-    fn is_next_followed(&self) -> bool {
+    pub(crate) fn is_next_followed(&self) -> bool {
         let n = self.next.wrapping_add(1);
         // Relaxed, as in `is_ready`.
         seq_of(entry(&self.entries, n).first().load(Ordering::Relaxed))
@@ -211,11 +211,10 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         Ok(descriptor)
     }
 
-    /// Takes the next message out, if it is there and `accept` makes something of it. Its second argument says, if it is
-    /// asked, whether there is or may be a message behind it.
+    /// Takes the next message out, if it is there and `accept` makes something of it, which sees this end as well.
     #[inline(always)]
-    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &dyn Fn() -> bool) -> Option<X>) -> Option<X> {
-        let accepted = accept(&self.peek().ok()??, &|| self.is_next_followed())?;
+    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Self) -> Option<X>) -> Option<X> {
+        let accepted = accept(&self.peek().ok()??, self)?;
         self.consume();
         Some(accepted)
     }

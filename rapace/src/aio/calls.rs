@@ -114,15 +114,10 @@ impl Link {
     }
 
     fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
-        let attempt = |core: &mut Core| {
-            let outcome = core.take_short_answer(begun).or_else(|| core.tickets.fetch(begun.ticket));
-            if outcome.is_some() {
-                return outcome;
-            }
-            let outcome = core.pump(Some(begun.ticket))?;
-            core.give_back(begun.ticket);
-            Some(outcome)
-        };
+        let attempt = |core: &mut Core| core.take_answer(begun);
+        if let Some(outcome) = self.briefly(attempt) {
+            return Poll::Ready(Ok(outcome));
+        }
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
 
@@ -192,13 +187,15 @@ impl Awaited {
     /// Begins the request of a fresh one.
     #[inline(never)]
     fn begin(&mut self, link: &Link, method: u32, payload: &Outgoing<'_>) -> Result<(), RpcError> {
-        let (mut core, deadline) = (link.lock(), self.deadline);
-        if let Some(begun) = core.begin_short(method, payload, deadline) {
-            self.state = State::Sent(begun);
-            return Ok(());
+        let deadline = self.deadline;
+        if let Some(inline) = payload.in_lead() {
+            if let Some(begun) = link.briefly(|core| core.begin_short(method, inline, deadline)) {
+                self.state = State::Sent(begun);
+                return Ok(());
+            }
         }
         let mut begin = Begin::new(method);
-        let begun = core.begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
+        let begun = link.lock().begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
         self.state = match begun {
             Some(begun) => State::Sent(begun),
             None => State::Sending(begin, payload.to_vec()),

@@ -140,6 +140,18 @@ impl Head {
         self
     }
 
+    /// Of a new request or one-way: the same with a remaining time as it is on the wire; zero is none.
+    #[inline]
+    pub(crate) const fn with_timeout_us(self, timeout_us: u32) -> Self {
+        Self { timeout_us, ..self }
+    }
+
+    /// The remaining time as it is on the wire.
+    #[inline]
+    pub(crate) const fn timeout_us(&self) -> u32 {
+        self.timeout_us
+    }
+
     /// The same request made in the handler of the receiver's call `parent`. On other kinds it is dropped.
     #[must_use]
     pub const fn with_parent(mut self, parent: u32) -> Self {
@@ -379,6 +391,37 @@ impl Arrival {
             _ => return None,
         };
         Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+    }
+
+    /// A request of [this shape](Self::parse_short): its head.
+    #[inline(always)]
+    pub(crate) fn parse_short_request(descriptor: &Descriptor) -> Option<(Head, Inline)> {
+        let [first, names, place, origin, rest, ..] = descriptor.into_words();
+        if cfg!(target_endian = "big") || first >> 32 != Kind::Request as u64 {
+            return None;
+        }
+        if place > INLINE_MAX as u64 || origin != 0 || rest >> 32 != place {
+            return None;
+        }
+        let head = Head::request(names as u32, (names >> 32) as u32).with_timeout_us(rest as u32);
+        Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+    }
+
+    /// A terminal of `call`, of [this shape](Self::parse_short): its status.
+    #[inline(always)]
+    pub(crate) fn parse_short_terminal(descriptor: &Descriptor, call: u32) -> Option<(u16, Inline)> {
+        let [first, names, place, origin, rest, ..] = descriptor.into_words();
+        if cfg!(target_endian = "big") {
+            return None;
+        }
+        // No method, no timeout, and nothing in `reserved`.
+        if (first >> 32) as u16 != Kind::Terminal as u16 || names != u64::from(call) || origin != 0 {
+            return None;
+        }
+        if place > INLINE_MAX as u64 || rest != place << 32 {
+            return None;
+        }
+        Some(((first >> 48) as u16, Inline { words: descriptor.inline, len: place as u32 }))
     }
 
     /// Checks every field of a descriptor without flags: a whole message that it carries itself.

@@ -136,8 +136,8 @@ pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome) -> Result<M::
     let budget = Budget::new(&client.link().shared.limits);
     match &outcome {
         // What came in the descriptor is read where it is.
-        Outcome::Answer(status @ (Status::Ok | Status::App), payload) if payload.is_inline() => {
-            read::<M>(*status, &mut Reader::short(payload.lead_inline(), &budget))
+        Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
+            read::<M>(*status, &mut Reader::short(inline, &budget))
         }
         _ => decode_any::<M>(client, outcome, budget),
     }
@@ -152,6 +152,7 @@ fn decode_any<M: Method>(client: &Client, outcome: Outcome, budget: Budget) -> R
             read::<M>(status, &mut message.reader())
         }
         Outcome::Answer(status, payload) => Err(refused(client, M::INDEX, status, payload).into()),
+        Outcome::Short(status, inline) => Err(refused(client, M::INDEX, status, Payload::inline(inline)).into()),
         Outcome::End(error) => Err(error.into()),
     }
 }

@@ -112,7 +112,8 @@ fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectErr
     let mut deadline = Deadline::After(link.shared.limits.handshake_time);
     let described = match link.call(DESCRIBE, &Outgoing::short(Inline::default()), &mut deadline) {
         Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
-        Outcome::Answer(..) => Ok(Vec::new()),
+        Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
+        Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
         Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
     };
     let theirs = described.unwrap_or_default();

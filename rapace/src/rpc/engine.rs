@@ -243,6 +243,24 @@ impl Engine {
         Ok(ticket)
     }
 
+    /// Whether a terminal of this call is the outcome that the ticket's user waits for.
+    #[inline]
+    pub(crate) fn is_awaited(&self, call: CallId, ticket: Ticket) -> bool {
+        let entry = self.begun.get(call.index());
+        entry.is_some_and(|entry| {
+            entry.generation == call.generation() && matches!(entry.state, BegunState::Sent(of, _) if of == ticket)
+        })
+    }
+
+    /// A terminal came of a call that [was awaited](Self::is_awaited).
+    #[inline]
+    pub(crate) fn end_awaited(&mut self, call: CallId) {
+        if let Some(entry) = self.begun.get_mut(call.index()) {
+            entry.state = BegunState::Free;
+            self.free.push(call.index() as u16);
+        }
+    }
+
     /// Nobody waits for the call any more.
     pub(crate) fn forget(&mut self, call: CallId) -> Forgotten {
         match self.begun(call) {
@@ -279,6 +297,17 @@ impl Engine {
     /// A request came.
     #[inline]
     pub(crate) fn handle_request(&mut self, call: CallId) -> Result<(), Violation> {
+        self.receive(call, ReceivedState::Queued)
+    }
+
+    /// A request came whose handler begins at once.
+    #[inline]
+    pub(crate) fn start_request(&mut self, call: CallId) -> Result<(), Violation> {
+        self.receive(call, ReceivedState::Running)
+    }
+
+    #[inline]
+    fn receive(&mut self, call: CallId, state: ReceivedState) -> Result<(), Violation> {
         if !call.is_of(self.side.other()) || call.generation() == 0 {
             return Err(Violation::UnknownCall { call: call.0 });
         }
@@ -287,16 +316,21 @@ impl Engine {
             return Err(Violation::InFlight { call: call.0, in_flight: self.received_max });
         }
         if index >= self.received.len() {
-            let free = Received { generation: 0, state: ReceivedState::Free };
-            self.received.resize(index.saturating_add(1), free);
+            self.grow_received(index);
         }
         match self.received.get_mut(index) {
             Some(entry) if entry.state == ReceivedState::Free => {
-                *entry = Received { generation: call.generation(), state: ReceivedState::Queued };
+                *entry = Received { generation: call.generation(), state };
                 Ok(())
             }
             _ => Err(Violation::CallReused { call: call.0 }),
         }
+    }
+
+    #[cold]
+    fn grow_received(&mut self, index: usize) {
+        let free = Received { generation: 0, state: ReceivedState::Free };
+        self.received.resize(index.saturating_add(1), free);
     }
 
     #[inline]
@@ -345,10 +379,16 @@ impl Engine {
         }
     }
 
-    /// Whether a call is being handled and was not cancelled.
+    /// The terminal of a call that is being handled and was not cancelled is sent. False of any other.
     #[inline]
-    pub(crate) fn is_running(&mut self, call: CallId) -> bool {
-        self.received(call).is_some_and(|entry| entry.state == ReceivedState::Running)
+    pub(crate) fn answer_running(&mut self, call: CallId) -> bool {
+        match self.received(call) {
+            Some(entry) if entry.state == ReceivedState::Running => {
+                entry.state = ReceivedState::Free;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The terminal of a call will be sent when there is room. True for the first one, which is the only one.

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 pub(crate) use super::begin::{Begin, Begun, with_deadline};
@@ -160,6 +160,21 @@ impl Link {
             core.finish(RecvError::Lost(Lost::Forked));
         }
         core
+    }
+
+    /// Does something short under the lock, if nothing is out of the ordinary. Apart from [`lock`](Self::lock) so that the
+    /// lock stays in registers; in the worst case nothing is done, and the caller takes the other way.
+    #[inline(always)]
+    pub(crate) fn briefly<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
+        if self.shared.is_forked() {
+            return None;
+        }
+        let mut guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut guard);
+        if guard.has_chores {
+            release(guard);
+        }
+        done
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.
@@ -398,13 +413,6 @@ impl Core {
         self.drop_later(dropped);
     }
 
-    /// The outcome of a call was fetched without having been put aside.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn give_back(&mut self, ticket: Ticket) {
-        let dropped = self.tickets.give_back(ticket);
-        self.drop_later(dropped);
-    }
-
     /// Whether a task waits for anything here.
     #[cfg(feature = "tokio")]
     pub(crate) fn has_waiting_tasks(&self) -> bool {
@@ -484,6 +492,12 @@ impl Core {
         self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
         self.has_chores = true;
     }
+}
+
+#[cold]
+#[inline(never)]
+fn release(guard: MutexGuard<'_, Core>) {
+    drop(Locked::new(guard));
 }
 
 /// The beginning of a text, in whole characters.

@@ -218,8 +218,10 @@ fn encode_result<'v, M: Method>(
 /// Sends a reply: now, or later where this thread may not block.
 #[inline(never)]
 fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
-    if payload.inline().is_some_and(|inline| link.lock().reply_short(call, status, inline)) {
-        return Handled::Done;
+    if let Some(inline) = payload.in_lead() {
+        if link.briefly(|core| core.reply_short(call, status, inline)).is_some() {
+            return Handled::Done;
+        }
     }
     match link.too_large(payload.len()) {
         None => send(link, call, face, status, payload),

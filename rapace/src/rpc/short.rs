@@ -8,41 +8,45 @@
 use std::time::Instant;
 
 use super::deadline::Deadline;
-use super::engine::CallId;
-use super::link::{Begun, Core, with_deadline};
+use super::engine::{CallId, Ticket};
+use super::link::{Begun, Core};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::lane::Outgoing;
-use crate::layout::head::{Head, Inline, Kind};
+use crate::layout::head::{Arrival, Head, Inline};
 use crate::session::Payload;
 
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
-    pub(crate) fn begin_short(&mut self, method: u32, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
-        let inline = payload.inline()?;
+    pub(crate) fn begin_short(&mut self, method: u32, inline: &Inline, deadline: Deadline) -> Option<Begun> {
+        if !self.outbox.can_send_short(inline.len()) {
+            return None;
+        }
         let ticket = self.tickets.take();
         let number = self.outbox.published().wrapping_add(1);
         let Some(call) = self.engine.begin_sent(ticket, number) else {
-            self.tickets.give_back(ticket);
+            self.untake(ticket);
             return None;
         };
-        let head = with_deadline(Head::request(call.0, method), deadline);
-        if !self.outbox.send_short(&head, inline) {
-            self.engine.unbegin(call);
-            self.tickets.give_back(ticket);
-            return None;
-        }
+        let head = Head::request(call.0, method).with_timeout_us(deadline.timeout_us());
+        self.outbox.send_short(&head, inline);
         self.note_request(&head);
         Some(Begun { ticket, call })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn untake(&mut self, ticket: Ticket) {
+        let dropped = self.tickets.give_back(ticket);
+        self.drop_later(dropped);
     }
 
     /// A request was sent. The peer may leave those behind one whose time does not run where they are, so it is told when
     /// the time of the first of them runs.
     #[inline]
     pub(super) fn note_request(&mut self, head: &Head) {
-        if head.timeout().is_none() {
+        if head.timeout_us() == 0 {
             self.sent_untimed = true;
         } else if std::mem::take(&mut self.sent_untimed) {
             self.outbox.shared.count_urgent();
@@ -52,7 +56,7 @@ impl Core {
     /// A request to be started, straight from the ring, if nothing is out of the ordinary. What follows it is taken out
     /// before it is begun if that can matter: a cancel, or a request whose time runs.
     #[inline]
-    pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
+    fn take_short_request(&mut self) -> Option<Arrived> {
         if !self.requests.is_empty() || !self.owed.is_empty() || !self.serves || self.end.is_some() {
             return None;
         }
@@ -62,46 +66,90 @@ impl Core {
         if self.inbox.shared.urgent() != self.seen_urgent {
             return None;
         }
-        let is_it = |head: &Head| head.kind() == Kind::Request;
-        let (head, inline) = self.inbox.pop_short_if(is_it)?;
+        let (head, inline) = self.inbox.pop_if(|descriptor, ring| {
+            let (head, inline) = Arrival::parse_short_request(descriptor)?;
+            // If time runs, that of those behind may run as well.
+            (head.timeout_us() == 0 || !ring.is_next_followed()).then_some((head, inline))
+        })?;
         let call = CallId(head.call());
-        if let Err(violation) = self.engine.handle_request(call) {
+        if let Err(violation) = self.engine.start_request(call) {
             self.fail(violation);
             return None;
         }
-        let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
-        self.engine.start(call);
+        let deadline = if head.timeout_us() == 0 { None } else { deadline_of(&head) };
         Some(Arrived { call, method: head.method(), deadline, payload: Payload::inline(inline) })
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
-    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, inline: Inline) -> bool {
-        if self.end.is_some() || !self.engine.is_running(call) {
-            return false;
+    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, inline: &Inline) -> Option<()> {
+        if self.end.is_some() || !self.outbox.can_send_short(inline.len()) || !self.engine.answer_running(call) {
+            return None;
         }
-        self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call)
+        self.outbox.send_short(&Head::terminal(call.0, status as u16), inline);
+        Some(())
+    }
+
+    /// The next request to be started, if it is there.
+    #[inline]
+    pub(crate) fn take_any_request(&mut self) -> Option<Arrived> {
+        match self.take_short_request() {
+            Some(request) => Some(request),
+            None => self.take_long_request(),
+        }
+    }
+
+    #[inline(never)]
+    fn take_long_request(&mut self) -> Option<Arrived> {
+        self.pump(None);
+        self.take_request()
+    }
+
+    /// The outcome of a call, if it is there.
+    #[inline]
+    pub(crate) fn take_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        match self.take_short_answer(begun) {
+            Some(outcome) => Some(outcome),
+            None => self.take_long_answer(begun),
+        }
+    }
+
+    #[inline(never)]
+    fn take_long_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        if let Some(outcome) = self.tickets.fetch(begun.ticket) {
+            return Some(outcome);
+        }
+        let outcome = self.pump(Some(begun.ticket))?;
+        let dropped = self.tickets.give_back(begun.ticket);
+        self.drop_later(dropped);
+        Some(outcome)
     }
 
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
     #[inline]
-    pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
-        // Of one that has its outcome the number may be another call's by now.
-        if self.end.is_some() || self.tickets.is_done(begun.ticket) {
+    fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        if self.end.is_some() {
             return None;
         }
-        let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == begun.call.0;
-        let (head, inline) = self.inbox.pop_short_if(is_it)?;
-        match self.handle_terminal(&head) {
-            Ok((_, status)) => {
-                let dropped = self.tickets.give_back(begun.ticket);
-                self.drop_later(dropped);
-                Some(Outcome::Answer(status, Payload::inline(inline)))
-            }
-            Err(violation) => {
-                self.fail(violation);
-                None
-            }
+        let engine = &self.engine;
+        let (status, inline) = self.inbox.pop_if(|descriptor, _| {
+            let (status, inline) = Arrival::parse_short_terminal(descriptor, begun.call.0)?;
+            // Of a call that has its outcome already the number may be another one's by now.
+            let is_it = engine.is_awaited(begun.call, begun.ticket);
+            if is_it { Some((Status::parse(status).ok()?, inline)) } else { None }
+        })?;
+        self.engine.end_awaited(begun.call);
+        let dropped = self.tickets.give_back(begun.ticket);
+        self.drop_later(dropped);
+        if self.leader_is_blocked || !self.blocked.is_empty() {
+            // One more call can be begun.
+            self.wake_blocked();
         }
+        Some(Outcome::Short(status, inline))
     }
+}
+
+#[cold]
+fn deadline_of(head: &Head) -> Option<Instant> {
+    head.timeout().and_then(|left| Instant::now().checked_add(left))
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Link, Locked, with_deadline};
+use super::link::{Begin, Begun, Core, Link, Locked, with_deadline};
 use super::serving::{Arrived, Replying};
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
@@ -16,6 +16,9 @@ use crate::lane::Outgoing;
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker, look};
 use crate::session::{Spin, Stall};
+
+/// How often one that has just begun a call looks for its answer, before it takes the long way of waiting: some 200 ns.
+const LOOKS: u32 = 192;
 
 /// What a thread waits for, beside the end of the session. Whoever holds the lock may bring it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,34 +35,59 @@ impl Link {
     /// Makes a call and waits for its outcome.
     #[inline]
     pub(crate) fn call(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
-        let mut core = self.lock();
-        let begun = match core.begin_short(method, payload, *deadline) {
-            Some(begun) => begun,
-            None => match self.begin_slowly(core, method, payload, deadline) {
-                Ok((locked, begun)) => {
-                    core = locked;
-                    begun
-                }
-                Err(error) => return Outcome::End(error),
-            },
+        let (begun, next) = match self.begin(method, payload, deadline) {
+            Ok(begun) => begun,
+            Err(error) => return Outcome::End(error),
         };
-        // It cannot be there yet, so waiting comes before the first look for it.
-        let core = self.wait_for(core, begun, deadline);
-        self.await_outcome(core, begun, deadline)
+        // It cannot be there yet, so a look without the lock comes before the first one under it.
+        if self.look_for_it(next) {
+            if let Some(outcome) = self.briefly(|core| core.take_answer(begun)) {
+                return outcome;
+            }
+        }
+        self.outcome_slowly(begun, deadline)
+    }
+
+    /// Looks, for about as long as a short handler takes, whether message `next` comes. Whoever leads may look as well.
+    #[inline]
+    fn look_for_it(&self, next: u64) -> bool {
+        match self.instead_of_waiting.get() {
+            Some(step) => {
+                step.run();
+                true
+            }
+            None if self.shared.spin == Spin::Never => false,
+            None => {
+                let entries = self.shared.peer.entries();
+                (0..LOOKS).any(|_| ring::may_be_there(entries, next))
+            }
+        }
     }
 
     /// Sends a request, waiting for room.
+    #[inline]
     pub(crate) fn start(
         &self,
         method: u32,
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<Begun, RpcError> {
-        let mut core = self.lock();
-        match core.begin_short(method, payload, *deadline) {
-            Some(begun) => Ok(begun),
-            None => self.begin_slowly(core, method, payload, deadline).map(|(_, begun)| begun),
+        self.begin(method, payload, deadline).map(|(begun, _)| begun)
+    }
+
+    /// Sends a request, waiting for room: the call, and the number of the message that came next then.
+    #[inline]
+    fn begin(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Result<(Begun, u64), RpcError> {
+        if let Some(inline) = payload.in_lead() {
+            let begun = self.briefly(|core| {
+                let begun = core.begin_short(method, inline, *deadline)?;
+                Some((begun, core.inbox.next()))
+            });
+            if let Some(begun) = begun {
+                return Ok(begun);
+            }
         }
+        self.begin_slowly(method, payload, deadline)
     }
 
     /// Sends a request if there is room for all of it now.
@@ -82,17 +110,17 @@ impl Link {
     }
 
     #[inline(never)]
-    fn begin_slowly<'a>(
-        &'a self,
-        mut core: Locked<'a>,
+    fn begin_slowly(
+        &self,
         method: u32,
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
-    ) -> Result<(Locked<'a>, Begun), RpcError> {
+    ) -> Result<(Begun, u64), RpcError> {
+        let mut core = self.lock();
         let mut begin = Begin::new(method);
         let left = *deadline;
         if let Some(begun) = core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
-            return Ok((core, begun));
+            return Ok((begun, core.inbox.next()));
         }
         let mut stall = Stall::default();
         loop {
@@ -102,7 +130,7 @@ impl Link {
             let freed = self.shared.freed();
             let left = *deadline;
             if let Some(begun) = core.begin(&mut begin, payload, |head| with_deadline(head, left))? {
-                return Ok((core, begun));
+                return Ok((begun, core.inbox.next()));
             }
             if core.check_end() {
                 core.give_up(&mut begin);
@@ -132,7 +160,16 @@ impl Link {
     }
 
     /// Waits for the outcome of a call that was sent.
+    #[inline]
     pub(crate) fn outcome(&self, begun: Begun, deadline: &mut Deadline) -> Outcome {
+        match self.briefly(|core| core.take_answer(begun)) {
+            Some(outcome) => outcome,
+            None => self.outcome_slowly(begun, deadline),
+        }
+    }
+
+    #[inline(never)]
+    fn outcome_slowly(&self, begun: Begun, deadline: &mut Deadline) -> Outcome {
         let core = self.lock();
         self.await_outcome(core, begun, deadline)
     }
@@ -140,12 +177,7 @@ impl Link {
     /// The outcome of a call if it is there.
     pub(crate) fn try_outcome(&self, begun: Begun) -> Option<Outcome> {
         let mut core = self.lock();
-        if let Some(outcome) = core.take_short_answer(begun).or_else(|| core.tickets.fetch(begun.ticket)) {
-            return Some(outcome);
-        }
-        if let Some(outcome) = core.pump(Some(begun.ticket)) {
-            let dropped = core.tickets.give_back(begun.ticket);
-            core.drop_later(dropped);
+        if let Some(outcome) = core.take_answer(begun) {
             return Some(outcome);
         }
         core.check_end();
@@ -155,15 +187,7 @@ impl Link {
     #[inline]
     fn await_outcome<'a>(&'a self, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
         loop {
-            if let Some(outcome) = core.take_short_answer(begun) {
-                return outcome;
-            }
-            if let Some(outcome) = core.tickets.fetch(begun.ticket) {
-                return outcome;
-            }
-            if let Some(outcome) = core.pump(Some(begun.ticket)) {
-                let dropped = core.tickets.give_back(begun.ticket);
-                core.drop_later(dropped);
+            if let Some(outcome) = core.take_answer(begun) {
                 return outcome;
             }
             if core.end.is_some() {
@@ -204,14 +228,19 @@ impl Link {
     }
 
     /// Waits for the next request to be served. `None` when the session is over.
+    #[inline]
     pub(crate) fn request(&self) -> Option<Arrived> {
+        match self.briefly(Core::take_any_request) {
+            Some(request) => Some(request),
+            None => self.request_slowly(),
+        }
+    }
+
+    #[inline(never)]
+    fn request_slowly(&self) -> Option<Arrived> {
         let mut core = self.lock();
         loop {
-            if let Some(request) = core.take_short_request() {
-                return Some(request);
-            }
-            core.pump(None);
-            if let Some(request) = core.take_request() {
+            if let Some(request) = core.take_any_request() {
                 return Some(request);
             }
             if core.end.is_some() {

@@ -163,17 +163,21 @@ impl Outbox {
         }
     }
 
-    /// Sends what its descriptor carries, if nothing is out of the ordinary; else nothing is done, and
-    /// [`check`](Self::check) and [`advance`](Self::advance) tell what it is.
+    /// Whether [`send_short`](Self::send_short) may be called with so many bytes: nothing is out of the ordinary. Else
+    /// [`check`](Self::check) and [`advance`](Self::advance) tell what it is. The caller has seen that this is no fork.
     #[inline(always)]
-    pub(crate) fn send_short(&mut self, head: &Head, inline: Inline) -> bool {
+    pub(crate) fn can_send_short(&mut self, len: usize) -> bool {
+        let shared = &self.shared;
+        let may = !shared.is_over() && !shared.peer_stopped() && len <= shared.terms.payload_max;
+        may && self.lane.can_send_short()
+    }
+
+    /// Sends what its descriptor carries.
+    #[inline(always)]
+    pub(crate) fn send_short(&mut self, head: &Head, inline: &Inline) {
         let before = self.lane.published();
-        let may = self.check_open().is_ok() && inline.len() <= self.shared.terms.payload_max;
-        let sent = may && self.lane.send_short(head, inline);
-        if sent {
-            self.shared.announce_messages(before, self.lane.published());
-        }
-        sent
+        self.lane.send_short(head, inline);
+        self.shared.announce_messages(before, self.lane.published());
     }
 
     #[inline(never)]

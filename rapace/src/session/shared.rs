@@ -195,6 +195,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         self.fork.is_forked()
     }
@@ -245,6 +246,7 @@ impl Shared {
     }
 
     /// Whether something happened that ends a wait whatever it waits for.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.lost.get().is_some() || self.death.get().is_some()
     }
