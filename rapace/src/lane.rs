@@ -12,7 +12,7 @@ use crate::error::{Lost, Violation};
 use crate::layout::INLINE_MAX;
 use crate::layout::descriptor::{Descriptor, TOTAL_BYTES, flag};
 use crate::layout::geometry::Layout;
-use crate::layout::head::{Arrival, Head, InSlot, Inline, Part};
+use crate::layout::head::{Arrival, Head, InSlot, Inline, Lead, Part};
 use crate::limits::Limits;
 use crate::ring::{Consumer, Entry, Producer};
 use crate::segment::{Half, View};
@@ -110,12 +110,6 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// All bytes, if they are in the lead.
-    #[inline(always)]
-    pub(crate) fn in_lead(&self) -> Option<&Inline> {
-        self.rest.is_empty().then_some(&self.lead)
-    }
-
     /// All bytes as a descriptor carries them, if it can.
     #[inline(always)]
     pub(crate) fn inline(&self) -> Option<Inline> {
@@ -184,7 +178,7 @@ impl SendLane {
         }
         match (payload.inline(), payload.rest) {
             (Some(inline), _) => {
-                self.ring.push(inline_descriptor(head, &inline));
+                self.ring.push(inline_descriptor(head, inline));
                 Ok(true)
             }
             (None, [piece]) if piece.len() <= self.slot_bytes_max() => Ok(self.send_in_slot(head, payload.lead, piece)),
@@ -212,8 +206,15 @@ impl SendLane {
 
     /// Sends what its descriptor carries: most messages.
     #[inline(always)]
-    pub(crate) fn send_short(&mut self, head: &Head, inline: &Inline) {
-        self.ring.push(inline_descriptor(head, inline));
+    pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
+        let len = lead.len() as u32;
+        self.ring.push(Descriptor { len, inline_len: len as u8, inline: *lead.words, ..head.descriptor() });
+    }
+
+    /// To be called where further messages are likely to follow at once.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.ring.fetch_ahead();
     }
 
     /// Whether a payload goes in several slots.
@@ -304,7 +305,7 @@ pub(crate) fn share(head: &Head) -> Share {
 
 /// A descriptor that carries its payload itself; the bytes behind it are zero, not left from another message.
 #[inline(always)]
-fn inline_descriptor(head: &Head, inline: &Inline) -> Descriptor {
+fn inline_descriptor(head: &Head, inline: Inline) -> Descriptor {
     let len = inline.len() as u32;
     Descriptor { len, inline_len: len as u8, inline: inline.words, ..head.descriptor() }
 }

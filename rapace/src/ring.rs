@@ -84,7 +84,8 @@ pub(crate) fn initialise(entries: &[Entry], first: u64) {
     }
 }
 
-/// How far ahead of a publication the producer fetches an entry: those in between are on their way already.
+/// How far ahead of the last publication the producer fetches an entry: those in between are on their way already.
+#[cfg(not(loom))]
 const AHEAD: u64 = 8;
 
 /// The writing end.
@@ -113,9 +114,14 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
     }
 
     /// Whether one more message fits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn has_room(&mut self) -> Result<bool, Violation> {
-        Ok(self.in_use() < self.entries.len() as u64 || self.refresh()? < self.entries.len() as u64)
+        if self.in_use() < self.entries.len() as u64 { Ok(true) } else { self.has_room_now() }
+    }
+
+    #[inline(never)]
+    fn has_room_now(&mut self) -> Result<bool, Violation> {
+        Ok(self.refresh()? < self.entries.len() as u64)
     }
 
     /// How many published messages the consumer has not taken out, as the last look saw it.
@@ -151,10 +157,14 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
         self.published = n;
-        // The consumer's cache has the entries that come next. Asked for only when it is written, such a line holds up the
-        // first locked instruction behind.
-        #[cfg(not(loom))]
-        fetch_for_writing(self::entry(&self.entries, n.wrapping_add(AHEAD)));
+    }
+
+    /// Has an entry fetched that is written soon, where messages follow each other closely. Asked for only when it is
+    /// written, its line comes from the consumer's cache, and the first locked instruction behind waits for it.
+    #[inline(always)]
+    #[cfg(not(loom))]
+    pub(crate) fn fetch_ahead(&self) {
+        fetch_for_writing(entry(&self.entries, self.published.wrapping_add(AHEAD)));
     }
 }
 

@@ -16,10 +16,11 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Sleep, sleep_until};
 
 use super::watch::keep_watch;
+use crate::codec::Encoder;
 use crate::doorbell::{Bed, Counter};
 use crate::lane::Outgoing;
 use crate::ring;
-use crate::rpc::call::{Call, Pending, decode, encoded};
+use crate::rpc::call::{Call, Pending, decode, encode_error};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
 use crate::rpc::link::{Begin, Begun, Core, Link, with_deadline};
@@ -188,12 +189,6 @@ impl Awaited {
     #[inline(never)]
     fn begin(&mut self, link: &Link, method: u32, payload: &Outgoing<'_>) -> Result<(), RpcError> {
         let deadline = self.deadline;
-        if let Some(inline) = payload.in_lead() {
-            if let Some(begun) = link.briefly(|core| core.begin_short(method, inline, deadline)) {
-                self.state = State::Sent(begun);
-                return Ok(());
-            }
-        }
         let mut begin = Begin::new(method);
         let begun = link.lock().begin(&mut begin, payload, |head| with_deadline(head, deadline))?;
         self.state = match begun {
@@ -281,7 +276,13 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         awaited.state = State::Done;
         let (link, method) = (call.client.link(), call.client.method(M::INDEX)?);
-        encoded::<M, _>(&call.args, |payload| awaited.begin(link, method, payload))?
+        let mut out = Encoder::new();
+        M::encode_args(&call.args, &mut out).map_err(encode_error)?;
+        match out.short().and_then(|lead| link.start_short(method, lead, awaited.deadline)) {
+            Some(begun) => awaited.state = State::Sent(begun),
+            None => out.send(|payload| awaited.begin(link, method, payload))?,
+        }
+        Ok(())
     }
 }
 

@@ -19,7 +19,7 @@ use super::error::EncodeError;
 use super::serializer::Serializer;
 use crate::lane::Outgoing;
 use crate::layout::INLINE_MAX;
-use crate::layout::head::Inline;
+use crate::layout::head::{Inline, Lead};
 
 /// Byte strings up to this length are copied: noting a piece and sending it apart costs as much.
 const BORROWED_ABOVE: usize = 64;
@@ -223,6 +223,13 @@ impl<'v> Encoder<'v> {
     fn gathered(&self) -> &[u8] {
         // `SPILLED` is no length of the lead.
         self.lead.as_bytes().get(..self.lead_len).unwrap_or(&self.spill)
+    }
+
+    /// All of the message, if it is so short that a descriptor carries it.
+    #[inline(always)]
+    pub(crate) fn short(&self) -> Option<Lead<'_>> {
+        // `SPILLED` is no length of the lead.
+        if self.first.is_none() { Lead::new(&self.lead, self.lead_len) } else { None }
     }
 
     /// Calls `send` with the message: its lead, at most 24 bytes and in front of the first long byte string, and the

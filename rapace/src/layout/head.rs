@@ -365,6 +365,31 @@ impl Inline {
     }
 }
 
+/// As [`Inline`], where it was made: words that were just written one by one must not be copied in larger pieces, which
+/// stalls the processor as well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lead<'a> {
+    pub(crate) words: &'a InlineWords,
+    len: u32,
+}
+
+impl<'a> Lead<'a> {
+    /// The first `len` bytes, of which there are [`INLINE_MAX`] at most; the others are zero.
+    #[inline(always)]
+    pub(crate) fn new(words: &'a InlineWords, len: usize) -> Option<Self> {
+        (len <= INLINE_MAX).then_some(Self { words, len: len as u32 })
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+
+    pub(crate) fn to_inline(self) -> Inline {
+        Inline { words: *self.words, len: self.len }
+    }
+}
+
 impl Arrival {
     /// The shape that nearly all messages have, found out by comparing whole words: a request that no handler made, a
     /// one-way or a terminal, that its descriptor carries itself. `None` says nothing, [`parse`](Self::parse) tells.

@@ -11,7 +11,6 @@ use super::method::{FromApp, Method};
 use super::status::Status;
 use super::tickets::Outcome;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
-use crate::lane::Outgoing;
 use crate::session::Payload;
 
 /// A call that was not begun: [`wait`](Self::wait) for it on a thread, `.await` it in a task, or [`start`](Self::start)
@@ -77,9 +76,12 @@ impl<'a, M: Method> Call<'a, M> {
         let method = self.client.method(M::INDEX)?;
         let mut deadline = self.deadline();
         let mut out = Encoder::new();
-        // Not by `encoded`: an outcome within a result would be moved once more.
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
-        let outcome = out.send(|payload| self.client.link().call(method, payload, &mut deadline));
+        let link = self.client.link();
+        let outcome = match out.short() {
+            Some(lead) => link.call_short(method, lead, &mut deadline),
+            None => out.send(|payload| link.call(method, payload, &mut deadline)),
+        };
         decode::<M>(self.client, outcome)
     }
 
@@ -96,7 +98,13 @@ impl<'a, M: Method> Call<'a, M> {
         let mut deadline = self.deadline();
         // From here on time runs.
         deadline.fix();
-        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().start(method, payload, &mut deadline))??;
+        let mut out = Encoder::new();
+        M::encode_args(&self.args, &mut out).map_err(encode_error)?;
+        let link = self.client.link();
+        let begun = match out.short().and_then(|lead| link.start_short(method, lead, deadline)) {
+            Some(begun) => begun,
+            None => out.send(|payload| link.start(method, payload, &mut deadline))?,
+        };
         Ok(Pending::new(self.client, begun, deadline))
     }
 
@@ -109,7 +117,9 @@ impl<'a, M: Method> Call<'a, M> {
         let method = self.client.method(M::INDEX)?;
         let mut deadline = self.deadline();
         deadline.fix();
-        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().try_start(method, payload, deadline))??;
+        let mut out = Encoder::new();
+        M::encode_args(&self.args, &mut out).map_err(encode_error)?;
+        let begun = out.send(|payload| self.client.link().try_start(method, payload, deadline))?;
         match begun {
             Some(begun) => Ok(Pending::new(self.client, begun, deadline)),
             None => Err(TryStartError::Full(self)),
@@ -117,16 +127,8 @@ impl<'a, M: Method> Call<'a, M> {
     }
 }
 
-/// Encodes the arguments and has them sent.
-#[inline]
-pub(crate) fn encoded<M: Method, X>(args: &M::Args<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, RpcError> {
-    let mut out = Encoder::new();
-    M::encode_args(args, &mut out).map_err(encode_error)?;
-    Ok(out.send(send))
-}
-
 #[cold]
-fn encode_error(error: EncodeError) -> RpcError {
+pub(crate) fn encode_error(error: EncodeError) -> RpcError {
     RpcError::Encode(Box::new(error))
 }
 

@@ -77,6 +77,10 @@ pub(crate) struct Core {
     pub(super) seen_urgent: u64,
     /// A request whose time does not run was sent since the peer was last told of one whose time does.
     pub(super) sent_untimed: bool,
+    /// The message that came next when the last short request was sent.
+    pub(super) begun_at: u64,
+    /// The last request was there when it was asked for.
+    pub(super) requests_follow: bool,
     /// Whether there are handlers.
     pub(super) serves: bool,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
@@ -125,6 +129,8 @@ impl Link {
             queued_bytes: 0,
             seen_urgent: 0,
             sent_untimed: false,
+            begun_at: 0,
+            requests_follow: false,
             serves,
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),

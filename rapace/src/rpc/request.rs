@@ -19,6 +19,7 @@ use super::serving::{Arrived, Replying};
 use super::status::Status;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
+use crate::layout::head::Lead;
 
 /// A request that is given to its handler.
 pub struct Request<'a> {
@@ -146,7 +147,10 @@ impl<'a> Request<'a> {
             };
             let mut out = Encoder::new();
             match encode(&value, &mut out) {
-                Ok(status) => out.send(|payload| reply(link, call, face, status, payload)),
+                Ok(status) => match out.short() {
+                    Some(lead) => reply_short(link, call, face, status, lead),
+                    None => out.send(|payload| reply(link, call, face, status, payload)),
+                },
                 Err(error) => refuse(link, call, face, Status::BadReply, &error.to_string()),
             }
         });
@@ -215,14 +219,18 @@ fn encode_result<'v, M: Method>(
     }
 }
 
+/// As [`reply`], of what its descriptor carries.
+#[inline(never)]
+fn reply_short(link: &Arc<Link>, call: CallId, face: Face, status: Status, lead: Lead<'_>) -> Handled {
+    match link.briefly(|core| core.reply_short(call, status, lead)) {
+        Some(()) => Handled::Done,
+        None => reply(link, call, face, status, &Outgoing::short(lead.to_inline())),
+    }
+}
+
 /// Sends a reply: now, or later where this thread may not block.
 #[inline(never)]
 fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
-    if let Some(inline) = payload.in_lead() {
-        if link.briefly(|core| core.reply_short(call, status, inline)).is_some() {
-            return Handled::Done;
-        }
-    }
     match link.too_large(payload.len()) {
         None => send(link, call, face, status, payload),
         Some(text) => refuse(link, call, face, Status::BadReply, &text),

@@ -13,14 +13,14 @@ use super::link::{Begun, Core};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::layout::head::{Arrival, Head, Inline};
+use crate::layout::head::{Arrival, Head, Lead};
 use crate::session::Payload;
 
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
-    #[inline]
-    pub(crate) fn begin_short(&mut self, method: u32, inline: &Inline, deadline: Deadline) -> Option<Begun> {
-        if !self.outbox.can_send_short(inline.len()) {
+    #[inline(always)]
+    pub(crate) fn begin_short(&mut self, method: u32, lead: Lead<'_>, deadline: Deadline) -> Option<Begun> {
+        if !self.outbox.can_send_short(lead.len()) {
             return None;
         }
         let ticket = self.tickets.take();
@@ -30,8 +30,12 @@ impl Core {
             return None;
         };
         let head = Head::request(call.0, method).with_timeout_us(deadline.timeout_us());
-        self.outbox.send_short(&head, inline);
+        self.outbox.send_short(&head, lead);
         self.note_request(&head);
+        // Nothing was taken out since the request before: they follow each other.
+        if std::mem::replace(&mut self.begun_at, self.inbox.next()) == self.inbox.next() {
+            self.outbox.fetch_ahead();
+        }
         Some(Begun { ticket, call })
     }
 
@@ -55,7 +59,7 @@ impl Core {
 
     /// A request to be started, straight from the ring, if nothing is out of the ordinary. What follows it is taken out
     /// before it is begun if that can matter: a cancel, or a request whose time runs.
-    #[inline]
+    #[inline(always)]
     fn take_short_request(&mut self) -> Option<Arrived> {
         if !self.requests.is_empty() || !self.owed.is_empty() || !self.serves || self.end.is_some() {
             return None;
@@ -82,11 +86,14 @@ impl Core {
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
-    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, inline: &Inline) -> Option<()> {
-        if self.end.is_some() || !self.outbox.can_send_short(inline.len()) || !self.engine.answer_running(call) {
+    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, lead: Lead<'_>) -> Option<()> {
+        if self.end.is_some() || !self.outbox.can_send_short(lead.len()) || !self.engine.answer_running(call) {
             return None;
         }
-        self.outbox.send_short(&Head::terminal(call.0, status as u16), inline);
+        self.outbox.send_short(&Head::terminal(call.0, status as u16), lead);
+        if self.requests_follow {
+            self.outbox.fetch_ahead();
+        }
         Some(())
     }
 
@@ -106,7 +113,7 @@ impl Core {
     }
 
     /// The outcome of a call, if it is there.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_answer(&mut self, begun: Begun) -> Option<Outcome> {
         match self.take_short_answer(begun) {
             Some(outcome) => Some(outcome),
@@ -126,7 +133,7 @@ impl Core {
     }
 
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
-    #[inline]
+    #[inline(always)]
     fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
         if self.end.is_some() {
             return None;

@@ -7,12 +7,13 @@ use std::time::Instant;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Core, Link, Locked, with_deadline};
+use super::link::{Begin, Begun, Link, Locked, with_deadline};
 use super::serving::{Arrived, Replying};
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
+use crate::layout::head::Lead;
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker, look};
 use crate::session::{Spin, Stall};
@@ -33,12 +34,29 @@ struct Awaited {
 
 impl Link {
     /// Makes a call and waits for its outcome.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn call(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
-        let (begun, next) = match self.begin(method, payload, deadline) {
-            Ok(begun) => begun,
-            Err(error) => return Outcome::End(error),
-        };
+        match self.begin(method, payload, deadline) {
+            Ok((begun, next)) => self.await_answer(begun, next, deadline),
+            Err(error) => Outcome::End(error),
+        }
+    }
+
+    /// As [`call`](Self::call), of a request that its descriptor carries.
+    pub(crate) fn call_short(&self, method: u32, lead: Lead<'_>, deadline: &mut Deadline) -> Outcome {
+        let begun = self.briefly(|core| {
+            let begun = core.begin_short(method, lead, *deadline)?;
+            Some((begun, core.inbox.next()))
+        });
+        match begun {
+            Some((begun, next)) => self.await_answer(begun, next, deadline),
+            None => self.call(method, &Outgoing::short(lead.to_inline()), deadline),
+        }
+    }
+
+    /// Waits for the outcome of a call that was begun just now, when message `next` came next.
+    #[inline]
+    fn await_answer(&self, begun: Begun, next: u64, deadline: &mut Deadline) -> Outcome {
         // It cannot be there yet, so a look without the lock comes before the first one under it.
         if self.look_for_it(next) {
             if let Some(outcome) = self.briefly(|core| core.take_answer(begun)) {
@@ -65,7 +83,6 @@ impl Link {
     }
 
     /// Sends a request, waiting for room.
-    #[inline]
     pub(crate) fn start(
         &self,
         method: u32,
@@ -75,19 +92,9 @@ impl Link {
         self.begin(method, payload, deadline).map(|(begun, _)| begun)
     }
 
-    /// Sends a request, waiting for room: the call, and the number of the message that came next then.
-    #[inline]
-    fn begin(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Result<(Begun, u64), RpcError> {
-        if let Some(inline) = payload.in_lead() {
-            let begun = self.briefly(|core| {
-                let begun = core.begin_short(method, inline, *deadline)?;
-                Some((begun, core.inbox.next()))
-            });
-            if let Some(begun) = begun {
-                return Ok(begun);
-            }
-        }
-        self.begin_slowly(method, payload, deadline)
+    /// Sends a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    pub(crate) fn start_short(&self, method: u32, lead: Lead<'_>, deadline: Deadline) -> Option<Begun> {
+        self.briefly(|core| core.begin_short(method, lead, deadline))
     }
 
     /// Sends a request if there is room for all of it now.
@@ -109,13 +116,9 @@ impl Link {
         Ok(begun)
     }
 
+    /// Sends a request, waiting for room: the call, and the number of the message that came next then.
     #[inline(never)]
-    fn begin_slowly(
-        &self,
-        method: u32,
-        payload: &Outgoing<'_>,
-        deadline: &mut Deadline,
-    ) -> Result<(Begun, u64), RpcError> {
+    fn begin(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Result<(Begun, u64), RpcError> {
         let mut core = self.lock();
         let mut begin = Begin::new(method);
         let left = *deadline;
@@ -230,7 +233,12 @@ impl Link {
     /// Waits for the next request to be served. `None` when the session is over.
     #[inline]
     pub(crate) fn request(&self) -> Option<Arrived> {
-        match self.briefly(Core::take_any_request) {
+        let request = self.briefly(|core| {
+            let request = core.take_any_request();
+            core.requests_follow = request.is_some();
+            request
+        });
+        match request {
             Some(request) => Some(request),
             None => self.request_slowly(),
         }

@@ -9,7 +9,7 @@ use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
-use crate::layout::head::{Head, Inline, Kind};
+use crate::layout::head::{Head, Kind, Lead};
 use crate::slots::Claim;
 
 /// The sending end of a session, without its role: compiled once, for both. Dropping it closes this direction.
@@ -174,10 +174,16 @@ impl Outbox {
 
     /// Sends what its descriptor carries.
     #[inline(always)]
-    pub(crate) fn send_short(&mut self, head: &Head, inline: &Inline) {
+    pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
         let before = self.lane.published();
-        self.lane.send_short(head, inline);
+        self.lane.send_short(head, lead);
         self.shared.announce_messages(before, self.lane.published());
+    }
+
+    /// To be called where further messages are likely to follow at once.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.lane.fetch_ahead();
     }
 
     #[inline(never)]
@@ -293,6 +299,7 @@ impl Outbox {
         }
         let sent = self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))?;
         if sent {
+            self.lane.fetch_ahead();
             self.count_cancel(head);
         }
         Ok(sent)
@@ -441,6 +448,7 @@ mod tests {
 
     use super::*;
     use crate::error::RecvError;
+    use crate::layout::head::Inline;
     use crate::session::{Config, PeerA, PeerB, PeerState, Receiver, Sender, Session};
     use crate::{Geometry, SlotClass};
 
