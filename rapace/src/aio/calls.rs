@@ -116,7 +116,19 @@ impl Link {
 
     fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
         let attempt = |core: &mut Core| core.take_answer(begun);
-        if let Some(outcome) = self.briefly(attempt) {
+        // Apart, as in `await_answer`.
+        let mut long = None;
+        let short = self.briefly(|core| {
+            let short = core.take_short_answer(begun);
+            if short.is_none() {
+                long = core.take_long_answer(begun);
+            }
+            short
+        });
+        if let Some((status, inline)) = short {
+            return Poll::Ready(Ok(Outcome::Short(status, inline)));
+        }
+        if let Some(outcome) = long {
             return Poll::Ready(Ok(outcome));
         }
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
@@ -124,13 +136,10 @@ impl Link {
 
     /// The next request to be served; `None` when the session is over.
     pub(crate) fn poll_request(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Option<Arrived>, RpcError>> {
-        let attempt = |core: &mut Core| {
-            core.pump(None);
-            match core.take_request() {
-                Some(request) => Some(Some(request)),
-                None if core.end.is_some() => Some(None),
-                None => None,
-            }
+        let attempt = |core: &mut Core| match core.take_any_request() {
+            Some(request) => Some(Some(request)),
+            None if core.end.is_some() => Some(None),
+            None => None,
         };
         self.poll_until(cx, false, attempt, |core, waker| core.serving = Some(waker))
     }

@@ -96,8 +96,14 @@ impl<'v> Encoder<'v> {
                 *word |= (u64::from(byte) << bits_before(self.lead_len)).to_le();
                 self.lead_len = self.lead_len.wrapping_add(1);
             }
-            None => self.spill(&[byte]),
+            None => self.spill_byte(byte),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spill_byte(&mut self, byte: u8) {
+        self.spill(&[byte]);
     }
 
     /// Appends the lowest `len` bytes of `word`, the lowest first; the others are zero. At most eight.
@@ -159,15 +165,14 @@ impl<'v> Encoder<'v> {
     /// highest bit set.
     #[inline]
     pub fn varint(&mut self, value: u64) {
-        match value {
-            ..0x80 => self.byte(value as u8),
-            0x80..0x4000 => self.word(value & 0x7f | 0x80 | (value >> 7) << 8, 2),
-            _ => self.long_varint(value),
-        }
+        if value < 0x80 { self.byte(value as u8) } else { self.long_varint(value) }
     }
 
     #[inline(never)]
     fn long_varint(&mut self, value: u64) {
+        if value < 0x4000 {
+            return self.word(value & 0x7f | 0x80 | (value >> 7) << 8, 2);
+        }
         if value >= WORD_VARINT {
             return self.widest_varint(value);
         }

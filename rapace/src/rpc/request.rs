@@ -19,7 +19,7 @@ use super::serving::{Arrived, Replying};
 use super::status::Status;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
-use crate::layout::head::Lead;
+use crate::layout::head::{Inline, Lead};
 
 /// A request that is given to its handler.
 pub struct Request<'a> {
@@ -133,8 +133,10 @@ impl<'a> Request<'a> {
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
         let budget = Budget::new(&link.shared.limits);
-        let short = *payload.lead_inline();
-        let message = if payload.is_inline() { None } else { Some(Message::new(payload, budget)) };
+        let (short, message) = match payload.into_short() {
+            Ok(short) => (short, None),
+            Err(payload) => (Inline::default(), Some(Message::new(payload, budget))),
+        };
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
             let mut reader = match &message {

@@ -13,7 +13,7 @@ use super::link::{Begun, Core};
 use super::serving::Arrived;
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::layout::head::{Arrival, Head, Lead};
+use crate::layout::head::{Arrival, Head, Inline, Lead};
 use crate::session::Payload;
 
 impl Core {
@@ -60,7 +60,7 @@ impl Core {
     /// A request to be started, straight from the ring, if nothing is out of the ordinary. What follows it is taken out
     /// before it is begun if that can matter: a cancel, or a request whose time runs.
     #[inline(always)]
-    fn take_short_request(&mut self) -> Option<Arrived> {
+    pub(super) fn take_short_request(&mut self) -> Option<Short> {
         if !self.requests.is_empty() || !self.owed.is_empty() || !self.serves || self.end.is_some() {
             return None;
         }
@@ -75,13 +75,11 @@ impl Core {
             // If time runs, that of those behind may run as well.
             (head.timeout_us() == 0 || !ring.is_next_followed()).then_some((head, inline))
         })?;
-        let call = CallId(head.call());
-        if let Err(violation) = self.engine.start_request(call) {
+        if let Err(violation) = self.engine.start_request(CallId(head.call())) {
             self.fail(violation);
             return None;
         }
-        let deadline = if head.timeout_us() == 0 { None } else { deadline_of(&head) };
-        Some(Arrived { call, method: head.method(), deadline, payload: Payload::inline(inline) })
+        Some(Short { head, inline })
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
@@ -98,31 +96,34 @@ impl Core {
     }
 
     /// The next request to be started, if it is there.
-    #[inline]
     pub(crate) fn take_any_request(&mut self) -> Option<Arrived> {
         match self.take_short_request() {
-            Some(request) => Some(request),
+            Some(request) => Some(request.into()),
             None => self.take_long_request(),
         }
     }
 
+    /// As [`take_any_request`](Self::take_any_request), after [`take_short_request`](Self::take_short_request) found none.
     #[inline(never)]
-    fn take_long_request(&mut self) -> Option<Arrived> {
+    pub(super) fn take_long_request(&mut self) -> Option<Arrived> {
+        if self.requests.is_empty() && self.owed.is_empty() && !self.inbox.is_ready() {
+            return None;
+        }
         self.pump(None);
         self.take_request()
     }
 
     /// The outcome of a call, if it is there.
-    #[inline(always)]
     pub(crate) fn take_answer(&mut self, begun: Begun) -> Option<Outcome> {
         match self.take_short_answer(begun) {
-            Some(outcome) => Some(outcome),
+            Some((status, inline)) => Some(Outcome::Short(status, inline)),
             None => self.take_long_answer(begun),
         }
     }
 
+    /// As [`take_answer`](Self::take_answer), after [`take_short_answer`](Self::take_short_answer) found none.
     #[inline(never)]
-    fn take_long_answer(&mut self, begun: Begun) -> Option<Outcome> {
+    pub(crate) fn take_long_answer(&mut self, begun: Begun) -> Option<Outcome> {
         if let Some(outcome) = self.tickets.fetch(begun.ticket) {
             return Some(outcome);
         }
@@ -134,7 +135,7 @@ impl Core {
 
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
     #[inline(always)]
-    fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
+    pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<(Status, Inline)> {
         if self.end.is_some() {
             return None;
         }
@@ -152,7 +153,23 @@ impl Core {
             // One more call can be begun.
             self.wake_blocked();
         }
-        Some(Outcome::Short(status, inline))
+        Some((status, inline))
+    }
+}
+
+/// A request that its descriptor carried.
+#[derive(Debug)]
+pub(super) struct Short {
+    head: Head,
+    inline: Inline,
+}
+
+impl From<Short> for Arrived {
+    #[inline(always)]
+    fn from(short: Short) -> Self {
+        let Short { head, inline } = short;
+        let deadline = if head.timeout_us() == 0 { None } else { deadline_of(&head) };
+        Self { call: CallId(head.call()), method: head.method(), deadline, payload: Payload::inline(inline) }
     }
 }
 

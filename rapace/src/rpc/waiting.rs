@@ -37,7 +37,7 @@ impl Link {
     #[inline(never)]
     pub(crate) fn call(&self, method: u32, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
         match self.begin(method, payload, deadline) {
-            Ok((begun, next)) => self.await_answer(begun, next, deadline),
+            Ok((begun, next)) => self.await_answer(begun, Some(next), deadline),
             Err(error) => Outcome::End(error),
         }
     }
@@ -49,21 +49,33 @@ impl Link {
             Some((begun, core.inbox.next()))
         });
         match begun {
-            Some((begun, next)) => self.await_answer(begun, next, deadline),
+            Some((begun, next)) => self.await_answer(begun, Some(next), deadline),
             None => self.call(method, &Outgoing::short(lead.to_inline()), deadline),
         }
     }
 
-    /// Waits for the outcome of a call that was begun just now, when message `next` came next.
-    #[inline]
-    fn await_answer(&self, begun: Begun, next: u64, deadline: &mut Deadline) -> Outcome {
-        // It cannot be there yet, so a look without the lock comes before the first one under it.
-        if self.look_for_it(next) {
-            if let Some(outcome) = self.briefly(|core| core.take_answer(begun)) {
-                return outcome;
-            }
+    /// Waits for the outcome of a call that was sent. One that was begun just now, when message `just_before` came next,
+    /// cannot have it yet, so a look without the lock comes before the first one under it.
+    fn await_answer(&self, begun: Begun, just_before: Option<u64>, deadline: &mut Deadline) -> Outcome {
+        if just_before.is_some_and(|next| !self.look_for_it(next)) {
+            return self.outcome_slowly(begun, deadline);
         }
-        self.outcome_slowly(begun, deadline)
+        // Apart, so that what was just taken out is not copied in pieces of another size, which stalls the processor.
+        let mut long = None;
+        let short = self.briefly(|core| {
+            let short = core.take_short_answer(begun);
+            if short.is_none() {
+                long = core.take_long_answer(begun);
+            }
+            short
+        });
+        if let Some((status, inline)) = short {
+            return Outcome::Short(status, inline);
+        }
+        match long {
+            Some(outcome) => outcome,
+            None => self.outcome_slowly(begun, deadline),
+        }
     }
 
     /// Looks, for about as long as a short handler takes, whether message `next` comes. Whoever leads may look as well.
@@ -163,12 +175,8 @@ impl Link {
     }
 
     /// Waits for the outcome of a call that was sent.
-    #[inline]
     pub(crate) fn outcome(&self, begun: Begun, deadline: &mut Deadline) -> Outcome {
-        match self.briefly(|core| core.take_answer(begun)) {
-            Some(outcome) => outcome,
-            None => self.outcome_slowly(begun, deadline),
-        }
+        self.await_answer(begun, None, deadline)
     }
 
     #[inline(never)]
@@ -233,12 +241,20 @@ impl Link {
     /// Waits for the next request to be served. `None` when the session is over.
     #[inline]
     pub(crate) fn request(&self) -> Option<Arrived> {
-        let request = self.briefly(|core| {
-            let request = core.take_any_request();
-            core.requests_follow = request.is_some();
-            request
+        // Apart, as in `await_answer`.
+        let mut long = None;
+        let short = self.briefly(|core| {
+            let short = core.take_short_request();
+            if short.is_none() {
+                long = core.take_long_request();
+            }
+            core.requests_follow = short.is_some();
+            short
         });
-        match request {
+        if let Some(request) = short {
+            return Some(request.into());
+        }
+        match long {
             Some(request) => Some(request),
             None => self.request_slowly(),
         }

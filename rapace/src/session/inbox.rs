@@ -199,7 +199,6 @@ impl Inbox {
 
     /// Whether a message may be there.
     #[inline]
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_ready(&self) -> bool {
         self.lane.is_ready()
     }

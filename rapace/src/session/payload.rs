@@ -167,10 +167,13 @@ impl Payload {
         &self.lead
     }
 
-    /// Whether all bytes came in the descriptor.
+    /// The bytes, if all of them came in the descriptor. By value, so that nothing is left to be dropped.
     #[inline]
-    pub(crate) fn is_inline(&self) -> bool {
-        matches!(self.tail, Tail::None)
+    pub(crate) fn into_short(self) -> Result<Inline, Self> {
+        match self {
+            Self { lead, tail: Tail::None } => Ok(lead),
+            other => Err(other),
+        }
     }
 
     /// Bytes of this process's own memory that it holds.
