@@ -351,23 +351,23 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
 
 /// Serves one request, here or on a worker.
 #[inline]
-pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
+pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, mut arrived: Arrived) {
     if services.is_blocking(arrived.method) {
         workers.run(link, services, arrived);
     } else {
-        handle_here(link, services, arrived);
+        handle_here(link, services, &mut arrived);
     }
 }
 
 /// Has a request handled to its end on this thread.
-pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrived) {
+pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
     if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
         block_on(future);
     }
 }
 
 /// Gives a request to its handler.
-pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Handled {
+pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: &mut Arrived, face: Face) -> Handled {
     let method = arrived.method;
     let request = Request::new(link, arrived, face);
     match services.route(method) {

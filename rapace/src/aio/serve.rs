@@ -221,7 +221,7 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 }
 
 /// Has a request handled: here if that is done at once, else in a task of its own.
-async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
+async fn start(link: &Arc<Link>, services: &Arc<Services>, mut arrived: Arrived) {
     let call = arrived.call;
     if services.is_blocking(arrived.method) {
         if link.lock().wait_for_worker(arrived) {
@@ -230,14 +230,14 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
                 let Some(link) = link.upgrade() else { return };
                 // Its caller may have gone, or its time be over, while it waited for a thread.
                 let taken = link.lock().take_waiting(call);
-                if let Some(arrived) = taken {
-                    let _ = handle(&link, &services, arrived, Face::Thread);
+                if let Some(mut arrived) = taken {
+                    let _ = handle(&link, &services, &mut arrived, Face::Thread);
                 }
             });
         }
         return;
     }
-    let Handled::Later(mut future) = handle(link, services, arrived, Face::Task) else { return };
+    let Handled::Later(mut future) = handle(link, services, &mut arrived, Face::Task) else { return };
     if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_pending() {
         let task = tokio::spawn(future);
         link.lock().stops_with(call, task.abort_handle());

@@ -39,8 +39,8 @@ impl Work {
         let Some(link) = self.link.upgrade() else { return };
         // Its caller may have gone, or its time be over, while it waited for a worker.
         let taken = link.lock().take_waiting(self.call);
-        if let Some(arrived) = taken {
-            super::handle_here(&link, &self.services, arrived);
+        if let Some(mut arrived) = taken {
+            super::handle_here(&link, &self.services, &mut arrived);
         }
     }
 }

@@ -19,12 +19,14 @@ use super::serving::{Arrived, Replying};
 use super::status::Status;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
-use crate::layout::head::{Inline, Lead};
+use crate::layout::head::Lead;
 
 /// A request that is given to its handler.
 pub struct Request<'a> {
     link: &'a Arc<Link>,
-    arrived: Arrived,
+    /// Where it was put when it was taken out, since moving it costs more than handling it. The payload is taken out of it
+    /// when it is not short.
+    arrived: &'a mut Arrived,
     face: Face,
 }
 
@@ -61,7 +63,7 @@ impl fmt::Debug for Handled {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn new(link: &'a Arc<Link>, arrived: Arrived, face: Face) -> Self {
+    pub(crate) fn new(link: &'a Arc<Link>, arrived: &'a mut Arrived, face: Face) -> Self {
         Self { link, arrived, face }
     }
 
@@ -132,15 +134,14 @@ impl<'a> Request<'a> {
         encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError>,
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
+        let (call, deadline) = (*call, *deadline);
         let budget = Budget::new(&link.shared.limits);
-        let (short, message) = match payload.into_short() {
-            Ok(short) => (short, None),
-            Err(payload) => (Inline::default(), Some(Message::new(payload, budget))),
-        };
+        let message = if payload.is_inline() { None } else { Some(Message::new(payload.take(), budget)) };
+        let short = payload.lead_inline();
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
             let mut reader = match &message {
-                None => Reader::short(&short, &budget),
+                None => Reader::short(short, &budget),
                 Some(message) => message.reader(),
             };
             let value = match handler(&mut reader) {
@@ -172,7 +173,8 @@ impl<'a> Request<'a> {
         R: Future<Output = Result<T, DecodeError>> + Send + 'static,
     {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
-        let message = Message::new(payload, Budget::new(&link.shared.limits));
+        let (call, deadline) = (*call, *deadline);
+        let message = Message::new(payload.take(), Budget::new(&link.shared.limits));
         let unanswered = Unanswered { link: Arc::clone(link), call };
         let handler = handler(message);
         Handled::Later(Box::pin(async move {

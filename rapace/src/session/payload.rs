@@ -167,13 +167,15 @@ impl Payload {
         &self.lead
     }
 
-    /// The bytes, if all of them came in the descriptor. By value, so that nothing is left to be dropped.
+    /// Whether all bytes came in the descriptor.
     #[inline]
-    pub(crate) fn into_short(self) -> Result<Inline, Self> {
-        match self {
-            Self { lead, tail: Tail::None } => Ok(lead),
-            other => Err(other),
-        }
+    pub(crate) fn is_inline(&self) -> bool {
+        matches!(self.tail, Tail::None)
+    }
+
+    /// The payload, of which an empty one stays.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::inline(Inline::default()))
     }
 
     /// Bytes of this process's own memory that it holds.
