@@ -343,19 +343,28 @@ impl Serving {
 
 /// Serves one session until it is over.
 pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>) {
-    while let Some(arrived) = link.request() {
-        serve_request(link, services, workers, arrived);
+    let mut arrived = None;
+    while link.request(&mut arrived) {
+        serve_request(link, services, workers, &mut arrived);
     }
     workers.forget(link);
 }
 
 /// Serves one request, here or on a worker.
 #[inline]
-pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, mut arrived: Arrived) {
-    if services.is_blocking(arrived.method) {
-        workers.run(link, services, arrived);
-    } else {
-        handle_here(link, services, &mut arrived);
+pub(crate) fn serve_request(
+    link: &Arc<Link>,
+    services: &Arc<Services>,
+    workers: &Arc<Workers>,
+    arrived: &mut Option<Arrived>,
+) {
+    match arrived {
+        Some(request) if !services.is_blocking(request.method) => handle_here(link, services, request),
+        _ => {
+            if let Some(request) = arrived.take() {
+                workers.run(link, services, request);
+            }
+        }
     }
 }
 

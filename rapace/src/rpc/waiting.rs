@@ -238,26 +238,25 @@ impl Link {
         }
     }
 
-    /// Waits for the next request to be served. `None` when the session is over.
+    /// Waits for the next request to be served, and puts it in its place. False when the session is over.
     #[inline]
-    pub(crate) fn request(&self) -> Option<Arrived> {
+    pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
+        *place = None;
         // Apart, as in `await_answer`.
-        let mut long = None;
         let short = self.briefly(|core| {
             let short = core.take_short_request();
             if short.is_none() {
-                long = core.take_long_request();
+                *place = core.take_long_request();
             }
             core.requests_follow = short.is_some();
             short
         });
         if let Some(request) = short {
-            return Some(request.into());
+            *place = Some(request.into());
+        } else if place.is_none() {
+            *place = self.request_slowly();
         }
-        match long {
-            Some(request) => Some(request),
-            None => self.request_slowly(),
-        }
+        place.is_some()
     }
 
     #[inline(never)]
