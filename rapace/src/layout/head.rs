@@ -721,6 +721,16 @@ mod tests {
             }
             let descriptor = Descriptor::from_words(words);
             let careful = parse(&descriptor);
+            // Those who look for one kind find what they look for, and nothing else.
+            let short = Arrival::parse_short(&descriptor).map(|(head, inline)| (head, inline.as_slice().to_vec()));
+            let request = Arrival::parse_short_request(&descriptor).map(|(head, inline)| (head, inline.as_slice().to_vec()));
+            prop_assert_eq!(&request, &short.clone().filter(|(head, _)| head.kind() == Kind::Request));
+            for of in [call, descriptor.call] {
+                let terminal = Arrival::parse_short_terminal(&descriptor, of);
+                let terminal = terminal.map(|(status, inline)| (Head::terminal(of, status), inline.as_slice().to_vec()));
+                let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == of;
+                prop_assert_eq!(&terminal, &short.clone().filter(|(head, _)| is_it(head)));
+            }
             match Arrival::parse_short(&descriptor) {
                 Some((head, inline)) => {
                     let arrival = careful.unwrap();

@@ -445,6 +445,23 @@ mod tests {
     }
 
     #[test]
+    fn only_the_ticket_of_a_call_that_was_sent_awaits_its_terminal() {
+        let (mut client, mut server) = engines(1);
+        let call = client.begin(7).unwrap();
+        assert!(!client.is_awaited(call, 7), "not sent yet");
+        client.sent(call, 1);
+        assert!(client.is_awaited(call, 7) && !client.is_awaited(call, 8));
+        server.start_request(call).unwrap();
+        assert_eq!(server.handle_cancel(call), Ok(Cancel::Running));
+        assert!(!server.answer_running(call), "cancelled: its terminal says so");
+        assert!(server.answer(call) && !server.answer_running(call));
+        client.end_awaited(call);
+        assert!(!client.is_awaited(call, 7));
+        let next = client.begin_sent(7, 2).unwrap();
+        assert!(!client.is_awaited(call, 7) && client.is_awaited(next, 7), "the same index, another generation");
+    }
+
+    #[test]
     fn a_terminal_before_its_request_is_a_violation() {
         let (mut client, _) = engines(2);
         let call = client.begin(1).unwrap();
