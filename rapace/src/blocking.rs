@@ -438,28 +438,33 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
     if !services.setting().begin(link) {
         return;
     }
-    while let Some(arrived) = link.request() {
-        serve_request(link, services, workers, arrived);
+    let mut arrived = None;
+    while link.request(&mut arrived) {
+        serve_request(link, services, workers, &mut arrived);
     }
     workers.forget(link);
 }
 
 /// Serves one request, here or on a worker.
 #[inline]
-pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
-    if services.is_plain(arrived.method) {
-        handle_here(link, services, arrived);
-    } else {
-        serve_with_care(link, services, workers, arrived);
+pub(crate) fn serve_request(
+    link: &Arc<Link>,
+    services: &Arc<Services>,
+    workers: &Arc<Workers>,
+    arrived: &mut Option<Arrived>,
+) {
+    match arrived {
+        Some(request) if services.is_plain(request.method) => handle_here(link, services, request),
+        _ => serve_with_care(link, services, workers, arrived.take()),
     }
 }
 
 /// As [`serve_request`], of a method that is not for everybody, or not to run on its session's thread.
 #[inline(never)]
-fn serve_with_care(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
-    let Some(arrived) = admit(link, services, arrived) else { return };
+fn serve_with_care(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Option<Arrived>) {
+    let Some(mut arrived) = arrived.and_then(|arrived| admit(link, services, arrived)) else { return };
     match services.needs(arrived.method, false) {
-        Needs::Nothing => handle_here(link, services, arrived),
+        Needs::Nothing => handle_here(link, services, &mut arrived),
         Needs::Worker => workers.run(link, services, arrived),
         Needs::Thread => workers.run_alone(link, services, arrived),
     }

@@ -49,6 +49,10 @@ pub(crate) struct Wants {
     /// The CPU the owner last waited on, plus one; zero when it never waited. A hint, here because the peer has this line
     /// at hand when it wants to know.
     pub(crate) cpu: AtomicU64,
+    /// How many messages the owner has published that matter to what came before them and is not begun yet: cancels, and
+    /// requests whose time runs behind such whose time does not. Who knows of them all may begin what comes first without
+    /// a look at what follows. Here for the same reason; a count that is not true harms only the owner's calls.
+    pub(crate) urgent: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -72,7 +76,13 @@ impl Wants {
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let pair = || Pair { message: AtomicU64::new(0), room: AtomicU64::new(0) };
-        Self { futex: pair(), socket: pair(), stopped: AtomicU64::new(0), cpu: AtomicU64::new(0) }
+        Self {
+            futex: pair(),
+            socket: pair(),
+            stopped: AtomicU64::new(0),
+            cpu: AtomicU64::new(0),
+            urgent: AtomicU64::new(0),
+        }
     }
 
     /// Wishes to be woken when `counter` reaches `n`. True when that is a new wish. The caller looks again after it.

@@ -12,7 +12,7 @@ use crate::error::{Lost, Violation};
 use crate::layout::INLINE_MAX;
 use crate::layout::descriptor::{Descriptor, TOTAL_BYTES, flag};
 use crate::layout::geometry::Layout;
-use crate::layout::head::{Arrival, Head, InSlot, Inline, Part};
+use crate::layout::head::{Arrival, Head, InSlot, Inline, Lead, Part};
 use crate::limits::Limits;
 use crate::ring::{Consumer, Entry, Producer};
 use crate::segment::{Half, Sent, View, count};
@@ -264,14 +264,24 @@ impl SendLane {
         true
     }
 
-    /// Sends what its descriptor carries, if that needs nothing but an entry that is known to be free: most messages.
+    /// Whether [`send_short`](Self::send_short) may be called: what its descriptor carries needs nothing but an entry that is
+    /// known to be free.
     #[inline(always)]
-    pub(crate) fn send_short(&mut self, head: &Head, inline: Inline) -> bool {
-        let can = self.abandoned.is_empty() && self.ring.has_room().unwrap_or(false);
-        if can {
-            self.ring.push(inline_descriptor(head, inline));
-        }
-        can
+    pub(crate) fn can_send_short(&mut self) -> bool {
+        self.abandoned.is_empty() && self.ring.has_room().unwrap_or(false)
+    }
+
+    /// Sends what its descriptor carries: most messages.
+    #[inline(always)]
+    pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
+        let len = lead.len() as u32;
+        self.ring.push(Descriptor { len, inline_len: len as u8, inline: *lead.words, ..head.descriptor() });
+    }
+
+    /// To be called where further messages are likely to follow at once.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.ring.fetch_ahead();
     }
 
     /// Whether a payload goes in several slots.
@@ -401,10 +411,13 @@ pub(crate) enum Body {
     },
 }
 
+/// The reading end of a peer's ring.
+pub(crate) type Incoming = Consumer<View<[Entry]>, View<AtomicU64>>;
+
 /// The receiving end: the peer's ring and slots, our half's answers.
 #[derive(Debug)]
 pub(crate) struct RecvLane {
-    ring: Consumer<View<[Entry]>, View<AtomicU64>>,
+    ring: Incoming,
     acceptor: Acceptor<View<[AtomicU64]>>,
     /// Of each slot the call for which it was last taken.
     calls: Vec<u32>,
@@ -471,14 +484,11 @@ impl RecvLane {
         self.ring.try_pop()
     }
 
-    /// Takes one message out, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so.
-    /// `alone` asks that nothing be behind it.
+    /// Takes one message out, if `accept` makes something of it: one of those that
+    /// [nearly all are](Arrival::parse_short).
     #[inline(always)]
-    pub(crate) fn pop_short_if(&mut self, alone: bool, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
-        if alone && self.ring.is_next_followed() {
-            return None;
-        }
-        self.ring.pop_if(|descriptor| Arrival::parse_short(descriptor).filter(|(head, _)| accept(head)))
+    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Incoming) -> Option<X>) -> Option<X> {
+        self.ring.pop_if(accept)
     }
 
     /// Checks a descriptor with the flag SLOT alone, and takes its slot as held.

@@ -57,8 +57,9 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, Conn
     let client: C = client.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let workers = Workers::new(0);
     let step = Step::new(move || {
-        if let Some(request) = link.request() {
-            serve_request(&link, &services, &workers, request);
+        let mut arrived = None;
+        if link.request(&mut arrived) {
+            serve_request(&link, &services, &workers, &mut arrived);
         }
     });
     // The link is new, so there is none yet.

@@ -128,6 +128,19 @@ pub(crate) fn cpu() -> Option<u64> {
     None
 }
 
+/// Has the processor fetch the cache line of `place` for writing, while it goes on with something else. A hint; nothing
+/// depends on it.
+#[inline(always)]
+pub(crate) fn fetch_for_writing<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint that reads and writes nothing, faults at no address, and leaves registers and flags alone.
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 /// CPUs of the machine that are on, whether or not this process may use them; at least one.
 pub(crate) fn cpus() -> usize {
     // SAFETY: reads one number that the system keeps.

@@ -215,6 +215,8 @@ fn sessions_that_are_over_wait_for_no_worker() {
     let client = place.client();
     let works = client.works(&place.over).start().unwrap();
     until(|| client.working().wait() == Ok(1));
+    // Who has slept once has the descriptors of the watcher.
+    std::thread::sleep(Duration::from_millis(50));
     let before = client.descriptors().wait().unwrap();
     for _ in 0..50 {
         let gone = place.client();
@@ -226,6 +228,44 @@ fn sessions_that_are_over_wait_for_no_worker() {
     assert_eq!(client.working().wait(), Ok(1));
     place.let_go();
     assert_eq!(works.wait(), Ok(()));
+}
+
+#[test]
+fn what_lies_behind_a_request_that_is_begun_is_not_begun_when_it_was_cancelled_or_its_time_is_over() {
+    let guard = guard!();
+    let place = open(&guard, 16 << 20);
+    let (client, other) = (place.client(), place.client());
+    let second_over = format!("{}2", place.over);
+    let first = client.holds(&place.over).start().unwrap();
+    until(|| other.working().wait() == Ok(1));
+    // All of these come while the server's thread is busy; the time of the last one runs from when the second is begun.
+    let second = client.holds(&second_over).start().unwrap();
+    drop(client.marks().start().unwrap());
+    let late = client.marks().timeout(Duration::from_millis(20)).start().unwrap();
+    place.let_go();
+    until(|| other.working().wait() == Ok(2));
+    std::thread::sleep(Duration::from_millis(40));
+    std::fs::write(&second_over, "").unwrap();
+    assert_eq!((first.wait(), second.wait()), (Ok(()), Ok(())));
+    assert!(matches!(late.wait(), Err(RpcError::DeadlineExceeded { .. })));
+    assert_eq!(other.marked().wait(), Ok(0));
+}
+
+#[test]
+fn requests_that_are_short_are_passed_over_for_nothing_but_their_cancels() {
+    let guard = guard!();
+    let place = open(&guard, 16 << 20);
+    let (client, other) = (place.client(), place.client());
+    let holds = client.holds(&place.over).start().unwrap();
+    until(|| other.working().wait() == Ok(1));
+    let marks: Vec<_> = (0..32).map(|_| client.marks().start().unwrap()).collect();
+    // Every other one.
+    let stay: Vec<_> =
+        marks.into_iter().enumerate().filter_map(|(place, call)| (place % 2 == 0).then_some(call)).collect();
+    place.let_go();
+    assert_eq!(holds.wait(), Ok(()));
+    assert!(stay.into_iter().all(|call| call.wait() == Ok(())));
+    assert_eq!(other.marked().wait(), Ok(16));
 }
 
 #[test]

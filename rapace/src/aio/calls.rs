@@ -16,13 +16,14 @@ use tokio::runtime::{Handle, Id};
 use tokio::time::{Sleep, sleep_until};
 
 use super::watch::keep_watch;
+
 use crate::doorbell::{Bed, Counter};
 use crate::lane::{Kept, Outgoing};
 use crate::ring;
-use crate::rpc::call::{Call, Pending, decode, encoded};
+use crate::rpc::call::{Call, Pending, decode, prepared};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::RpcError;
-use crate::rpc::link::{Begin, Begun, Core, Link, Target};
+use crate::rpc::link::{Begin, Begun, Core, Link};
 use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::streams::EndKey;
@@ -117,30 +118,31 @@ impl Link {
     }
 
     fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
-        let attempt = |core: &mut Core| {
-            let outcome = core.take_short_answer(begun).or_else(|| core.tickets.fetch(begun.ticket));
-            if outcome.is_some() {
-                return outcome;
+        let attempt = |core: &mut Core| core.take_answer(begun);
+        // Apart, as in `await_answer`.
+        let mut long = None;
+        let short = self.briefly(|core| {
+            let short = core.take_short_answer(begun);
+            if short.is_none() {
+                long = core.take_long_answer(begun);
             }
-            let Some(outcome) = core.pump(Some(begun.ticket)) else {
-                // It may have brought this call's end without an answer.
-                return core.tickets.fetch(begun.ticket);
-            };
-            core.give_back(begun.ticket);
-            Some(outcome)
-        };
+            short
+        });
+        if let Some((status, inline)) = short {
+            return Poll::Ready(Ok(Outcome::Short(status, inline)));
+        }
+        if let Some(outcome) = long {
+            return Poll::Ready(Ok(outcome));
+        }
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
 
     /// The next request to be served; `None` when the session is over, or all is answered after a goodbye.
     pub(crate) fn poll_request(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Option<Arrived>, RpcError>> {
-        let attempt = |core: &mut Core| {
-            core.pump(None);
-            match core.take_request() {
-                Some(request) => Some(Some(request)),
-                None if core.end.is_some() || core.has_said_all() => Some(None),
-                None => None,
-            }
+        let attempt = |core: &mut Core| match core.take_any_request() {
+            Some(request) => Some(Some(request)),
+            None if core.end.is_some() || core.has_said_all() => Some(None),
+            None => None,
         };
         self.poll_until(cx, false, attempt, |core, waker| core.serving = Some(waker))
     }
@@ -201,23 +203,8 @@ impl Awaited {
 
     /// Begins the request of a fresh one.
     #[inline(never)]
-    fn begin(&mut self, link: &Link, target: Target, payload: &Outgoing<'_>) -> Result<(), RpcError> {
-        let (mut core, deadline) = (link.lock(), self.deadline);
-        if let Some(begun) = core.begin_short(target, payload, deadline) {
-            self.state = State::Sent(begun);
-            return Ok(());
-        }
-        drop(core);
-        self.begin_slowly(link, Begin::new(target), payload)
-    }
-
     /// Begins any request.
-    pub(super) fn begin_slowly(
-        &mut self,
-        link: &Link,
-        mut begin: Begin,
-        payload: &Outgoing<'_>,
-    ) -> Result<(), RpcError> {
+    pub(super) fn begin(&mut self, link: &Link, mut begin: Begin, payload: &Outgoing<'_>) -> Result<(), RpcError> {
         let mut core = link.lock();
         self.state = match core.begin(&mut begin, payload, self.deadline)? {
             Some(begun) => {
@@ -320,9 +307,20 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         awaited.state = State::Done;
         let (link, target) = (call.client.link(), call.client.target(M::INDEX)?);
-        let begun = encoded::<M, _>(call.client, &call.args, |payload| awaited.begin(link, target, payload));
-        let ((), watch) = begun?;
-        awaited.watch = watch;
+        let (out, watch) = prepared::<M>(call.client, &call.args)?;
+        awaited.watch = watch.begin();
+        let short = if awaited.watch.has_metadata() { None } else { out.short() };
+        if let Some(begun) = short.and_then(|lead| link.start_short(target, lead, awaited.deadline)) {
+            awaited.state = State::Sent(begun);
+            return Ok(());
+        }
+        let begun = out.send(|args| {
+            let watch = std::mem::take(&mut awaited.watch);
+            let begun = watch.send(link, args, |payload| awaited.begin(link, Begin::new(target), payload));
+            awaited.watch = watch;
+            begun
+        });
+        begun.map_err(|error| std::mem::take(&mut awaited.watch).failed(error))?;
         Ok(())
     }
 }

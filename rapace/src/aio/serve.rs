@@ -324,7 +324,7 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 }
 
 /// Has a request handled: here if that is done at once, else in a task of its own.
-async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
+async fn start(link: &Arc<Link>, services: &Arc<Services>, mut arrived: Arrived) {
     let call = arrived.call;
     let is_plain = services.is_plain(arrived.method);
     let refusal = if is_plain { None } else { services.refusal(arrived.method, &link.shared.credentials) };
@@ -337,8 +337,8 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
                 let Some(link) = kept.or_else(|| link.upgrade()) else { return };
                 // Its caller may have gone, or its time be over, while it waited for a thread.
                 let taken = link.lock().take_waiting(call);
-                if let Some(arrived) = taken {
-                    handle_here(&link, &services, arrived);
+                if let Some(mut arrived) = taken {
+                    handle_here(&link, &services, &mut arrived);
                 }
             });
         }
@@ -346,8 +346,8 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     }
     let finish = OneWay::of(call, link);
     let handled = match refusal {
-        None => handle(link, services, arrived, Face::Task),
-        Some((status, text)) => request(link, services, arrived, Face::Task).refuse(status, &text),
+        None => handle(link, services, &mut arrived, Face::Task),
+        Some((status, text)) => request(link, services, &mut arrived, Face::Task).refuse(status, &text),
     };
     let Handled::Later(mut future) = handled else { return };
     if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_pending() {

@@ -266,7 +266,7 @@ impl<M: Method> Future for StreamStartFuture<'_, M> {
             None => {
                 let (begin, deadline) = this.begin()?;
                 let awaited = awaited.insert(Awaited::new(deadline));
-                let begin = |payload: &Outgoing<'_>| awaited.begin_slowly(client.link(), begin, payload);
+                let begin = |payload: &Outgoing<'_>| awaited.begin(client.link(), begin, payload);
                 let ((), watch) = encoded::<M, _>(client, &this.call.args, begin)?;
                 awaited.watch = watch;
                 awaited

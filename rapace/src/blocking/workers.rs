@@ -53,8 +53,8 @@ impl Work {
         let Some(link) = self.kept.or_else(|| self.link.upgrade()) else { return };
         // Its caller may have gone, or its time be over, while it waited for a worker.
         let taken = link.lock().take_waiting(self.call);
-        if let Some(arrived) = taken {
-            handle_here(&link, &self.services, arrived);
+        if let Some(mut arrived) = taken {
+            handle_here(&link, &self.services, &mut arrived);
         }
     }
 }

@@ -19,7 +19,7 @@ use super::error::EncodeError;
 use super::serializer::Serializer;
 use crate::lane::Outgoing;
 use crate::layout::INLINE_MAX;
-use crate::layout::head::Inline;
+use crate::layout::head::{Inline, Lead};
 
 /// Byte strings up to this length are copied: noting a piece and sending it apart costs as much.
 const BORROWED_ABOVE: usize = 64;
@@ -96,8 +96,14 @@ impl<'v> Encoder<'v> {
                 *word |= (u64::from(byte) << bits_before(self.lead_len)).to_le();
                 self.lead_len = self.lead_len.wrapping_add(1);
             }
-            None => self.spill(&[byte]),
+            None => self.spill_byte(byte),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn spill_byte(&mut self, byte: u8) {
+        self.spill(&[byte]);
     }
 
     /// Appends the lowest `len` bytes of `word`, the lowest first; the others are zero. At most eight.
@@ -159,15 +165,14 @@ impl<'v> Encoder<'v> {
     /// highest bit set.
     #[inline]
     pub fn varint(&mut self, value: u64) {
-        match value {
-            ..0x80 => self.byte(value as u8),
-            0x80..0x4000 => self.word(value & 0x7f | 0x80 | (value >> 7) << 8, 2),
-            _ => self.long_varint(value),
-        }
+        if value < 0x80 { self.byte(value as u8) } else { self.long_varint(value) }
     }
 
     #[inline(never)]
     fn long_varint(&mut self, value: u64) {
+        if value < 0x4000 {
+            return self.word(value & 0x7f | 0x80 | (value >> 7) << 8, 2);
+        }
         if value >= WORD_VARINT {
             return self.widest_varint(value);
         }
@@ -223,6 +228,13 @@ impl<'v> Encoder<'v> {
     fn gathered(&self) -> &[u8] {
         // `SPILLED` is no length of the lead.
         self.lead.as_bytes().get(..self.lead_len).unwrap_or(&self.spill)
+    }
+
+    /// All of the message, if it is so short that a descriptor carries it.
+    #[inline(always)]
+    pub(crate) fn short(&self) -> Option<Lead<'_>> {
+        // `SPILLED` is no length of the lead.
+        if self.first.is_none() { Lead::new(&self.lead, self.lead_len) } else { None }
     }
 
     /// Calls `send` with the message: its lead, at most 24 bytes and in front of the first long byte string, and the

@@ -169,6 +169,18 @@ impl Head {
         self
     }
 
+    /// Of a new request or one-way: the same with a remaining time as it is on the wire; zero is none.
+    #[inline]
+    pub(crate) const fn with_timeout_us(self, timeout_us: u32) -> Self {
+        Self { timeout_us, ..self }
+    }
+
+    /// The remaining time as it is on the wire.
+    #[inline]
+    pub(crate) const fn timeout_us(&self) -> u32 {
+        self.timeout_us
+    }
+
     /// The same request made in the handler of the receiver's call `parent`. On other kinds it is dropped.
     #[must_use]
     pub const fn with_parent(mut self, parent: u32) -> Self {
@@ -379,9 +391,39 @@ impl Inline {
         self.len as usize
     }
 
+    #[inline(always)]
+    pub(crate) fn as_lead(&self) -> Lead<'_> {
+        Lead { words: &self.words, len: self.len }
+    }
+
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
         self.words.as_bytes().get(..self.len as usize).unwrap_or(&[])
+    }
+}
+
+/// As [`Inline`], where it was made: words that were just written one by one must not be copied in larger pieces, which
+/// stalls the processor as well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lead<'a> {
+    pub(crate) words: &'a InlineWords,
+    len: u32,
+}
+
+impl<'a> Lead<'a> {
+    /// The first `len` bytes, of which there are [`INLINE_MAX`] at most; the others are zero.
+    #[inline(always)]
+    pub(crate) fn new(words: &'a InlineWords, len: usize) -> Option<Self> {
+        (len <= INLINE_MAX).then_some(Self { words, len: len as u32 })
+    }
+
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.len as usize
+    }
+
+    pub(crate) fn to_inline(self) -> Inline {
+        Inline { words: *self.words, len: self.len }
     }
 }
 
@@ -415,6 +457,37 @@ impl Arrival {
             _ => return None,
         };
         Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+    }
+
+    /// A request of [this shape](Self::parse_short): its head.
+    #[inline(always)]
+    pub(crate) fn parse_short_request(descriptor: &Descriptor) -> Option<(Head, Inline)> {
+        let [first, names, place, origin, rest, ..] = descriptor.into_words();
+        if cfg!(target_endian = "big") || first >> 32 != Kind::Request as u64 {
+            return None;
+        }
+        if place > INLINE_MAX as u64 || origin != 0 || rest >> 32 != place {
+            return None;
+        }
+        let head = Head::request(names as u32, (names >> 32) as u32).with_timeout_us(rest as u32);
+        Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+    }
+
+    /// A terminal of `call`, of [this shape](Self::parse_short): its status.
+    #[inline(always)]
+    pub(crate) fn parse_short_terminal(descriptor: &Descriptor, call: u32) -> Option<(u16, Inline)> {
+        let [first, names, place, origin, rest, ..] = descriptor.into_words();
+        if cfg!(target_endian = "big") {
+            return None;
+        }
+        // No method, no timeout, and nothing in `reserved`.
+        if (first >> 32) as u16 != Kind::Terminal as u16 || names != u64::from(call) || origin != 0 {
+            return None;
+        }
+        if place > INLINE_MAX as u64 || rest != place << 32 {
+            return None;
+        }
+        Some(((first >> 48) as u16, Inline { words: descriptor.inline, len: place as u32 }))
     }
 
     /// Checks every field of a descriptor without flags: a whole message that it carries itself.
@@ -724,6 +797,16 @@ mod tests {
             }
             let descriptor = Descriptor::from_words(words);
             let careful = parse(&descriptor);
+            // Those who look for one kind find what they look for, and nothing else.
+            let short = Arrival::parse_short(&descriptor).map(|(head, inline)| (head, inline.as_slice().to_vec()));
+            let request = Arrival::parse_short_request(&descriptor).map(|(head, inline)| (head, inline.as_slice().to_vec()));
+            prop_assert_eq!(&request, &short.clone().filter(|(head, _)| head.kind() == Kind::Request));
+            for of in [call, descriptor.call] {
+                let terminal = Arrival::parse_short_terminal(&descriptor, of);
+                let terminal = terminal.map(|(status, inline)| (Head::terminal(of, status), inline.as_slice().to_vec()));
+                let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == of;
+                prop_assert_eq!(&terminal, &short.clone().filter(|(head, _)| is_it(head)));
+            }
             match Arrival::parse_short(&descriptor) {
                 Some((head, inline)) => {
                     let arrival = careful.unwrap();

@@ -102,8 +102,10 @@ impl Core {
                 Ok(true) => {
                     let begun = Begun { ticket: *ticket, call: *call };
                     self.engine.sent(begun.call, self.outbox.published());
+                    let head = *head;
                     count(&self.outbox.counts().calls_begun, 1);
                     begin.state = BeginState::Sent(begun.ticket, begun.call);
+                    self.note_request(&head);
                     Ok(Some(begun))
                 }
                 Ok(false) => Ok(None),

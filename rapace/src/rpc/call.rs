@@ -78,11 +78,13 @@ impl<'a, M: Method> Call<'a, M> {
         let target = self.client.target(M::INDEX)?;
         let mut deadline = self.deadline();
         let mut out = Encoder::new();
-        // Not by `encoded`: an outcome within a result would be moved once more.
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
         let watch = Watch::of_call(self.client, M::INDEX, &out).begin();
         let link = self.client.link();
-        let outcome = out.send(|args| watch.send(link, args, |payload| link.call(target, payload, &mut deadline)));
+        let outcome = match if watch.has_metadata() { None } else { out.short() } {
+            Some(lead) => link.call_short(target, lead, &mut deadline),
+            None => out.send(|args| watch.send(link, args, |payload| link.call(target, payload, &mut deadline))),
+        };
         decode::<M>(self.client, outcome, watch)
     }
 
@@ -99,9 +101,17 @@ impl<'a, M: Method> Call<'a, M> {
         let mut deadline = self.deadline();
         // From here on time runs.
         deadline.fix();
-        let start = |payload: &Outgoing<'_>| self.client.link().start(target, payload, &mut deadline);
-        let (begun, watch) = encoded::<M, _>(self.client, &self.args, start)?;
-        Ok(Pending::new(self.client, begun, deadline, watch))
+        let (out, watch) = prepared::<M>(self.client, &self.args)?;
+        let (link, watch) = (self.client.link(), watch.begin());
+        let short = if watch.has_metadata() { None } else { out.short() };
+        let begun = match short.and_then(|lead| link.start_short(target, lead, deadline)) {
+            Some(begun) => Ok(begun),
+            None => out.send(|args| watch.send(link, args, |payload| link.start(target, payload, &mut deadline))),
+        };
+        match begun {
+            Ok(begun) => Ok(Pending::new(self.client, begun, deadline, watch)),
+            Err(error) => Err(watch.failed(error)),
+        }
     }
 
     /// Begins the call if there is room for all of it now. Of one that travels in fragments, as much is sent as there is
@@ -155,7 +165,7 @@ pub(crate) fn prepared<'v, M: Method>(
 }
 
 #[cold]
-fn encode_error(error: EncodeError) -> RpcError {
+pub(crate) fn encode_error(error: EncodeError) -> RpcError {
     RpcError::Encode(Box::new(error))
 }
 
@@ -165,8 +175,8 @@ pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome, watch: Watch)
     let budget = Budget::new(&client.link().shared.limits);
     match &outcome {
         // What came in the descriptor is read where it is.
-        Outcome::Answer(status @ (Status::Ok | Status::App), payload) if payload.is_inline() => {
-            read::<M>(*status, &mut Reader::short(payload.lead_inline(), &budget), watch)
+        Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
+            read::<M>(*status, &mut Reader::short(inline, &budget), watch)
         }
         _ => decode_any::<M>(client, outcome, budget, watch),
     }
@@ -181,6 +191,9 @@ fn decode_any<M: Method>(client: &Client, outcome: Outcome, budget: Budget, watc
             read::<M>(status, &mut message.reader(), watch)
         }
         Outcome::Answer(status, payload) => Err(watch.failed(refused(client, M::INDEX, status, payload)).into()),
+        Outcome::Short(status, inline) => {
+            Err(watch.failed(refused(client, M::INDEX, status, Payload::inline(inline))).into())
+        }
         Outcome::End(error) => Err(watch.failed(error).into()),
     }
 }

@@ -193,7 +193,8 @@ fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectErr
     let described =
         match link.call(Target { method: DESCRIBE, parent: 0 }, &Outgoing::short(Inline::default()), &mut deadline) {
             Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
-            Outcome::Answer(..) => Ok(Vec::new()),
+            Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
+            Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
             Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
         };
     let theirs = described.unwrap_or_default();

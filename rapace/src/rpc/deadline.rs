@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use crate::layout::head::Head;
+
 /// The end of a call's time. A duration stays one until the first look at the clock, which only a waiter takes; by then
 /// it has waited for a microsecond or so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,18 @@ impl Deadline {
             Self::After(timeout) => Some(timeout),
             Self::At(instant) => Some(instant.saturating_duration_since(Instant::now())),
         }
+    }
+
+    /// What is left now, as a request says it.
+    #[inline]
+    pub(crate) fn timeout_us(self) -> u32 {
+        #[cold]
+        #[inline(never)]
+        fn of(deadline: Deadline) -> u32 {
+            let head = Head::message(0);
+            deadline.left().map_or(0, |left| head.with_timeout(left).timeout_us())
+        }
+        if self == Self::None { 0 } else { of(self) }
     }
 
     pub(crate) fn is_past(&mut self) -> bool {

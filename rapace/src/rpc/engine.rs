@@ -327,6 +327,25 @@ impl<I, W> Engine<I, W> {
         Ok(ticket)
     }
 
+    /// Whether a terminal of this call is the outcome that the ticket's user waits for.
+    #[inline]
+    pub(crate) fn is_awaited(&self, call: CallId, ticket: Ticket) -> bool {
+        let entry = self.begun.get(call.index());
+        entry.is_some_and(|entry| {
+            entry.generation == call.generation() && matches!(entry.state, BegunState::Sent(of, _) if of == ticket)
+        })
+    }
+
+    /// A terminal came of a call that [was awaited](Self::is_awaited).
+    #[inline]
+    pub(crate) fn end_awaited(&mut self, call: CallId, has_result: bool) {
+        if let Some(entry) = self.begun.get_mut(call.index()) {
+            entry.state = BegunState::Free;
+            self.free.push(call.index() as u16);
+            self.end_streams(Whose::Begun, call, if has_result { Over::CallEnded } else { Over::CallFailed });
+        }
+    }
+
     /// Nobody waits for the call any more.
     pub(crate) fn forget(&mut self, call: CallId) -> Forgotten {
         let Some(entry) = self.begun(call) else { return Forgotten::Nothing };
@@ -483,6 +502,17 @@ impl<I, W> Engine<I, W> {
     /// A request came.
     #[inline]
     pub(crate) fn handle_request(&mut self, call: CallId) -> Result<(), Violation> {
+        self.receive(call, ReceivedState::Queued)
+    }
+
+    /// A request came whose handler begins at once.
+    #[inline]
+    pub(crate) fn start_request(&mut self, call: CallId) -> Result<(), Violation> {
+        self.receive(call, ReceivedState::Running)
+    }
+
+    #[inline]
+    fn receive(&mut self, call: CallId, state: ReceivedState) -> Result<(), Violation> {
         if !call.is_of(self.side.other()) || call.generation() == 0 {
             return Err(Violation::UnknownCall { call: call.0 });
         }
@@ -491,16 +521,21 @@ impl<I, W> Engine<I, W> {
             return Err(Violation::InFlight { call: call.0, in_flight: self.received_max });
         }
         if index >= self.received.len() {
-            let free = Received { generation: 0, state: ReceivedState::Free };
-            self.received.resize(index.saturating_add(1), free);
+            self.grow_received(index);
         }
         match self.received.get_mut(index) {
             Some(entry) if entry.state == ReceivedState::Free => {
-                *entry = Received { generation: call.generation(), state: ReceivedState::Queued };
+                *entry = Received { generation: call.generation(), state };
                 Ok(())
             }
             _ => Err(Violation::CallReused { call: call.0 }),
         }
+    }
+
+    #[cold]
+    fn grow_received(&mut self, index: usize) {
+        let free = Received { generation: 0, state: ReceivedState::Free };
+        self.received.resize(index.saturating_add(1), free);
     }
 
     #[inline]
@@ -557,10 +592,17 @@ impl<I, W> Engine<I, W> {
         entry.is_some_and(|entry| matches!(entry.state, ReceivedState::Running | ReceivedState::Cancelling))
     }
 
-    /// Whether a call is being handled and was not cancelled.
+    /// The terminal of a call that is being handled and was not cancelled is sent. False of any other.
     #[inline]
-    pub(crate) fn is_running(&mut self, call: CallId) -> bool {
-        self.received(call).is_some_and(|entry| entry.state == ReceivedState::Running)
+    pub(crate) fn answer_running(&mut self, call: CallId) -> bool {
+        match self.received(call) {
+            Some(entry) if entry.state == ReceivedState::Running => {
+                entry.state = ReceivedState::Free;
+                self.end_streams(Whose::Received, call, Over::CallEnded);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The terminal of a call will be sent when there is room. True for the first one, which is the only one.
@@ -619,6 +661,23 @@ mod tests {
         let third = client.begin(12).unwrap();
         assert_ne!(first, third, "the same index, another generation");
         assert_eq!(server.handle_request(third), Ok(()));
+    }
+
+    #[test]
+    fn only_the_ticket_of_a_call_that_was_sent_awaits_its_terminal() {
+        let (mut client, mut server) = engines(1);
+        let call = client.begin(7).unwrap();
+        assert!(!client.is_awaited(call, 7), "not sent yet");
+        client.sent(call, 1);
+        assert!(client.is_awaited(call, 7) && !client.is_awaited(call, 8));
+        server.start_request(call).unwrap();
+        assert_eq!(server.handle_cancel(call), Ok(Cancel::Running));
+        assert!(!server.answer_running(call), "cancelled: its terminal says so");
+        assert!(server.answer(call) && !server.answer_running(call));
+        client.end_awaited(call, true);
+        assert!(!client.is_awaited(call, 7));
+        let next = client.begin_sent(7, 2).unwrap();
+        assert!(!client.is_awaited(call, 7) && client.is_awaited(next, 7), "the same index, another generation");
     }
 
     #[test]

@@ -24,7 +24,7 @@ thread_local! {
 }
 
 /// Has a request handled to its end on this thread.
-pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrived) {
+pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
     let call = arrived.call;
     if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
         block_on(future);
@@ -36,7 +36,7 @@ pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrive
 
 /// Gives a request to its handler.
 #[inline]
-pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Handled {
+pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: &mut Arrived, face: Face) -> Handled {
     let method = arrived.method;
     let request = request(link, services, arrived, face);
     match services.route(method) {
@@ -48,17 +48,22 @@ pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, fa
 
 /// A request that is about to be handled or refused: hooks hear of it, if it is for a method.
 #[inline]
-pub(crate) fn request<'a>(link: &'a Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Request<'a> {
+pub(crate) fn request<'a>(
+    link: &'a Arc<Link>,
+    services: &Services,
+    arrived: &'a mut Arrived,
+    face: Face,
+) -> Request<'a> {
     let watch = Watch::of_request(link, services, arrived.method, &arrived.payload);
     Request::new(link, arrived, face, watch)
 }
 
 /// The request, if this peer may make it; else it is refused, on this thread.
-pub(crate) fn admit(link: &Arc<Link>, services: &Services, arrived: Arrived) -> Option<Arrived> {
+pub(crate) fn admit(link: &Arc<Link>, services: &Services, mut arrived: Arrived) -> Option<Arrived> {
     let Some((status, text)) = services.refusal(arrived.method, &link.shared.credentials) else { return Some(arrived) };
     let call = arrived.call;
     // On a thread it is answered at once.
-    let _ = request(link, services, arrived, Face::Thread).refuse(status, &text);
+    let _ = request(link, services, &mut arrived, Face::Thread).refuse(status, &text);
     if call == ONE_WAY {
         link.lock().finish_one_way();
     }
@@ -95,9 +100,9 @@ impl Link {
             return;
         }
         let arrived = if services.is_plain(arrived.method) { Some(arrived) } else { admit(self, services, arrived) };
-        let Some(arrived) = arrived else { return };
+        let Some(mut arrived) = arrived else { return };
         NESTED.set(depth.saturating_add(1));
-        handle_here(self, services, arrived);
+        handle_here(self, services, &mut arrived);
         NESTED.set(depth);
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 pub(crate) use super::begin::{Begin, Begun, Target};
@@ -89,6 +89,14 @@ pub(crate) struct Core {
     pub(super) for_workers: Vec<Arrived>,
     /// Memory that both hold.
     pub(super) queued_bytes: usize,
+    /// The peer's [count](Shared::urgent), as far as what it counts is taken out.
+    pub(super) seen_urgent: u64,
+    /// A request whose time does not run was sent since the peer was last told of one whose time does.
+    pub(super) sent_untimed: bool,
+    /// The message that came next when the last short request was sent.
+    pub(super) begun_at: u64,
+    /// The last request was there when it was asked for.
+    pub(super) requests_follow: bool,
     /// Whose handlers there are.
     pub(super) services: Option<Arc<Services>>,
     /// Whether requests that come are handled: there are handlers, and no goodbye was said.
@@ -146,6 +154,10 @@ impl Link {
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
+            seen_urgent: 0,
+            sent_untimed: false,
+            begun_at: 0,
+            requests_follow: false,
             serves: services.is_some(),
             services: services.clone(),
             leave: Leave::default(),
@@ -190,6 +202,21 @@ impl Link {
             core.finish(RecvError::Lost(Lost::Forked));
         }
         core
+    }
+
+    /// Does something short under the lock, if nothing is out of the ordinary. Apart from [`lock`](Self::lock) so that the
+    /// lock stays in registers; in the worst case nothing is done, and the caller takes the other way.
+    #[inline(always)]
+    pub(crate) fn briefly<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
+        if self.shared.is_forked() {
+            return None;
+        }
+        let mut guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = act(&mut guard);
+        if guard.has_chores {
+            release(guard);
+        }
+        done
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.
@@ -256,6 +283,8 @@ impl Core {
             return None;
         }
         self.inbox.shared.beat();
+        // Counted before the looks, so that each of them is found.
+        let urgent = self.inbox.shared.urgent();
         for _ in 0..STEP_MAX {
             let popped = match self.inbox.pop() {
                 Ok(popped) => popped,
@@ -264,7 +293,10 @@ impl Core {
                     return None;
                 }
             };
-            let Some(descriptor) = popped else { break };
+            let Some(descriptor) = popped else {
+                self.seen_urgent = urgent;
+                break;
+            };
             // Most messages go through registers only.
             let (head, payload) = match Arrival::parse_short(&descriptor) {
                 Some((head, inline)) => (head, Payload::inline(inline)),
@@ -442,13 +474,6 @@ impl Core {
         self.drop_later(dropped);
     }
 
-    /// The outcome of a call was fetched without having been put aside.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn give_back(&mut self, ticket: Ticket) {
-        let dropped = self.tickets.give_back(ticket);
-        self.drop_later(dropped);
-    }
-
     /// Whether a task waits for anything here.
     #[cfg(feature = "tokio")]
     pub(crate) fn has_waiting_tasks(&self) -> bool {
@@ -539,6 +564,12 @@ impl Core {
         self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
         self.has_chores = true;
     }
+}
+
+#[cold]
+#[inline(never)]
+fn release(guard: MutexGuard<'_, Core>) {
+    drop(Locked::new(guard));
 }
 
 /// The end of a session as a call sees it.

@@ -91,7 +91,10 @@ impl Core {
         #[cfg(feature = "tracing")]
         let head = head.with_metadata(payload.has_metadata());
         let sent = match payload.inline() {
-            Some(inline) if self.outbox.send_short(&head, inline) => true,
+            Some(inline) if self.outbox.can_send_short(inline.len()) => {
+                self.outbox.send_short(&head, inline.as_lead());
+                true
+            }
             _ => self.send_long_one_way(&head, payload)?,
         };
         if sent {

@@ -22,11 +22,14 @@ use super::stream_arguments::Streams;
 use super::watch::Watch;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
+use crate::layout::head::Lead;
 
 /// A request that is given to its handler.
 pub struct Request<'a> {
     link: &'a Arc<Link>,
-    arrived: Arrived,
+    /// Where it was put when it was taken out, since moving it costs more than handling it. The payload is taken out of it
+    /// when it is not short.
+    arrived: &'a mut Arrived,
     face: Face,
     watch: Watch,
 }
@@ -64,7 +67,7 @@ impl fmt::Debug for Handled {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn new(link: &'a Arc<Link>, arrived: Arrived, face: Face, watch: Watch) -> Self {
+    pub(crate) fn new(link: &'a Arc<Link>, arrived: &'a mut Arrived, face: Face, watch: Watch) -> Self {
         Self { link, arrived, face, watch }
     }
 
@@ -146,14 +149,15 @@ impl<'a> Request<'a> {
         encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError>,
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, mut watch } = self;
+        let (call, deadline) = (*call, *deadline);
         let budget = Budget::new(&link.shared.limits);
-        let short = *payload.lead_inline();
-        let message = if payload.is_inline() { None } else { Some(Message::new(payload, budget)) };
+        let message = if payload.is_inline() { None } else { Some(Message::new(payload.take(), budget)) };
+        let short = payload.lead_inline();
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
             let _entered = watch.enter();
             let mut reader = match &message {
-                None => Reader::short(&short, &budget),
+                None => Reader::short(short, &budget),
                 Some(message) => message.reader(),
             };
             let value = match handler(&mut reader) {
@@ -162,10 +166,13 @@ impl<'a> Request<'a> {
             };
             let mut out = Encoder::new();
             match encode(&value, &mut out) {
-                Ok(status) => out.send(|payload| {
-                    watch.answers(link, call, status, payload.len());
-                    reply(link, call, face, status, payload)
-                }),
+                Ok(status) => {
+                    watch.answers(link, call, status, out.len());
+                    match out.short() {
+                        Some(lead) => reply_short(link, call, face, status, lead),
+                        None => out.send(|payload| reply(link, call, face, status, payload)),
+                    }
+                }
                 Err(error) => refused(link, call, face, &mut watch, Status::BadReply, &error.to_string()),
             }
         });
@@ -185,7 +192,8 @@ impl<'a> Request<'a> {
         R: Future<Output = Result<T, DecodeError>> + Send + 'static,
     {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, watch } = self;
-        let message = Message::new(payload, Budget::new(&link.shared.limits));
+        let (call, deadline) = (*call, *deadline);
+        let message = Message::new(payload.take(), Budget::new(&link.shared.limits));
         let mut unanswered = Unanswered { link: Arc::clone(link), call, watch };
         let handler = handler(message);
         Handled::Later(Box::pin(async move {
@@ -238,12 +246,18 @@ fn encode_result<'v, M: Method>(
     }
 }
 
+/// As [`reply`], of what its descriptor carries.
+#[inline(never)]
+fn reply_short(link: &Arc<Link>, call: CallId, face: Face, status: Status, lead: Lead<'_>) -> Handled {
+    match link.briefly(|core| core.reply_short(call, status, lead)) {
+        Some(()) => Handled::Done,
+        None => reply(link, call, face, status, &Outgoing::short(lead.to_inline())),
+    }
+}
+
 /// Sends a reply: now, or later where this thread may not block.
 #[inline(never)]
 fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
-    if payload.inline().is_some_and(|inline| link.lock().reply_short(call, status, inline)) {
-        return Handled::Done;
-    }
     match link.too_large(payload.len()) {
         None => send(link, call, face, status, payload),
         Some(text) => refuse(link, call, face, Status::BadReply, &text),

@@ -8,102 +8,185 @@
 use std::time::Instant;
 
 use super::deadline::Deadline;
-use super::engine::CallId;
+use super::engine::{CallId, Ticket};
 use super::link::{Begun, Core, Target};
-use super::serving::Arrived;
+use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::lane::Outgoing;
-use crate::layout::head::{Head, Inline, Kind};
+use crate::layout::head::{Arrival, Head, Inline, Lead};
 use crate::segment::count;
 use crate::session::Payload;
 
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
-    #[inline]
-    pub(crate) fn begin_short(&mut self, target: Target, payload: &Outgoing<'_>, deadline: Deadline) -> Option<Begun> {
-        let inline = payload.inline()?;
+    #[inline(always)]
+    pub(crate) fn begin_short(&mut self, target: Target, lead: Lead<'_>, deadline: Deadline) -> Option<Begun> {
+        if !self.outbox.can_send_short(lead.len()) {
+            return None;
+        }
         let ticket = self.tickets.take();
         let number = self.outbox.published().wrapping_add(1);
         let Some(call) = self.engine.begin_sent(ticket, number) else {
-            self.tickets.give_back(ticket);
+            self.untake(ticket);
             return None;
         };
-        let head = target.head(call, deadline);
-        #[cfg(feature = "tracing")]
-        let head = head.with_metadata(payload.has_metadata());
-        if !self.outbox.send_short(&head, inline) {
-            self.engine.unbegin(call);
-            self.tickets.give_back(ticket);
-            return None;
+        let head = Head::request(call.0, target.method).with_parent(target.parent);
+        let head = head.with_timeout_us(deadline.timeout_us());
+        self.outbox.send_short(&head, lead);
+        self.note_request(&head);
+        // Nothing was taken out since the request before: they follow each other.
+        if std::mem::replace(&mut self.begun_at, self.inbox.next()) == self.inbox.next() {
+            self.outbox.fetch_ahead();
         }
         count(&self.outbox.counts().calls_begun, 1);
         Some(Begun { ticket, call })
     }
 
-    /// A request to be started, straight from the ring: if it is all that is there, and nothing is out of the ordinary.
-    /// What follows it could be its cancel.
+    #[cold]
+    #[inline(never)]
+    fn untake(&mut self, ticket: Ticket) {
+        let dropped = self.tickets.give_back(ticket);
+        self.drop_later(dropped);
+    }
+
+    /// A request was sent. The peer may leave those behind one whose time does not run where they are, so it is told when
+    /// the time of the first of them runs.
     #[inline]
-    pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
-        let Some(services) = &self.services else { return None };
-        if !self.serves || !self.requests.is_empty() || self.owes || self.end.is_some() {
+    pub(super) fn note_request(&mut self, head: &Head) {
+        if head.timeout_us() == 0 {
+            self.sent_untimed = true;
+        } else if std::mem::take(&mut self.sent_untimed) {
+            self.outbox.shared.count_urgent();
+        }
+    }
+
+    /// A request to be started, straight from the ring, if nothing is out of the ordinary. What follows it is taken out
+    /// before it is begun if that can matter: a cancel, or a request whose time runs.
+    #[inline(always)]
+    pub(super) fn take_short_request(&mut self) -> Option<Short> {
+        if !self.requests.is_empty() || self.owes || !self.serves || self.end.is_some() {
             return None;
         }
-        let has_streams = services.has_streams();
         if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
             return None;
         }
-        // One that was made in the handler of a call is for the thread that waits for that, if one does.
-        let is_anybodys = |head: &Head| head.parent() == 0 || self.awaiting.is_empty();
-        let accept = |head: &Head| head.kind() == Kind::Request && is_anybodys(head);
-        let (head, inline) = self.inbox.pop_short_if(true, accept)?;
-        let call = CallId(head.call());
-        if let Err(violation) = self.engine.handle_request(call) {
+        if self.inbox.shared.urgent() != self.seen_urgent {
+            return None;
+        }
+        let (head, inline) = self.inbox.pop_if(|descriptor, ring| {
+            let (head, inline) = Arrival::parse_short_request(descriptor)?;
+            // If time runs, that of those behind may run as well.
+            (head.timeout_us() == 0 || !ring.is_next_followed()).then_some((head, inline))
+        })?;
+        if let Err(violation) = self.engine.start_request(CallId(head.call())) {
             self.fail(violation);
             return None;
         }
-        let deadline = head.timeout().and_then(|left| Instant::now().checked_add(left));
-        if has_streams {
-            self.open_streams(call, head.method());
+        if self.services.as_ref().is_some_and(|services| services.has_streams()) {
+            self.open_streams(CallId(head.call()), head.method());
         }
-        self.engine.start(call);
-        let parent = CallId(head.parent());
-        Some(Arrived { call, parent, method: head.method(), deadline, payload: Payload::inline(inline) })
+        Some(Short { head, inline })
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
-    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, inline: Inline) -> bool {
-        if self.end.is_some() || !self.engine.is_running(call) {
-            return false;
+    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, lead: Lead<'_>) -> Option<()> {
+        if self.end.is_some() || !self.outbox.can_send_short(lead.len()) || !self.engine.answer_running(call) {
+            return None;
         }
-        let sent = self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call);
+        self.outbox.send_short(&Head::terminal(call.0, status as u16), lead);
+        count(&self.outbox.counts().calls_answered, 1);
         self.wake_streams();
-        if sent {
-            count(&self.outbox.counts().calls_answered, 1);
+        if self.requests_follow {
+            self.outbox.fetch_ahead();
         }
-        sent
+        Some(())
+    }
+
+    /// The next request to be started, if it is there.
+    pub(crate) fn take_any_request(&mut self) -> Option<Arrived> {
+        match self.take_short_request() {
+            Some(request) => Some(request.into()),
+            None => self.take_long_request(),
+        }
+    }
+
+    /// As [`take_any_request`](Self::take_any_request), after [`take_short_request`](Self::take_short_request) found none.
+    #[inline(never)]
+    pub(super) fn take_long_request(&mut self) -> Option<Arrived> {
+        if self.requests.is_empty() && !self.owes && !self.inbox.is_ready() {
+            return None;
+        }
+        self.pump(None);
+        self.take_request()
+    }
+
+    /// The outcome of a call, if it is there.
+    pub(crate) fn take_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        match self.take_short_answer(begun) {
+            Some((status, inline)) => Some(Outcome::Short(status, inline)),
+            None => self.take_long_answer(begun),
+        }
+    }
+
+    /// As [`take_answer`](Self::take_answer), after [`take_short_answer`](Self::take_short_answer) found none.
+    #[inline(never)]
+    pub(crate) fn take_long_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        if let Some(outcome) = self.tickets.fetch(begun.ticket) {
+            return Some(outcome);
+        }
+        let Some(outcome) = self.pump(Some(begun.ticket)) else {
+            // It may have brought this call's end without an answer.
+            return self.tickets.fetch(begun.ticket);
+        };
+        let dropped = self.tickets.give_back(begun.ticket);
+        self.drop_later(dropped);
+        Some(outcome)
     }
 
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
-    #[inline]
-    pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<Outcome> {
-        // Of one that has its outcome the number may be another call's by now.
-        if self.end.is_some() || self.tickets.is_done(begun.ticket) {
+    #[inline(always)]
+    pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<(Status, Inline)> {
+        if self.end.is_some() {
             return None;
         }
-        let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == begun.call.0;
-        let (head, inline) = self.inbox.pop_short_if(false, is_it)?;
-        match self.handle_terminal(&head) {
-            Ok((_, status)) => {
-                let dropped = self.tickets.give_back(begun.ticket);
-                self.drop_later(dropped);
-                Some(Outcome::Answer(status, Payload::inline(inline)))
-            }
-            Err(violation) => {
-                self.fail(violation);
-                None
-            }
+        let engine = &self.engine;
+        let (status, inline) = self.inbox.pop_if(|descriptor, _| {
+            let (status, inline) = Arrival::parse_short_terminal(descriptor, begun.call.0)?;
+            // Of a call that has its outcome already the number may be another one's by now.
+            let is_it = engine.is_awaited(begun.call, begun.ticket);
+            if is_it { Some((Status::parse(status).ok()?, inline)) } else { None }
+        })?;
+        self.engine.end_awaited(begun.call, matches!(status, Status::Ok | Status::App));
+        self.wake_streams();
+        let dropped = self.tickets.give_back(begun.ticket);
+        self.drop_later(dropped);
+        if self.leader_is_blocked || !self.blocked.is_empty() {
+            // One more call can be begun.
+            self.wake_blocked();
         }
+        Some((status, inline))
     }
+}
+
+/// A request that its descriptor carried.
+#[derive(Debug)]
+pub(super) struct Short {
+    head: Head,
+    inline: Inline,
+}
+
+impl From<Short> for Arrived {
+    #[inline(always)]
+    fn from(short: Short) -> Self {
+        let Short { head, inline } = short;
+        let deadline = if head.timeout_us() == 0 { None } else { deadline_of(&head) };
+        let (call, parent) = (CallId(head.call()), NO_PARENT);
+        Self { call, parent, method: head.method(), deadline, payload: Payload::inline(inline) }
+    }
+}
+
+#[cold]
+fn deadline_of(head: &Head) -> Option<Instant> {
+    head.timeout().and_then(|left| Instant::now().checked_add(left))
 }

@@ -286,7 +286,12 @@ impl World {
     /// Every call ends once, and truly.
     fn ended(&mut self, at: usize, call: &Call, outcome: Outcome) {
         assert!(self.record.ended.insert(call.name), "call {} ended twice", call.name);
+        let outcome = match outcome {
+            Outcome::Short(status, inline) => Outcome::Answer(status, Payload::inline(inline)),
+            other => other,
+        };
         match outcome {
+            Outcome::Short(..) => {}
             Outcome::Answer(Status::Ok, payload) => {
                 assert_eq!(name_of(payload), call.name, "the answer of another call");
                 assert!(self.record.executed.contains(&call.name));
@@ -320,11 +325,13 @@ impl World {
 
     fn take_request(&mut self, at: usize) {
         let mut core = self.links[at].lock();
-        core.pump(None);
+        if self.random.one_in(2) {
+            core.pump(None);
+        }
         // The thread that waits for a call takes what was called back.
         let calls: Vec<_> = self.sides[at].calls.iter().filter_map(|call| call.begun).collect();
         let nested = calls.iter().find_map(|begun| core.take_nested(begun.call));
-        let Some(arrived) = nested.or_else(|| core.take_request()) else { return };
+        let Some(arrived) = nested.or_else(|| core.take_any_request()) else { return };
         drop(core);
         let Arrived { call, method, payload, .. } = arrived;
         let name = name_of(payload);

@@ -20,7 +20,11 @@ pub struct Given<'c> {
 enum Step<'c> {
     /// The pairs that were seen, each by where it lies.
     Check(Vec<usize>),
-    Connect { client: &'c Client, ends: std::slice::Iter<'c, EndKey>, deadline: Option<Instant> },
+    Connect {
+        client: &'c Client,
+        ends: std::slice::Iter<'c, EndKey>,
+        deadline: Option<Instant>,
+    },
 }
 
 impl<'c> Given<'c> {

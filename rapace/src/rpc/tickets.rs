@@ -5,6 +5,7 @@
 use super::engine::Ticket;
 use super::error::RpcError;
 use super::status::Status;
+use crate::layout::head::Inline;
 use crate::session::Payload;
 use crate::session::waiting::Waker;
 
@@ -13,6 +14,8 @@ use crate::session::waiting::Waker;
 pub(crate) enum Outcome {
     /// What its terminal says.
     Answer(Status, Payload),
+    /// The same, of one whose descriptor carries it.
+    Short(Status, Inline),
     /// No terminal comes.
     End(RpcError),
 }
@@ -52,12 +55,15 @@ impl Tickets {
     /// Gives a ticket back. What was still there for it comes out, to be dropped where foreign code may run.
     #[inline]
     pub(crate) fn give_back(&mut self, ticket: Ticket) -> Option<Dropped> {
-        let place = self.places.get_mut(ticket as usize)?;
+        let place = self.places.get(ticket as usize)?;
         self.free.push(ticket);
-        if matches!(place, Place::Waiting(None)) {
-            return None;
-        }
-        let rest = std::mem::replace(place, Place::Waiting(None));
+        if matches!(place, Place::Waiting(None)) { None } else { self.clear(ticket) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn clear(&mut self, ticket: Ticket) -> Option<Dropped> {
+        let rest = std::mem::replace(self.places.get_mut(ticket as usize)?, Place::Waiting(None));
         self.waiting_tasks = self.waiting_tasks.saturating_sub(rest.is_task().into());
         Some(Dropped { _place: rest })
     }

@@ -43,6 +43,11 @@ impl Watch {
     }
 
     #[inline(always)]
+    pub(crate) fn has_metadata(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
     pub(crate) fn came(self, _: Status, _: usize) {}
 
     #[inline(always)]

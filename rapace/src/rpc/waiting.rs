@@ -15,9 +15,13 @@ use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
+use crate::layout::head::Lead;
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker, look};
 use crate::session::{Spin, Stall};
+
+/// How often one that has just begun a call looks for its answer, before it takes the long way of waiting: some 200 ns.
+const LOOKS: u32 = 192;
 
 /// What a thread waits for, beside the end of the session. Whoever holds the lock may bring it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,22 +38,76 @@ pub(super) struct Awaited {
 
 impl Link {
     /// Makes a call and waits for its outcome.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn call(self: &Arc<Self>, target: Target, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
-        let mut core = self.lock();
-        let begun = match core.begin_short(target, payload, *deadline) {
-            Some(begun) => begun,
-            None => match self.begin_slowly(core, Begin::new(target), payload, deadline) {
-                Ok((locked, begun)) => {
-                    core = locked;
-                    begun
-                }
-                Err(error) => return Outcome::End(error),
-            },
+        let core = self.lock();
+        let (core, begun) = match self.begin_slowly(core, Begin::new(target), payload, deadline) {
+            Ok(begun) => begun,
+            Err(error) => return Outcome::End(error),
         };
-        // It cannot be there yet, so waiting comes before the first look for it.
-        let core = self.wait_for(core, begun, deadline);
-        self.await_outcome(core, begun, deadline)
+        if self.services.is_some() {
+            // What is called back is for this thread from the beginning, so it waits before anybody can take that out.
+            let core = self.wait_for(core, begun, deadline);
+            return self.await_outcome(core, begun, deadline);
+        }
+        let next = core.inbox.next();
+        drop(core);
+        self.await_answer(begun, Some(next), deadline)
+    }
+
+    /// As [`call`](Self::call), of a request that its descriptor carries.
+    pub(crate) fn call_short(self: &Arc<Self>, target: Target, lead: Lead<'_>, deadline: &mut Deadline) -> Outcome {
+        let begun = self.briefly(|core| {
+            if self.services.is_some() {
+                return None;
+            }
+            let begun = core.begin_short(target, lead, *deadline)?;
+            Some((begun, core.inbox.next()))
+        });
+        match begun {
+            Some((begun, next)) => self.await_answer(begun, Some(next), deadline),
+            None => self.call(target, &Outgoing::short(lead.to_inline()), deadline),
+        }
+    }
+
+    /// Waits for the outcome of a call that was sent. One that was begun just now, when message `just_before` came next,
+    /// cannot have it yet, so a look without the lock comes before the first one under it.
+    fn await_answer(self: &Arc<Self>, begun: Begun, just_before: Option<u64>, deadline: &mut Deadline) -> Outcome {
+        if just_before.is_some_and(|next| !self.look_for_it(next)) {
+            return self.outcome_slowly(begun, deadline);
+        }
+        // Apart, so that what was just taken out is not copied in pieces of another size, which stalls the processor.
+        let mut long = None;
+        let short = self.briefly(|core| {
+            let short = core.take_short_answer(begun);
+            if short.is_none() {
+                long = core.take_long_answer(begun);
+            }
+            short
+        });
+        if let Some((status, inline)) = short {
+            return Outcome::Short(status, inline);
+        }
+        match long {
+            Some(outcome) => outcome,
+            None => self.outcome_slowly(begun, deadline),
+        }
+    }
+
+    /// Looks, for about as long as a short handler takes, whether message `next` comes. Whoever leads may look as well.
+    #[inline]
+    fn look_for_it(&self, next: u64) -> bool {
+        match self.instead_of_waiting.get() {
+            Some(step) => {
+                step.run();
+                true
+            }
+            None if self.shared.spin == Spin::Never => false,
+            None => {
+                let entries = self.shared.peer.entries();
+                (0..LOOKS).any(|_| ring::may_be_there(entries, next))
+            }
+        }
     }
 
     /// Sends a request, waiting for room.
@@ -59,11 +117,13 @@ impl Link {
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<Begun, RpcError> {
-        let mut core = self.lock();
-        match core.begin_short(target, payload, *deadline) {
-            Some(begun) => Ok(begun),
-            None => self.begin_slowly(core, Begin::new(target), payload, deadline).map(|(_, begun)| begun),
-        }
+        let core = self.lock();
+        self.begin_slowly(core, Begin::new(target), payload, deadline).map(|(_, begun)| begun)
+    }
+
+    /// Sends a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    pub(crate) fn start_short(&self, target: Target, lead: Lead<'_>, deadline: Deadline) -> Option<Begun> {
+        self.briefly(|core| core.begin_short(target, lead, deadline))
     }
 
     /// Sends a request if there is room for all of it now.
@@ -164,6 +224,11 @@ impl Link {
 
     /// Waits for the outcome of a call that was sent.
     pub(crate) fn outcome(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
+        self.await_answer(begun, None, deadline)
+    }
+
+    #[inline(never)]
+    fn outcome_slowly(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
         let core = self.lock();
         self.await_outcome(core, begun, deadline)
     }
@@ -171,12 +236,7 @@ impl Link {
     /// The outcome of a call if it is there.
     pub(crate) fn try_outcome(&self, begun: Begun) -> Option<Outcome> {
         let mut core = self.lock();
-        if let Some(outcome) = core.take_short_answer(begun).or_else(|| core.tickets.fetch(begun.ticket)) {
-            return Some(outcome);
-        }
-        if let Some(outcome) = core.pump(Some(begun.ticket)) {
-            let dropped = core.tickets.give_back(begun.ticket);
-            core.drop_later(dropped);
+        if let Some(outcome) = core.take_answer(begun) {
             return Some(outcome);
         }
         core.check_end();
@@ -187,15 +247,7 @@ impl Link {
     fn await_outcome<'a>(self: &'a Arc<Self>, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
         let mut unread_since = None;
         loop {
-            if let Some(outcome) = core.take_short_answer(begun) {
-                return outcome;
-            }
-            if let Some(outcome) = core.tickets.fetch(begun.ticket) {
-                return outcome;
-            }
-            if let Some(outcome) = core.pump(Some(begun.ticket)) {
-                let dropped = core.tickets.give_back(begun.ticket);
-                core.drop_later(dropped);
+            if let Some(outcome) = core.take_answer(begun) {
                 return outcome;
             }
             // It may have brought this call's end without an answer.
@@ -310,15 +362,33 @@ impl Link {
         }
     }
 
-    /// Waits for the next request to be served. `None` when the session is over, or all is answered after a goodbye.
-    pub(crate) fn request(&self) -> Option<Arrived> {
+    /// Waits for the next request to be served, and puts it in its place. False when the session is over, or all is
+    /// answered after a goodbye.
+    #[inline]
+    pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
+        *place = None;
+        // Apart, as in `await_answer`.
+        let short = self.briefly(|core| {
+            let short = core.take_short_request();
+            if short.is_none() {
+                *place = core.take_long_request();
+            }
+            core.requests_follow = short.is_some();
+            short
+        });
+        if let Some(request) = short {
+            *place = Some(request.into());
+        } else if place.is_none() {
+            *place = self.request_slowly();
+        }
+        place.is_some()
+    }
+
+    #[inline(never)]
+    fn request_slowly(&self) -> Option<Arrived> {
         let mut core = self.lock();
         loop {
-            if let Some(request) = core.take_short_request() {
-                return Some(request);
-            }
-            core.pump(None);
-            if let Some(request) = core.take_request() {
+            if let Some(request) = core.take_any_request() {
                 return Some(request);
             }
             if core.end.is_some() || core.has_said_all() {

@@ -131,6 +131,15 @@ impl Watch {
         send(args)
     }
 
+    /// Whether something is to travel before the arguments.
+    #[inline(always)]
+    pub(crate) fn has_metadata(&self) -> bool {
+        #[cfg(feature = "tracing")]
+        return self.0.as_ref().is_some_and(|watched| watched.call.trace.is_some());
+        #[cfg(not(feature = "tracing"))]
+        false
+    }
+
     /// What is to travel, unless the limit leaves no room for it.
     #[cfg(feature = "tracing")]
     fn metadata(&self, link: &Link, args: &Outgoing<'_>) -> Option<Metadata> {

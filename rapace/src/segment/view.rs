@@ -70,6 +70,7 @@ impl Half {
     }
 
     /// The ring's entries.
+    #[inline]
     pub(crate) fn entries(&self) -> &[Entry] {
         let start = self.at(self.layout.ring).cast::<Entry>();
         let len = self.layout.geometry.ring_entries as usize;

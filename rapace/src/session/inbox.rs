@@ -10,9 +10,9 @@ use super::stats::Stats;
 use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
-use crate::lane::{RecvLane, Step};
+use crate::lane::{Incoming, RecvLane, Step};
 use crate::layout::descriptor::{Descriptor, WORDS, flag};
-use crate::layout::head::{Arrival, Head, Inline};
+use crate::layout::head::Arrival;
 
 /// Fragments that a caller who does not wait puts away before it is told that no message is there yet.
 const PARTS_PER_TRY: u32 = 32;
@@ -83,11 +83,11 @@ impl Inbox {
         Ok(popped)
     }
 
-    /// Takes out the next message, if it has the [shape that nearly all have](Arrival::parse_short) and `accept` says so.
-    /// `alone` asks that nothing be behind it.
+    /// Takes out the next message, if `accept` makes something of it: one of those that
+    /// [nearly all are](Arrival::parse_short).
     #[inline(always)]
-    pub(crate) fn pop_short_if(&mut self, alone: bool, accept: impl FnOnce(&Head) -> bool) -> Option<(Head, Inline)> {
-        let popped = self.lane.pop_short_if(alone, accept)?;
+    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Incoming) -> Option<X>) -> Option<X> {
+        let popped = self.lane.pop_if(accept)?;
         self.shared.took_one();
         Some(popped)
     }
@@ -216,7 +216,6 @@ impl Inbox {
 
     /// Whether a message may be there.
     #[inline]
-    #[cfg(feature = "tokio")]
     pub(crate) fn is_ready(&self) -> bool {
         self.lane.is_ready()
     }

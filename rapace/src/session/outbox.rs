@@ -9,7 +9,7 @@ use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
-use crate::layout::head::{Head, Inline};
+use crate::layout::head::{Head, Kind, Lead};
 use crate::segment::Sent;
 use crate::slots::Claim;
 
@@ -173,6 +173,7 @@ impl Outbox {
                 self.shared.announce_messages(before, self.lane.published());
                 if done {
                     sending.state = State::Done;
+                    self.count_cancel(head);
                 }
                 Ok(done)
             }
@@ -180,17 +181,27 @@ impl Outbox {
         }
     }
 
-    /// Sends what its descriptor carries, if nothing is out of the ordinary; else nothing is done, and
-    /// [`check`](Self::check) and [`advance`](Self::advance) tell what it is.
+    /// Whether [`send_short`](Self::send_short) may be called with so many bytes: nothing is out of the ordinary. Else
+    /// [`check`](Self::check) and [`advance`](Self::advance) tell what it is. The caller has seen that this is no fork.
     #[inline(always)]
-    pub(crate) fn send_short(&mut self, head: &Head, inline: Inline) -> bool {
+    pub(crate) fn can_send_short(&mut self, len: usize) -> bool {
+        let shared = &self.shared;
+        let may = !shared.is_over() && !shared.peer_stopped() && len <= shared.terms.payload_max;
+        may && self.lane.can_send_short()
+    }
+
+    /// Sends what its descriptor carries.
+    #[inline(always)]
+    pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
         let before = self.lane.published();
-        let may = self.check_open().is_ok() && inline.len() <= self.shared.terms.payload_max;
-        let sent = may && self.lane.send_short(head, inline);
-        if sent {
-            self.shared.announce_messages(before, self.lane.published());
-        }
-        sent
+        self.lane.send_short(head, lead);
+        self.shared.announce_messages(before, self.lane.published());
+    }
+
+    /// To be called where further messages are likely to follow at once.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.lane.fetch_ahead();
     }
 
     #[inline(never)]
@@ -304,7 +315,20 @@ impl Outbox {
         if self.lane.is_fragmented(payload) {
             return Ok(false);
         }
-        self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))
+        let sent = self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))?;
+        if sent {
+            self.lane.fetch_ahead();
+            self.count_cancel(head);
+        }
+        Ok(sent)
+    }
+
+    /// A cancel that was published is counted, so that the peer looks for it before it begins what came before.
+    #[inline]
+    fn count_cancel(&self, head: &Head) {
+        if head.kind() == Kind::Cancel {
+            self.shared.count_urgent();
+        }
     }
 
     /// A slot for a payload of `len` bytes, whatever head it will be sent under.
@@ -442,6 +466,7 @@ mod tests {
 
     use super::*;
     use crate::error::RecvError;
+    use crate::layout::head::Inline;
     use crate::session::{Config, PeerA, PeerB, PeerState, Receiver, Sender, Session};
     use crate::{Geometry, SlotClass};
 

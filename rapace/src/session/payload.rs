@@ -209,6 +209,11 @@ impl Payload {
         matches!(self.tail, Tail::None)
     }
 
+    /// The payload, of which an empty one stays.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::inline(Inline::default()))
+    }
+
     /// Bytes of this process's own memory that it holds.
     pub(crate) fn private_len(&self) -> usize {
         match &self.tail {

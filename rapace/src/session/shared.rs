@@ -203,6 +203,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         self.fork.is_forked()
     }
@@ -258,6 +259,7 @@ impl Shared {
     }
 
     /// Whether something happened that ends a wait whatever it waits for.
+    #[inline]
     pub(crate) fn is_over(&self) -> bool {
         self.lost.get().is_some() || self.death.get().is_some()
     }
@@ -284,6 +286,22 @@ impl Shared {
         // Pairs with the Release in `announce_room`: who sees the count sees what was given back. A fence, as above.
         fence(Ordering::Acquire);
         freed
+    }
+
+    /// To be called after a message was published that matters to what was published before it.
+    #[cold]
+    pub(crate) fn count_urgent(&self) {
+        // Release pairs with the fence in `urgent`: who sees the count sees the message.
+        self.own.words().wants.urgent.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many such messages the peer has published.
+    #[inline]
+    pub(crate) fn urgent(&self) -> u64 {
+        let urgent = self.peer.words().wants.urgent.load(Ordering::Relaxed);
+        // Pairs with the Release in `count_urgent`. A fence, as in `freed`.
+        fence(Ordering::Acquire);
+        urgent
     }
 
     /// Wakes everybody of this process who sleeps on the session, because it is over.

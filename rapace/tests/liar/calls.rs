@@ -110,10 +110,12 @@ impl Caller {
         self.ring_if(n, [half::WANTS_MESSAGE, half::WANTS_MESSAGE_SOCKET]);
     }
 
-    /// Publishes two messages of which nobody sees the first one alone.
+    /// Publishes two messages of which nobody sees the first one alone, and says that the second matters to it, as an
+    /// honest side does of a cancel and of a time that runs.
     pub(crate) fn say_both(&mut self, first: Descriptor, second: Descriptor) {
         let n = self.liar.published + 1;
         self.liar.publish_at(n + 1, n as u32 + 1, second);
+        self.liar.own.map.set(half::URGENT, self.liar.own.map.get(half::URGENT) + 1);
         self.say(first);
         self.liar.published += 1;
     }

@@ -85,6 +85,7 @@ pub(crate) mod half {
     pub(crate) const WANTS_MESSAGE_SOCKET: usize = 528;
     pub(crate) const WANTS_ROOM_SOCKET: usize = 536;
     pub(crate) const STOPPED: usize = 544;
+    pub(crate) const URGENT: usize = 560;
     pub(crate) const BELL: usize = 640;
     pub(crate) const STATE: usize = 648;
     /// What the owner counts: calls begun, calls answered, slots, bytes in slots.
