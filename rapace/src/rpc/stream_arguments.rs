@@ -18,14 +18,19 @@ pub struct Given<'c> {
 }
 
 enum Step<'c> {
-    Check,
-    Connect { client: &'c Client, ends: std::slice::Iter<'c, EndKey>, deadline: Option<Instant> },
+    /// The pairs that were seen.
+    Check(Vec<*const ()>),
+    Connect {
+        client: &'c Client,
+        ends: std::slice::Iter<'c, EndKey>,
+        deadline: Option<Instant>,
+    },
 }
 
 impl<'c> Given<'c> {
     /// Whether all arguments can be connected: each is one end of a pair whose other end is kept.
     pub(crate) fn check() -> Self {
-        Self { step: Step::Check, outcome: Ok(()) }
+        Self { step: Step::Check(Vec::new()), outcome: Ok(()) }
     }
 
     pub(crate) fn connect(client: &'c Client, ends: &'c [EndKey], deadline: Option<Instant>) -> Self {
@@ -47,11 +52,16 @@ impl<'c> Given<'c> {
     }
 
     fn give<T>(&mut self, place: &Place<T>, way: Way, codec: ItemCodec<T>) {
-        let Step::Connect { client, ends, deadline } = &mut self.step else {
-            if place.is_connected() {
-                self.outcome = Err(StreamError::AlreadyConnected);
+        let (client, ends, deadline) = match &mut self.step {
+            Step::Connect { client, ends, deadline } => (client, ends, deadline),
+            Step::Check(seen) => {
+                let this = std::ptr::from_ref(place).cast::<()>();
+                // Of a pair whose ends both go into this call, nobody would read or send here.
+                if place.is_connected() || seen.contains(&this) {
+                    self.outcome = Err(StreamError::AlreadyConnected);
+                }
+                return seen.push(this);
             }
-            return;
         };
         let Some(end) = ends.next() else { return };
         let link = Arc::clone(client.link());
