@@ -636,6 +636,25 @@ fn each_callback_runs_on_the_thread_that_waits_for_its_call() {
 }
 
 #[test]
+fn whoever_waits_for_one_of_several_calls_handles_what_is_called_back_in_all() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let client = served.client();
+        for _ in 0..20 {
+            let mut calls: Vec<_> = (1..4).map(|times| client.asks(times).start().unwrap()).collect();
+            let mut answered = 0;
+            while !calls.is_empty() {
+                let waited: Vec<_> = calls.iter().map(|call| call as &dyn rapace::AnyPending).collect();
+                let place = rapace::wait_any(&waited, None).unwrap().unwrap();
+                answered += calls.remove(place).wait().unwrap().len();
+            }
+            assert_eq!(answered, 1 + 2 + 3);
+        }
+    }
+}
+
+#[test]
 fn the_next_callback_waits_for_its_thread_which_has_answered_the_last_one() {
     let guard = guard!();
     for role in [THREADS, WORKERS, SYNC_TASKS] {

@@ -384,7 +384,7 @@ fn whoever_waits_for_room_gets_it_or_has_sent_nothing() {
             kept.await.unwrap();
         });
         waits.join().unwrap().unwrap();
-        impatient.note(9).send().unwrap();
+        impatient.note(9).wait().unwrap();
         let all = [1, 1, 2, 2, 5, 7, 9];
         let noted = || {
             let mut noted = client.noted().wait().unwrap();

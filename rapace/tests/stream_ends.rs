@@ -12,6 +12,7 @@ use std::future::{Future, IntoFuture, poll_fn};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::task::Poll;
 use std::time::Duration;
@@ -436,14 +437,10 @@ fn an_end_goes_into_one_call() {
         let (out, numbers) = (stream().0, stream().1);
         assert_eq!(start!(face, client.ends(0, Then::Returns, tx, numbers)).map(drop), Err(already.clone()));
         assert_eq!(start!(face, client.ends(0, Then::Returns, out, rx)).map(drop), Err(already.clone()));
+        // Both ends of one pair.
         let (out, rx) = stream();
-        let tried = match client.ends(0, Then::Returns, out, rx).try_start() {
-            Ok(call) => end!(face, call),
-            Err(TryStartError::Rpc(error)) => Err(error.into()),
-            Err(TryStartError::Full(_)) => panic!("there is room"),
-        };
-        // Both ends of one pair: nobody here would send or read.
-        assert_eq!(tried, Err(CallError::Rpc(already)));
+        let tried = client.ends(0, Then::Returns, out, rx).try_start();
+        assert!(matches!(&tried, Err(TryStartError::Rpc(error)) if *error == already), "{tried:?}");
         // The tx that was given away is gone, and so the first call has its end.
         assert_eq!(end!(face, call), Ok(10));
         until_none_runs(face, &client).await;
@@ -535,6 +532,68 @@ fn whoever_waits_at_an_end_of_a_handler_that_returned_is_told_when_nobody_else_s
     assert_eq!(hears.recv().unwrap(), Err(StreamError::CallEnded));
     std::fs::write(path("holds"), "").unwrap();
     assert_eq!((lends.wait(), holds.wait()), (Ok(()), Ok(())));
+    drop(server);
+}
+
+#[test]
+fn a_handler_that_begins_when_its_call_is_over_is_told_why() {
+    static ENTERED: AtomicUsize = AtomicUsize::new(0);
+    static OPEN: AtomicUsize = AtomicUsize::new(0);
+    const GATES: usize = 1_000;
+    /// An argument that is read when the test says so. Only large ones, so that the type can be described.
+    #[derive(serde::Serialize)]
+    struct Gate(usize);
+    impl<'de> serde::Deserialize<'de> for Gate {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            let number = usize::deserialize(from)?;
+            if number > GATES {
+                ENTERED.store(number, Ordering::SeqCst);
+                until(|| OPEN.load(Ordering::SeqCst) >= number);
+            }
+            Ok(Self(number))
+        }
+    }
+    #[rapace::service]
+    trait Gated {
+        fn enters(&self, gate: Gate, out: Tx<u32>, numbers: Rx<u32>);
+        fn add(&self, a: u32, b: u32) -> u32;
+    }
+    type Told = (StreamError, StreamError);
+    struct Keeper(Mutex<Sender<Told>>);
+    impl Gated for Keeper {
+        fn enters(&self, _: Gate, mut out: Tx<u32>, mut numbers: Rx<u32>) {
+            let told = (out.send(1).wait().unwrap_err(), numbers.recv().wait().unwrap_err());
+            self.0.lock().unwrap().send(told).unwrap();
+        }
+        fn add(&self, a: u32, b: u32) -> u32 {
+            a + b
+        }
+    }
+    let _guard = guard!();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("gated.sock");
+    let (told, hears) = channel();
+    let server = rapace::Server::new(GatedServer::new(Keeper(Mutex::new(told)))).config(config()).bind(&path).unwrap();
+    let client = GatedClient::builder().config(config()).connect(&path).unwrap();
+    for (number, closes) in [(GATES + 1, false), (GATES + 2, true)] {
+        let ((out, _rx), (_tx, numbers)) = (stream(), stream());
+        let call = client.enters(Gate(number), out, numbers).start().unwrap();
+        until(|| ENTERED.load(Ordering::SeqCst) == number);
+        let why = if closes {
+            client.session().close();
+            RpcError::Closed { may_have_executed: true }
+        } else {
+            drop(call);
+            RpcError::Cancelled
+        };
+        // The server has seen it when that is answered, or when it has seen the end.
+        until(|| client.add(1, 2).wait() == Ok(3) || closes);
+        if closes {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        OPEN.store(number, Ordering::SeqCst);
+        assert_eq!(hears.recv().unwrap(), (why.clone().into(), why.into()));
+    }
     drop(server);
 }
 

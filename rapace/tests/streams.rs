@@ -14,7 +14,7 @@ use std::task::Poll;
 
 use faces::{Awaiting, Blocking, Face, end, now, one_thread, start};
 use futures_core::Stream;
-use pipes::{ASYNC, PipesClient, ROLES, SYNC_TASKS, Sample, THREADS, everywhere, open, serve};
+use pipes::{ASYNC, PipesClient, ROLES, SYNC_TASKS, Sample, THREADS, config, everywhere, open, serve};
 use rapace::{Tx, stream};
 
 #[test]
@@ -277,6 +277,33 @@ fn a_reader_that_rests_slows_its_own_writer_and_nobody_else() {
             assert_eq!(end!(face, call), Ok(count));
         }
     });
+}
+
+#[test]
+fn each_stream_has_a_share_that_the_readers_of_others_cannot_keep() {
+    let guard = guard!();
+    const SHARE: u32 = 16 << 10;
+    for role in ROLES {
+        let served = open(&guard, role);
+        // Beyond the shares there is room for nothing but a single item.
+        let mut config = config();
+        config.limits.stream_bytes = 0;
+        let client = served.client_with(config);
+        let ((a, large), (b, small)) = (stream(), stream());
+        let a = client.fills(1 << 20, 3, a).start().unwrap();
+        now(rests_at(Blocking, &client, 0, 1));
+        let b = client.fills(10, 1_000, b).start().unwrap();
+        now(rests_at(Blocking, &client, 0, 1 + SHARE / ITEM));
+        for _ in 0..3 {
+            let (tx, rx) = stream();
+            let count = client.count(5_000, false, tx).start().unwrap();
+            assert!(now(Blocking.all(rx)).into_iter().eq(0..5_000));
+            assert_eq!(count.wait(), Ok(5_000));
+        }
+        assert_eq!(now(Blocking.all(small)).len(), 1_000);
+        assert_eq!(now(Blocking.all(large)).len(), 3);
+        assert_eq!((a.wait(), b.wait()), (Ok(3), Ok(1_000)));
+    }
 }
 
 #[test]

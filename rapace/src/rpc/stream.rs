@@ -101,12 +101,19 @@ pub(super) struct Place<T> {
     rx_is_gone: AtomicBool,
     /// The session knows that the kept end is gone.
     is_released: AtomicBool,
+    /// Why there never will be a connection.
+    over: Option<StreamError>,
 }
 
 impl<T> Place<T> {
     pub(super) fn new() -> Self {
         let [tx_is_gone, rx_is_gone, is_released] = Default::default();
-        Self { connection: OnceLock::new(), tx_is_gone, rx_is_gone, is_released }
+        Self { connection: OnceLock::new(), tx_is_gone, rx_is_gone, is_released, over: None }
+    }
+
+    /// Of an end whose call was over before the end was made.
+    pub(super) fn over(why: StreamError) -> Self {
+        Self { over: Some(why), ..Self::new() }
     }
 
     pub(super) fn is_connected(&self) -> bool {
@@ -115,7 +122,8 @@ impl<T> Place<T> {
 
     /// The connection, if it is for the end that goes this way.
     fn of(&self, way: Way) -> Result<&Connection<T>, StreamError> {
-        self.connection.get().filter(|connection| connection.way == way).ok_or(StreamError::NotConnected)
+        let connection = self.connection.get().filter(|connection| connection.way == way);
+        connection.ok_or_else(|| self.over.clone().unwrap_or(StreamError::NotConnected))
     }
 
     fn is_gone(&self, way: Way) -> &AtomicBool {

@@ -98,13 +98,15 @@ impl Streams {
     }
 
     fn place<T>(&self, stream: u32, way: Way, codec: ItemCodec<T>) -> Arc<Place<T>> {
-        let place = Place::new();
-        // None when the call was cancelled meanwhile, or came as one that has no streams.
-        if let Some(end) = self.link.lock().engine.hold_stream(self.call, stream) {
-            let link = Arc::clone(&self.link);
-            // It is new, so nothing is in it yet.
-            let _ = place.connect(Connection { link, client: None, end, way, deadline: self.deadline, codec });
-        }
+        let mut core = self.link.lock();
+        let Some(end) = core.engine.hold_stream(self.call, stream) else {
+            // It was cancelled meanwhile, or came as one that has no streams.
+            return Arc::new(Place::over(core.why_without_streams(self.call)));
+        };
+        drop(core);
+        let (place, link) = (Place::new(), Arc::clone(&self.link));
+        // It is new, so nothing is in it yet.
+        let _ = place.connect(Connection { link, client: None, end, way, deadline: self.deadline, codec });
         Arc::new(place)
     }
 }

@@ -118,6 +118,17 @@ impl Core {
         }
     }
 
+    /// Why a call that is being handled has no streams.
+    #[cold]
+    pub(super) fn why_without_streams(&mut self, call: CallId) -> StreamError {
+        let over = match (self.end, self.is_cancelled(call)) {
+            (Some(_), _) => Over::SessionEnded,
+            (None, true) => Over::Cancelled,
+            (None, false) => Over::CallEnded,
+        };
+        self.stream_error(over)
+    }
+
     /// Takes out items that came. `Some(false)` when none will come any more.
     #[inline]
     pub(crate) fn take_items(

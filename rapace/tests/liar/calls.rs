@@ -4,8 +4,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use super::{
-    Answer, Descriptor, Half, Liar, Map, REQUEST, Recipe, Shape, TERMINAL, Talk, answer, field, flag, get_u32,
-    greeting, half, honest_answer, honest_greeting, put,
+    Answer, CREDIT, Descriptor, END, Half, ITEM, Liar, Map, ONE_WAY, REQUEST, Recipe, Shape, TERMINAL, Talk, answer,
+    field, flag, get_u32, greeting, half, honest_answer, honest_greeting, put,
 };
 
 /// The bit of a call's number that says that PeerB began it.
@@ -39,6 +39,26 @@ pub(crate) fn terminal(call: u32, status: u16, payload: &[u8]) -> Descriptor {
     Descriptor::inline(TERMINAL, payload).u32(field::CALL, call).u16(field::STATUS, status)
 }
 
+/// A correct one-way call whose arguments fit the descriptor.
+pub(crate) fn one_way(method: u32, args: &[u8]) -> Descriptor {
+    Descriptor::inline(ONE_WAY, args).u32(field::METHOD, method)
+}
+
+/// A correct item of a stream that fits the descriptor.
+pub(crate) fn item(call: u32, stream: u32, payload: &[u8]) -> Descriptor {
+    Descriptor::inline(ITEM, payload).u32(field::CALL, call).u32(field::METHOD, stream)
+}
+
+/// The end of a stream.
+pub(crate) fn end(call: u32, stream: u32) -> Descriptor {
+    Descriptor::inline(END, &[]).u32(field::CALL, call).u32(field::METHOD, stream)
+}
+
+/// Credit for a stream, or, of no call, for one-way calls.
+pub(crate) fn credit(call: u32, stream: u32, amount: u64) -> Descriptor {
+    Descriptor::inline(CREDIT, &amount.to_ne_bytes()).u32(field::CALL, call).u32(field::METHOD, stream)
+}
+
 /// What a message of the honest side says.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Said {
@@ -66,10 +86,22 @@ impl Caller {
         Self::over(UnixStream::connect(path).unwrap()).0
     }
 
+    /// As [`connect`](Self::connect), of a client that says this of its own services.
+    pub(crate) fn connect_serving(path: &Path, catalogue: &[u8]) -> Self {
+        Self::over_serving(UnixStream::connect(path).unwrap(), catalogue).0
+    }
+
     /// A client of the server on the other end, and what that says of its services.
     pub(crate) fn over(socket: UnixStream) -> (Self, Vec<u8>) {
+        Self::over_serving(socket, &[])
+    }
+
+    fn over_serving(socket: UnixStream, own_catalogue: &[u8]) -> (Self, Vec<u8>) {
         let talk = Talk { socket };
-        talk.send(&honest_greeting(), &[]).unwrap();
+        let mut bytes = honest_greeting();
+        put(&mut bytes, greeting::CATALOGUE_BYTES, &(own_catalogue.len() as u32).to_ne_bytes());
+        bytes.extend_from_slice(own_catalogue);
+        talk.send(&bytes, &[]).unwrap();
         let Answer { shape, session, bytes, .. } = talk.receive_answer();
         assert_eq!(get_u32(&bytes, answer::VERDICT), 0, "the server refuses");
         let catalogue = talk.receive(get_u32(&bytes, greeting::CATALOGUE_BYTES) as usize);

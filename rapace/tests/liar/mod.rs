@@ -394,6 +394,8 @@ pub(crate) fn honest_greeting() -> Vec<u8> {
     put(&mut bytes, greeting::PAYLOAD_MAX, &(64_u64 << 20).to_ne_bytes());
     put(&mut bytes, greeting::FRAGMENTED_CALLS, &4_u32.to_ne_bytes());
     put(&mut bytes, greeting::IN_FLIGHT, &128_u32.to_ne_bytes());
+    put(&mut bytes, greeting::STREAM_BYTES, &(16_u64 << 20).to_ne_bytes());
+    put(&mut bytes, greeting::ONEWAY_MAX, &128_u32.to_ne_bytes());
     bytes
 }
 
