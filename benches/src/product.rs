@@ -2,6 +2,7 @@
 
 pub mod calls;
 pub mod connect;
+pub mod flows;
 pub mod idle;
 pub mod messages;
 pub mod stepped;

@@ -20,7 +20,7 @@ use crate::foreign;
 use crate::meeting;
 use crate::peer::{self, Peer};
 use crate::product::calls::{self, Add, InFlight};
-use crate::product::{self, messages};
+use crate::product::{self, flows, messages};
 use crate::waiting::Waiting;
 
 /// One kind of work; a peer gets it as an argument.
@@ -91,6 +91,16 @@ pub enum Work {
     AwaitedAddOfTask(Waiting),
     /// rapace: awaited calls of `add`, 64 in flight, both sides waiting as by default.
     AwaitedInFlight,
+    /// rapace: a stream of `u64` from the server.
+    Count,
+    /// rapace: the same, several in a message.
+    CountInGroups,
+    /// rapace: a stream of `u64` to the server.
+    Sum,
+    /// rapace: one-way calls of 16 bytes.
+    Note,
+    /// rapace: calls whose handlers call back.
+    Ask,
     /// iceoryx2: requests of `add`, one after the other, polled by both sides.
     #[cfg(feature = "peers")]
     Iceoryx2,
@@ -159,6 +169,11 @@ impl fmt::Display for Work {
             Self::AwaitedAdd(waiting) => write!(f, "awaited-add:{waiting}"),
             Self::AwaitedAddOfTask(waiting) => write!(f, "awaited-add-of-task:{waiting}"),
             Self::AwaitedInFlight => f.write_str("awaited-in-flight"),
+            Self::Count => f.write_str("count"),
+            Self::CountInGroups => f.write_str("count-in-groups"),
+            Self::Sum => f.write_str("sum"),
+            Self::Note => f.write_str("note"),
+            Self::Ask => f.write_str("ask"),
             #[cfg(feature = "peers")]
             Self::Iceoryx2 => f.write_str("iceoryx2"),
             Self::IdleA => f.write_str("idle-a"),
@@ -207,6 +222,11 @@ impl Work {
             "awaited-add" => Self::AwaitedAdd(Waiting::parse(rest)?),
             "awaited-add-of-task" => Self::AwaitedAddOfTask(Waiting::parse(rest)?),
             "awaited-in-flight" => Self::AwaitedInFlight,
+            "count" => Self::Count,
+            "count-in-groups" => Self::CountInGroups,
+            "sum" => Self::Sum,
+            "note" => Self::Note,
+            "ask" => Self::Ask,
             #[cfg(feature = "peers")]
             "iceoryx2" => Self::Iceoryx2,
             "idle-a" => Self::IdleA,
@@ -302,6 +322,11 @@ impl Work {
             Self::AwaitedInFlight => {
                 running!(MeanOnly, |c| calls::awaited(InFlight, calls::connect(c, Waiting::Default)))
             }
+            Self::Count => running!(MeanOnly, |c| Ok(flows::Counted(flows::connect(c)?))),
+            Self::CountInGroups => running!(MeanOnly, |c| Ok(flows::Grouped(flows::connect(c)?))),
+            Self::Sum => running!(MeanOnly, |c| Ok(flows::Summed(flows::connect(c)?))),
+            Self::Note => running!(MeanOnly, |c| Ok(flows::Noted::new(flows::connect(c)?))),
+            Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect(c)?))),
             #[cfg(feature = "peers")]
             Self::Iceoryx2 => Box::new(foreign::iceoryx2::Polled::start(Peer::spawn(&self.to_string(), cpu)?)?),
             Self::SessionOneWay { .. } | Self::Meeting | Self::Connect | Self::IdleA | Self::IdleB => {
@@ -347,6 +372,9 @@ impl Work {
             Self::Add(waiting) | Self::AwaitedAdd(waiting) => answer(control, calls::serve(control, waiting)?),
             Self::CallEcho(_) | Self::InFlight | Self::AwaitedInFlight => {
                 answer(control, calls::serve(control, Waiting::Default)?)
+            }
+            Self::Count | Self::CountInGroups | Self::Sum | Self::Note | Self::Ask => {
+                answer(control, flows::serve(control)?)
             }
             Self::AwaitedAddOfTask(waiting) => answer(control, calls::serve_on_tokio(control, waiting, &self.path())?),
             #[cfg(feature = "peers")]
@@ -394,6 +422,11 @@ mod tests {
             Work::AwaitedAdd(Waiting::Never),
             Work::AwaitedAddOfTask(Waiting::Never),
             Work::AwaitedInFlight,
+            Work::Count,
+            Work::CountInGroups,
+            Work::Sum,
+            Work::Note,
+            Work::Ask,
             #[cfg(feature = "peers")]
             Work::Iceoryx2,
             Work::IdleA,

@@ -24,6 +24,7 @@
 
 pub(crate) mod calls;
 mod reactor;
+mod router;
 mod serve;
 pub(crate) mod streams;
 mod waiting;
@@ -37,6 +38,7 @@ use tokio::task::{consume_budget, spawn_blocking};
 pub use calls::{CallFuture, StartFuture};
 pub(crate) use reactor::Reactor;
 use reactor::ReactorError;
+pub use router::Router;
 pub(crate) use serve::serve_session;
 pub use serve::{Server, ServerHandle, serve, serve_on};
 use waiting::wait;
@@ -267,6 +269,11 @@ impl Listener {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// As [`session::Listener::turn_all_away`].
+    fn turn_all_away(self, reason: &str) {
+        self.0.into_inner().turn_all_away(reason);
     }
 
     /// The path that was bound, if this listener bound one.

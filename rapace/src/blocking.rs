@@ -1,24 +1,35 @@
 //! Serving on threads: one for each client, so that a slow handler delays nobody else's calls.
 
 mod callbacks;
+mod house;
+mod stats;
 mod workers;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::error::OpenError;
-use crate::rpc::handling::handle_here;
+use crate::os::Credentials;
+use crate::rpc::extensions::Extensions;
+use crate::rpc::farewell::Farewell;
+use crate::rpc::handling::{admit, handle_here};
 use crate::rpc::link::Link;
-use crate::rpc::service::{Needs, ServeOnThreads, Services};
+use crate::rpc::router::ServableOnThreads;
+use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
-use crate::session::shared::Shared;
-use crate::session::{Config, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
+use crate::rpc::setting::Setting;
+use crate::session::waiting;
+use crate::session::{Config, Counts, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
+pub(crate) use house::{Accepting, House, LAST_WORD, Stage};
+pub use stats::{ServerStats, SessionStats};
 pub(crate) use workers::Workers;
 
 /// Serves at `path` for ever, on threads: one for each client, and workers for methods marked `#[rapace(blocking)]`.
@@ -44,7 +55,7 @@ pub(crate) use workers::Workers;
 ///
 /// # Errors
 /// Why the path cannot be listened at, or why accepting failed.
-pub fn serve(path: impl AsRef<Path>, service: impl ServeOnThreads) -> Result<(), OpenError> {
+pub fn serve(path: impl AsRef<Path>, service: impl ServableOnThreads) -> Result<(), OpenError> {
     Server::new(service).bind(path)?.join()
 }
 
@@ -52,7 +63,7 @@ pub fn serve(path: impl AsRef<Path>, service: impl ServeOnThreads) -> Result<(),
 ///
 /// # Errors
 /// Why accepting failed.
-pub fn serve_on(listener: Listener, service: impl ServeOnThreads) -> Result<(), OpenError> {
+pub fn serve_on(listener: Listener, service: impl ServableOnThreads) -> Result<(), OpenError> {
     Server::new(service).listen(listener)?.join()
 }
 
@@ -82,7 +93,8 @@ pub fn serve_on(listener: Listener, service: impl ServeOnThreads) -> Result<(), 
 /// ```
 #[must_use = "a server does nothing until it listens"]
 pub struct Server {
-    services: Arc<Services>,
+    services: Vec<Arc<dyn Serve>>,
+    setting: Setting,
     config: Config,
     workers: usize,
 }
@@ -91,9 +103,30 @@ pub struct Server {
 pub(crate) const WORKERS: usize = 8;
 
 impl Server {
-    /// A server of one service.
-    pub fn new(service: impl ServeOnThreads) -> Self {
-        Self { services: Services::new(vec![Arc::new(service)]), config: Config::default(), workers: WORKERS }
+    /// A server of one service, or of the several of a [`Router`](crate::Router).
+    pub fn new(service: impl ServableOnThreads) -> Self {
+        let services = service.into_services();
+        Self { services, setting: Setting::default(), config: Config::default(), workers: WORKERS }
+    }
+
+    /// A value that handlers find in their context: [`Context::extension`](crate::Context::extension). One of each type.
+    pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.setting.extensions.insert(value);
+        self
+    }
+
+    /// Runs for each session that begins, before its first request is looked at, and may add what the handlers of this
+    /// session find in their context, or replace what was there for all. If it panics, the session is closed.
+    pub fn on_session(mut self, begins: impl Fn(&Credentials, &mut Extensions) + Send + Sync + 'static) -> Self {
+        self.setting.on_session(begins);
+        self
+    }
+
+    /// Who is told of each call before and after it. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.setting.hooks.add(hooks);
+        self
     }
 
     /// The shape of sessions, limits, waiting, and who may connect.
@@ -113,7 +146,7 @@ impl Server {
     /// Listens at `path`; see [`Listener::bind`].
     ///
     /// # Errors
-    /// Why the path cannot be listened at.
+    /// Why the path cannot be listened at, and as [`listen`](Self::listen).
     pub fn bind(self, path: impl AsRef<Path>) -> Result<ServerHandle, OpenError> {
         let listener = Listener::bind_with(path, self.config.clone())?;
         self.listen(listener)
@@ -122,30 +155,33 @@ impl Server {
     /// Listens with a listener that was bound before, by whose own configuration sessions are opened.
     ///
     /// # Errors
-    /// No thread or no socket can be had.
+    /// No thread or no socket can be had; [`OpenError::ServiceTwice`].
     pub fn listen(self, listener: Listener) -> Result<ServerHandle, OpenError> {
-        let (stop, stopped) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
-        let serving = Arc::new(Serving {
-            services: self.services,
-            workers: Workers::new(self.workers),
-            guests: Mutex::default(),
-        });
-        let accepting = Arc::clone(&serving);
+        let services = Services::new(self.services, self.setting)?;
+        let house = Arc::new(House::new()?);
+        let accepting = Accepting::new(&house);
+        let serving = Arc::new(Serving { services, workers: Workers::new(self.workers), house });
+        let hosting = Arc::clone(&serving);
         let thread = std::thread::Builder::new()
             .name("rapace-accept".into())
-            .spawn(move || accepting.accept(listener, &stopped))
+            .spawn(move || {
+                let outcome = hosting.accept(listener);
+                drop(accepting);
+                outcome
+            })
             .map_err(OpenError::io("starting a thread"))?;
-        Ok(ServerHandle { stop, serving, thread: Some(thread) })
+        Ok(ServerHandle { serving, thread: Some(thread) })
     }
 
     /// Serves one client on the other end of a connected socket, on this thread, until the session ends.
     ///
     /// # Errors
-    /// Why there is no session. Its end, whatever the reason, is none.
+    /// Why there is no session, and [`OpenError::ServiceTwice`]. Its end, whatever the reason, is none.
     pub fn serve_over(self, socket: UnixStream) -> Result<(), OpenError> {
-        let session = Session::<PeerA>::over_with(socket, &self.config, self.services.catalogue())?;
-        let link = Link::new(session, Some(Arc::clone(&self.services)));
-        serve_session(&link, &self.services, &Workers::new(self.workers));
+        let services = Services::new(self.services, self.setting)?;
+        let session = Session::<PeerA>::over_with(socket, &self.config, services.catalogue())?;
+        let link = Link::new(session, Some(Arc::clone(&services)));
+        serve_session(&link, &services, &Workers::new(self.workers));
         Ok(())
     }
 }
@@ -153,7 +189,8 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
-            .field("services", &self.services)
+            .field("services", &self.services.iter().map(|served| served.service()).collect::<Vec<_>>())
+            .field("setting", &self.setting)
             .field("workers", &self.workers)
             .finish_non_exhaustive()
     }
@@ -162,7 +199,6 @@ impl fmt::Debug for Server {
 /// A server that listens. Dropping it stops it.
 #[must_use = "dropping it stops the server"]
 pub struct ServerHandle {
-    stop: UnixStream,
     serving: Arc<Serving>,
     thread: Option<JoinHandle<Result<(), OpenError>>>,
 }
@@ -172,9 +208,48 @@ impl ServerHandle {
     /// with [`RpcError::Closed`](crate::RpcError::Closed); handlers that run are told by
     /// [`Context::is_cancelled`](crate::Context::is_cancelled).
     pub fn shut_down(&self) {
-        // The other end is at the accepting thread, which sees this as the end of the stream.
-        let _ = self.stop.shutdown(std::net::Shutdown::Both);
-        self.serving.close_all();
+        self.serving.house.close();
+    }
+
+    /// Stops, and lets the calls that have come be answered: nobody is let in any more, the socket's file is removed, and
+    /// each client is told which of its calls is the last to be handled. Those beyond it end at once with
+    /// [`RpcError::Closed`](crate::RpcError::Closed) and `may_have_executed: false`, as do those that it begins later. A
+    /// session ends when its calls are answered, and this returns when all have ended.
+    ///
+    /// When `grace` is over, the calls that are not answered are cancelled: handlers are told by
+    /// [`Context::is_cancelled`](crate::Context::is_cancelled), and callers get
+    /// [`RpcError::Cancelled`](crate::RpcError::Cancelled). Half a second later what is left is closed as by
+    /// [`shut_down`](Self::shut_down); a handler that does not ask goes on, and nobody waits for it.
+    ///
+    /// ```
+    /// # #[rapace::service]
+    /// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; }
+    /// # struct Calc;
+    /// # impl Calculator for Calc { fn add(&self, a: i32, b: i32) -> i32 { a + b } }
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("calc.sock");
+    /// let server = rapace::Server::new(CalculatorServer::new(Calc)).bind(&path)?;
+    /// let client = CalculatorClient::connect(&path)?;
+    /// let farewell = server.shut_down_gracefully(std::time::Duration::from_secs(5));
+    /// assert_eq!((farewell.sessions, farewell.cut_off), (1, 0));
+    /// assert!(client.add(1, 2).wait().unwrap_err().is_retryable());
+    /// assert!(!path.exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shut_down_gracefully(&self, grace: Duration) -> Farewell {
+        let house = &self.serving.house;
+        house.say_goodbye();
+        if !house.wait_until_empty(grace) {
+            house.cut_short();
+            house.wait_until_empty(LAST_WORD);
+        }
+        house.close();
+        house.farewell()
+    }
+
+    /// What the server has counted, and each of its sessions.
+    pub fn stats(&self) -> ServerStats {
+        self.serving.house.stats()
     }
 
     /// Waits until the server has stopped, which it does only when it is told to or when accepting fails.
@@ -206,18 +281,42 @@ impl fmt::Debug for ServerHandle {
 struct Serving {
     services: Arc<Services>,
     workers: Arc<Workers>,
-    guests: Mutex<Guests>,
+    house: Arc<House>,
 }
 
 /// Who is served, and who is about to be: bounded, so that no client can keep the others out.
 #[derive(Default)]
 pub(crate) struct Guests {
-    is_closed: bool,
+    stage: Stage,
     handshakes: usize,
     /// Sessions that are open or in their handshake, by user.
     by_uid: HashMap<u32, usize>,
-    open: HashMap<u64, Weak<Shared>>,
+    open: HashMap<u64, Weak<Link>>,
     next: u64,
+    is_accepting: bool,
+    /// The accepting task, to be told when nobody is let in any more.
+    accepting: Option<waiting::Waker>,
+    /// Who waits for the others to leave.
+    watchers: Vec<waiting::Waker>,
+    /// What became of the calls of those that left after a goodbye.
+    left: Farewell,
+    /// What the sessions of those that left counted, and how many they were.
+    past: Counts,
+    ended: u64,
+}
+
+/// What is left of a session that has ended.
+pub(crate) struct Left {
+    key: u64,
+    farewell: Farewell,
+    counts: Counts,
+}
+
+impl Left {
+    pub(crate) fn new(key: u64, link: &Link) -> Self {
+        let core = link.lock();
+        Self { key, farewell: core.farewell(), counts: link.shared.own_counts(core.outbox.published()) }
+    }
 }
 
 impl Guests {
@@ -225,8 +324,8 @@ impl Guests {
     pub(crate) fn enter(&mut self, uid: u32, config: &Config) -> Result<(), String> {
         let limits = &config.limits;
         let of_user = self.by_uid.get(&uid).copied().unwrap_or(0);
-        if self.is_closed {
-            return Err("the server is shutting down".into());
+        if self.stage != Stage::Open {
+            return Err(OpenError::ShuttingDown.to_string());
         }
         if self.handshakes >= limits.handshakes {
             return Err(format!(
@@ -243,10 +342,10 @@ impl Guests {
     }
 
     /// The handshake is over; if it brought a session, it can be closed from now on by its key.
-    pub(crate) fn shook_hands(&mut self, session: Option<&Arc<Shared>>) -> Option<u64> {
+    fn shook_hands(&mut self, session: Option<&Arc<Link>>) -> Option<u64> {
         self.handshakes = self.handshakes.saturating_sub(1);
         let session = session?;
-        if self.is_closed {
+        if self.stage == Stage::Closed {
             return None;
         }
         let key = self.next;
@@ -255,41 +354,32 @@ impl Guests {
         Some(key)
     }
 
-    pub(crate) fn leave(&mut self, uid: u32, key: Option<u64>) {
+    fn leave(&mut self, uid: u32, session: Option<Left>) {
         if let Some(of_user) = self.by_uid.get_mut(&uid) {
             *of_user = of_user.saturating_sub(1);
             if *of_user == 0 {
                 self.by_uid.remove(&uid);
             }
         }
-        if let Some(key) = key {
+        if let Some(Left { key, farewell, counts }) = session {
             self.open.remove(&key);
+            self.left.add(farewell);
+            self.past.add(&counts);
+            self.ended = self.ended.saturating_add(1);
         }
     }
 
-    /// Lets nobody in any more. The sessions that are open.
-    pub(crate) fn close(&mut self) -> Vec<Arc<Shared>> {
-        self.is_closed = true;
+    /// The sessions that are open.
+    fn sessions(&self) -> Vec<Arc<Link>> {
         self.open.values().filter_map(Weak::upgrade).collect()
     }
 }
 
 impl Serving {
-    fn guests(&self) -> std::sync::MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn close_all(&self) {
-        let open = self.guests().close();
-        for shared in open {
-            crate::session::Control { shared }.shut_down();
-        }
-    }
-
     /// The accepting thread. A client that cannot be served is not a reason to stop.
-    fn accept(self: &Arc<Self>, mut listener: Listener, stopped: &UnixStream) -> Result<(), OpenError> {
+    fn accept(self: &Arc<Self>, mut listener: Listener) -> Result<(), OpenError> {
         loop {
-            let mut fds = [PollFd::new(&listener, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
+            let mut fds = [PollFd::new(&listener, PollFlags::IN), PollFd::new(&self.house.sign, PollFlags::IN)];
             match poll(&mut fds, None) {
                 Err(rustix::io::Errno::INTR) => continue,
                 Err(errno) => return Err(OpenError::system("waiting for clients")(errno)),
@@ -297,6 +387,7 @@ impl Serving {
             }
             let [_, stop] = &fds;
             if !stop.revents().is_empty() {
+                listener.turn_all_away(&OpenError::ShuttingDown.to_string());
                 return Ok(());
             }
             match listener.try_accept() {
@@ -304,7 +395,7 @@ impl Serving {
                 Ok(None) => {}
                 Err(error) if is_exhausted(&error) => std::thread::sleep(EXHAUSTED_PAUSE),
                 Err(error) => {
-                    self.close_all();
+                    self.house.close();
                     return Err(error);
                 }
             }
@@ -315,7 +406,7 @@ impl Serving {
     fn welcome(self: &Arc<Self>, incoming: Incoming) {
         let Ok(credentials) = incoming.credentials() else { return };
         let uid = credentials.uid;
-        if let Err(reason) = self.guests().enter(uid, incoming.config()) {
+        if let Err(reason) = self.house.lock().enter(uid, incoming.config()) {
             incoming.turn_away(&reason);
             return;
         }
@@ -324,26 +415,29 @@ impl Serving {
             std::thread::Builder::new().name("rapace-session".into()).spawn(move || serving.host(incoming, uid));
         if thread.is_err() {
             // The client was dropped with the closure, and sees a hang-up.
-            let mut guests = self.guests();
-            guests.shook_hands(None);
-            guests.leave(uid, None);
+            self.house.shook_hands(None);
+            self.house.leave(uid, None);
         }
     }
 
     fn host(&self, incoming: Incoming, uid: u32) {
-        let session = incoming.open_with(self.services.catalogue()).ok();
-        let link = session.map(|session| Link::new(session, Some(Arc::clone(&self.services))));
-        let key = self.guests().shook_hands(link.as_ref().map(|link| &link.shared));
+        let opened = incoming.open_with(self.services.catalogue(), Some(self.house.sign.as_fd()));
+        let link = opened.ok().map(|session| Link::new(session, Some(Arc::clone(&self.services))));
+        let key = self.house.shook_hands(link.as_ref());
         if let (Some(link), Some(_)) = (&link, key) {
             serve_session(link, &self.services, &self.workers);
+            link.close();
         }
-        drop(link);
-        self.guests().leave(uid, key);
+        let left = key.zip(link).map(|(key, link)| Left::new(key, &link));
+        self.house.leave(uid, left);
     }
 }
 
 /// Serves one session until it is over.
 pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>) {
+    if !services.setting().begin(link) {
+        return;
+    }
     while let Some(arrived) = link.request() {
         serve_request(link, services, workers, arrived);
     }
@@ -353,6 +447,17 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
 /// Serves one request, here or on a worker.
 #[inline]
 pub(crate) fn serve_request(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
+    if services.is_plain(arrived.method) {
+        handle_here(link, services, arrived);
+    } else {
+        serve_with_care(link, services, workers, arrived);
+    }
+}
+
+/// As [`serve_request`], of a method that is not for everybody, or not to run on its session's thread.
+#[inline(never)]
+fn serve_with_care(link: &Arc<Link>, services: &Arc<Services>, workers: &Arc<Workers>, arrived: Arrived) {
+    let Some(arrived) = admit(link, services, arrived) else { return };
     match services.needs(arrived.method, false) {
         Needs::Nothing => handle_here(link, services, arrived),
         Needs::Worker => workers.run(link, services, arrived),

@@ -70,6 +70,9 @@ pub enum Violation {
     /// The fragments do not add up to the announced length.
     #[error("fragments bring {got} bytes of an announced {total}")]
     FragmentBytes { got: u64, total: usize },
+    /// What precedes the arguments of a request is not what it is to be.
+    #[error("the metadata of a request {wrong}")]
+    Metadata { wrong: &'static str },
     /// A call that the other side did not begin, or that was answered already.
     #[error("call {call:#010x} is not one that can be meant here")]
     UnknownCall { call: u32 },
@@ -97,6 +100,9 @@ pub enum Violation {
     /// More one-way calls at once than the receiver keeps, or more of them given back than were begun.
     #[error("{count} one-way calls are beyond the limit oneway_max ({max})")]
     OneWays { count: u64, max: u32 },
+    /// A goodbye that promises to handle what the peer had not taken out.
+    #[error("the peer says goodbye after message {last}, but took out {consumed}")]
+    Goodbye { last: u64, consumed: u64 },
     /// The description of the peer's services is none.
     #[error("the peer's description of its services cannot be read")]
     Catalogue,
@@ -288,9 +294,18 @@ pub enum OpenError {
         /// The number.
         fd: i32,
     },
+    /// Two services that are to be served together have the same name.
+    #[error("two of the services are named `{service}`; give one another name with #[rapace::service(name = \"…\")]")]
+    ServiceTwice {
+        /// Their name.
+        service: &'static str,
+    },
     /// There is no tokio runtime, or it is shutting down.
     #[error("no tokio runtime: await this inside one")]
     NoRuntime,
+    /// The server ends; a client that knocks is told so.
+    #[error("the server is shutting down")]
+    ShuttingDown,
     /// A system call failed.
     #[error("{doing}: {source}")]
     System {

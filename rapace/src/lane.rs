@@ -15,7 +15,7 @@ use crate::layout::geometry::Layout;
 use crate::layout::head::{Arrival, Head, InSlot, Inline, Part};
 use crate::limits::Limits;
 use crate::ring::{Consumer, Entry, Producer};
-use crate::segment::{Half, View};
+use crate::segment::{Half, Sent, View, count};
 use crate::slots::bytes::{Area, PeerBytes};
 use crate::slots::{Acceptor, Claim, Pool, Share, release};
 use crate::sync::AtomicU64;
@@ -37,6 +37,7 @@ pub(crate) struct SendLane {
     layout: Layout,
     /// Messages given up between their fragments, of which the peer does not know yet.
     abandoned: Vec<Head>,
+    counts: View<Sent>,
 }
 
 /// A payload to be sent, in pieces that are copied one after the other: first those that begin the message and travel
@@ -46,25 +47,45 @@ pub(crate) struct Outgoing<'a> {
     lead: Inline,
     rest: &'a [&'a [u8]],
     len: usize,
+    /// The lead is metadata.
+    #[cfg(feature = "tracing")]
+    has_metadata: bool,
 }
 
 impl<'a> Outgoing<'a> {
     #[inline]
     pub(crate) fn new(lead: Inline, rest: &'a [&'a [u8]]) -> Self {
         let len = rest.iter().fold(lead.len(), |sum, piece| sum.saturating_add(piece.len()));
-        Self { lead, rest, len }
+        Self { rest, len, ..Self::short(lead) }
     }
 
     /// What a descriptor carries itself.
     #[inline(always)]
     pub(crate) fn short(lead: Inline) -> Self {
-        Self { lead, rest: &[], len: lead.len() }
+        Self {
+            lead,
+            rest: &[],
+            len: lead.len(),
+            #[cfg(feature = "tracing")]
+            has_metadata: false,
+        }
     }
 
     /// One piece, none of which precedes the rest.
     #[inline]
     pub(crate) fn whole(payload: &'a &'a [u8]) -> Self {
-        Self { lead: Inline::default(), rest: std::slice::from_ref(payload), len: payload.len() }
+        Self { rest: std::slice::from_ref(payload), len: payload.len(), ..Self::short(Inline::default()) }
+    }
+
+    /// Metadata, and then these pieces.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn with_metadata(metadata: Inline, rest: &'a [&'a [u8]]) -> Self {
+        Self { has_metadata: true, ..Self::new(metadata, rest) }
+    }
+
+    #[cfg(feature = "tracing")]
+    pub(crate) fn has_metadata(&self) -> bool {
+        self.has_metadata
     }
 
     #[inline]
@@ -73,9 +94,19 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The pieces: what travels in the descriptor if it fits there, and the rest.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "tracing"))]
     pub(crate) fn pieces(&self) -> (&[u8], &'a [&'a [u8]]) {
         (self.lead.as_slice(), self.rest)
+    }
+
+    /// The same in memory of its own, to be sent later.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn keep(&self) -> Kept {
+        Kept {
+            bytes: self.to_vec(),
+            #[cfg(feature = "tracing")]
+            has_metadata: self.has_metadata,
+        }
     }
 
     /// All bytes, in memory of their own.
@@ -130,6 +161,29 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// A payload in one piece of memory, which waits for room.
+#[cfg(feature = "tokio")]
+#[derive(Debug)]
+pub(crate) struct Kept {
+    bytes: Vec<u8>,
+    #[cfg(feature = "tracing")]
+    has_metadata: bool,
+}
+
+#[cfg(feature = "tokio")]
+impl Kept {
+    /// The payload as it was. `piece` is where it finds itself.
+    pub(crate) fn outgoing<'p>(&'p self, piece: &'p mut &'p [u8]) -> Outgoing<'p> {
+        *piece = &self.bytes;
+        #[cfg(feature = "tracing")]
+        if let Some((metadata, args)) = piece.split_at_checked(INLINE_MAX).filter(|_| self.has_metadata) {
+            *piece = args;
+            return Outgoing::with_metadata(Inline::of(metadata), std::slice::from_ref(piece));
+        }
+        Outgoing::whole(piece)
+    }
+}
+
 impl SendLane {
     /// The sending end of a session, over `own` half and the `peer`'s. There is one for each half of our own.
     pub(crate) fn new(own: &Arc<Half>, peer: &Arc<Half>, area: Area) -> Self {
@@ -141,12 +195,25 @@ impl SendLane {
             area,
             layout: *own.layout(),
             abandoned: Vec::new(),
+            counts: View::new(own, |half| &*half.words().sent),
         }
+    }
+
+    /// What this end counts, for others to see.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> &Sent {
+        &self.counts
     }
 
     /// Number of the last message published.
     pub(crate) fn published(&self) -> u64 {
         self.ring.published()
+    }
+
+    /// Slots that are with the peer.
+    #[cfg(test)]
+    pub(crate) fn slots_in_flight(&mut self) -> usize {
+        self.pool.in_flight()
     }
 
     /// How many published messages the peer has not taken out yet.
@@ -236,7 +303,7 @@ impl SendLane {
             descriptor.inline = lead;
         }
         if fragmented && *sent > 0 {
-            descriptor.flags |= flag::NEXT | if is_last { 0 } else { flag::MORE };
+            descriptor.flags = flag::SLOT | flag::NEXT | if is_last { 0 } else { flag::MORE };
         }
         self.ring.push(descriptor);
         *sent = from.saturating_add(in_slot);
@@ -284,7 +351,10 @@ impl SendLane {
     fn slot_descriptor(&mut self, head: &Head, claim: Claim, len: usize) -> Descriptor {
         let slot = claim.id().0;
         let generation = self.pool.publish(claim);
-        Descriptor { flags: flag::SLOT, len: len as u32, slot, generation, ..head.descriptor() }
+        count(&self.counts.slots, 1);
+        count(&self.counts.slot_bytes, len as u64);
+        let bare = head.descriptor();
+        Descriptor { flags: flag::SLOT | bare.flags, len: len as u32, slot, generation, ..bare }
     }
 }
 
@@ -307,6 +377,14 @@ pub(crate) enum Step {
     Part { released: bool },
     /// A whole message.
     Message(Head, Body),
+    /// A whole message that begins with metadata.
+    WithMetadata(Head, Body),
+}
+
+impl Step {
+    fn whole(arrival: &Arrival, body: Body) -> Self {
+        if arrival.has_metadata { Self::WithMetadata(arrival.head, body) } else { Self::Message(arrival.head, body) }
+    }
 }
 
 /// Where a received payload is.
@@ -328,12 +406,23 @@ pub(crate) enum Body {
 pub(crate) struct RecvLane {
     ring: Consumer<View<[Entry]>, View<AtomicU64>>,
     acceptor: Acceptor<View<[AtomicU64]>>,
+    /// Of each slot the call for which it was last taken.
+    calls: Vec<u32>,
     own: Arc<Half>,
     peer: Arc<Half>,
     /// Messages of which fragments came, by call and stream.
     partial: Vec<Partial>,
     payload_max: usize,
     fragmented_calls: usize,
+}
+
+/// A slot of the peer that is held: of which class, under which number through all classes, and for which call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) class: u8,
+    number: usize,
+    generation: u32,
+    pub(crate) call: u32,
 }
 
 /// A message of which some fragments have come.
@@ -346,6 +435,7 @@ struct Partial {
     bytes: Vec<u8>,
     total: usize,
     fragments: u32,
+    has_metadata: bool,
 }
 
 impl RecvLane {
@@ -357,6 +447,7 @@ impl RecvLane {
             acceptor: Acceptor::new(View::new(own, Half::released)),
             own: Arc::clone(own),
             peer: Arc::clone(peer),
+            calls: vec![0; own.released().len()],
             partial: Vec::new(),
             payload_max: limits.payload_max,
             fragmented_calls: limits.fragmented_calls,
@@ -394,7 +485,7 @@ impl RecvLane {
     #[inline(always)]
     pub(crate) fn understand_in_slot(&mut self, descriptor: &Descriptor) -> Result<(Head, Inline, InSlot), Violation> {
         let found = Arrival::parse_in_slot(descriptor, self.peer.layout(), self.payload_max)?;
-        self.acceptor.accept(&found.2)?;
+        self.take_slot(&found.0, &found.2, descriptor.len)?;
         Ok(found)
     }
 
@@ -404,17 +495,42 @@ impl RecvLane {
     pub(crate) fn understand(&mut self, descriptor: &Descriptor) -> Result<Step, Lost> {
         let arrival = Arrival::parse(descriptor, self.peer.layout(), self.payload_max)?;
         match (arrival.part, arrival.slot) {
-            (Part::Whole, None) => Ok(Step::Message(arrival.head, Body::Inline(arrival.inline))),
+            (Part::Whole, None) => Ok(Step::whole(&arrival, Body::Inline(arrival.inline))),
             (Part::Whole, Some(slot)) => {
-                self.acceptor.accept(&slot)?;
-                Ok(Step::Message(arrival.head, Body::Slot(arrival.inline, slot)))
+                self.take_slot(&arrival.head, &slot, descriptor.len)?;
+                Ok(Step::whole(&arrival, Body::Slot(arrival.inline, slot)))
             }
-            _ => self.fragment(&arrival),
+            _ => self.fragment(&arrival, descriptor.len),
         }
     }
 
-    /// Puts a fragment away and releases its slot.
-    fn fragment(&mut self, arrival: &Arrival) -> Result<Step, Lost> {
+    /// Takes a slot as held, for a call; so many bytes are those of the message or fragment.
+    #[inline(always)]
+    fn take_slot(&mut self, head: &Head, slot: &InSlot, len: u32) -> Result<(), Violation> {
+        self.acceptor.accept(slot)?;
+        if let Some(call) = self.calls.get_mut(slot.number as usize) {
+            *call = head.call();
+        }
+        count(&self.own.words().noted.slot_bytes, len.into());
+        Ok(())
+    }
+
+    /// The slots of the peer that are held now.
+    pub(crate) fn taken(&self) -> Vec<Taken> {
+        let class_of = |number: usize| {
+            let ends = self.peer.layout().geometry.classes.iter().scan(0, |end: &mut usize, class| {
+                *end = end.saturating_add(class.count as usize);
+                Some(*end)
+            });
+            ends.take_while(|end| *end <= number).count() as u8
+        };
+        let call_of = |number: usize| self.calls.get(number).copied().unwrap_or(0);
+        let taken = |(number, generation)| Taken { class: class_of(number), number, generation, call: call_of(number) };
+        self.acceptor.held().map(taken).collect()
+    }
+
+    /// Puts a fragment of `len` bytes away and releases its slot.
+    fn fragment(&mut self, arrival: &Arrival, len: u32) -> Result<Step, Lost> {
         let (call, stream) = (arrival.head.call(), arrival.head.method());
         let same = |partial: &Partial| {
             (partial.head.call(), partial.head.method(), partial.head.kind()) == (call, stream, arrival.head.kind())
@@ -431,7 +547,7 @@ impl RecvLane {
             self.partial.swap_remove(index);
             return Ok(Step::Part { released: false });
         };
-        self.acceptor.accept(&slot)?;
+        self.take_slot(&arrival.head, &slot, len)?;
         let Some(partial) = self.partial.get_mut(index) else { return Ok(Step::Part { released: false }) };
         partial.append(arrival, &PeerBytes::new(&self.peer, &slot))?;
         release_slot(&self.own, &slot);
@@ -443,8 +559,9 @@ impl RecvLane {
         if got != total {
             return Err(Violation::FragmentBytes { got: got as u64, total }.into());
         }
-        let Partial { head, lead, bytes, fragments, .. } = partial;
-        Ok(Step::Message(head, Body::Fragments { lead, bytes, count: fragments }))
+        let Partial { head, lead, bytes, fragments, has_metadata, .. } = partial;
+        let body = Body::Fragments { lead, bytes, count: fragments };
+        Ok(if has_metadata { Step::WithMetadata(head, body) } else { Step::Message(head, body) })
     }
 
     fn begin(&mut self, first: &Arrival, total: usize) -> Result<usize, Violation> {
@@ -455,8 +572,8 @@ impl RecvLane {
         if announced > self.payload_max {
             return Err(Violation::PayloadMax { len: announced as u64, payload_max: self.payload_max });
         }
-        let Arrival { head, inline: lead, .. } = *first;
-        self.partial.push(Partial { head, lead, bytes: Vec::new(), total, fragments: 0 });
+        let Arrival { head, inline: lead, has_metadata, .. } = *first;
+        self.partial.push(Partial { head, lead, bytes: Vec::new(), total, fragments: 0, has_metadata });
         Ok(self.partial.len().saturating_sub(1))
     }
 }
@@ -580,7 +697,9 @@ mod tests {
                     descriptors.push(descriptor);
                     match self.recv.understand(&descriptor).unwrap() {
                         Step::Part { .. } => assert!(arrived.is_none(), "a part comes behind the end"),
-                        Step::Message(head, body) => assert!(arrived.replace((head, body)).is_none(), "it came twice"),
+                        Step::Message(head, body) | Step::WithMetadata(head, body) => {
+                            assert!(arrived.replace((head, body)).is_none(), "it came twice");
+                        }
                     }
                 }
                 if done {
@@ -649,7 +768,7 @@ mod tests {
                     release_slot(&recv.own, &slot);
                 }
                 Some(Step::Part { .. }) => {}
-                Some(Step::Message(head, body)) => self.take(recv, head, body),
+                Some(Step::Message(head, body) | Step::WithMetadata(head, body)) => self.take(recv, head, body),
             }
             true
         }

@@ -110,27 +110,37 @@ pub use limits::Limits;
 pub use ring::read_check_use;
 
 #[cfg(not(loom))]
-pub use blocking::{Server, ServerHandle, serve, serve_on};
+pub use blocking::{Server, ServerHandle, ServerStats, SessionStats, serve, serve_on};
 #[cfg(not(loom))]
 pub use codec::{DecodeError, EncodeError};
 #[cfg(not(loom))]
 pub use os::Credentials;
 #[cfg(not(loom))]
 pub use rapace_macros::service;
+#[cfg(all(feature = "hooks", not(loom)))]
+pub use rpc::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, Hooks};
+#[cfg(all(feature = "metrics", not(loom)))]
+pub use rpc::metrics::Metrics;
+#[cfg(all(feature = "tracing", not(loom)))]
+pub use rpc::trace::{Trace, Tracing};
 #[cfg(not(loom))]
 pub use rpc::{
     call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
     error::{CallError, CallResult, RpcError, StreamError, TooLarge},
+    extensions::Extensions,
+    farewell::Farewell,
+    guarded::Guarded,
     one_way::OneWay,
+    router::{Router, Servable, ServableOnThreads},
     stream::{Recv, Rx, SendAll, SendItem, Tx, stream},
     stream_call::StreamCall,
 };
 #[cfg(not(loom))]
 pub use session::{
-    Config, Control, Inbound, Incoming, Listener, OutboundPayload, Payload, PeerA, PeerB, PeerState, Receiver, Role,
-    Route, Sender, Session, SlotWriter, Spin,
+    Config, Control, Counts, HeldSlot, Inbound, Incoming, Inspector, Listener, OutboundPayload, Payload, PeerA, PeerB,
+    PeerState, Receiver, Role, Route, Sender, Session, SlotWriter, Spin, Stats,
 };
 #[cfg(not(loom))]
 pub use slots::bytes::Trust;

@@ -9,6 +9,7 @@ use crate::rpc::client::{ClientBuilder, ConnectError};
 use crate::rpc::link::{Link, Step};
 use crate::rpc::method::Stub;
 use crate::rpc::service::{Serve, Services};
+use crate::rpc::setting::Setting;
 use crate::session::{Config, PeerA, Session};
 
 /// For generated code: a client of an implementation in this same process, on a session like any other. It is served
@@ -17,7 +18,7 @@ use crate::session::{Config, PeerA, Session};
 /// # Errors
 /// Why there is no session.
 pub fn local<C: Stub, S: Serve>(service: S) -> Result<C, ConnectError> {
-    let services = Services::new(vec![Arc::new(service)]);
+    let services = Services::new(vec![Arc::new(service)], Setting::default())?;
     let (ours, theirs) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
     let serving = move || {
         // If it fails, the other end learns it.
@@ -46,7 +47,7 @@ fn serve(link: &Arc<Link>, services: &Arc<Services>) {
 /// # Errors
 /// Why there is no session.
 pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, ConnectError> {
-    let services = Services::new(vec![Arc::new(service)]);
+    let services = Services::new(vec![Arc::new(service)], Setting::default())?;
     let (ours, theirs) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
     let client = std::thread::Builder::new()
         .spawn(move || ClientBuilder::new().over(ours))

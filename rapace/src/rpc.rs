@@ -8,8 +8,10 @@
 //! * [`engine`] is the protocol without I/O; [`tickets`] is who waits for which outcome.
 //! * [`link`] joins both with a session under one lock; [`serving`] is its serving side, [`waiting`] is how
 //!   threads wait there.
-//! * [`service`] is what a program serves, and how two programs find out whether they mean the same.
-//! * [`request`] is a call at its server, [`call`] at its caller.
+//! * [`farewell`] is how one side takes its leave.
+//! * [`service`] is what a program serves, and how two programs find out whether they mean the same; [`router`] is several
+//!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
+//! * [`request`] is a call at its server, [`call`] at its caller, [`watch`] what hooks see of it at both.
 
 mod begin;
 pub(crate) mod call;
@@ -19,16 +21,28 @@ mod credit;
 pub(crate) mod deadline;
 pub(crate) mod engine;
 pub(crate) mod error;
+pub(crate) mod extensions;
+pub(crate) mod farewell;
+pub(crate) mod guarded;
 pub(crate) mod handling;
+#[cfg(feature = "hooks")]
+pub(crate) mod hooks;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;
+#[cfg(feature = "metrics")]
+pub(crate) mod metrics;
 pub(crate) mod mock;
 pub(crate) mod one_way;
+mod owed;
 pub(crate) mod request;
+pub(crate) mod router;
 pub(crate) mod service;
 pub(crate) mod serving;
+pub(crate) mod setting;
 mod short;
+#[cfg(test)]
+mod simulation;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod stream_arguments;
@@ -36,4 +50,8 @@ pub(crate) mod stream_call;
 pub(crate) mod streaming;
 pub(crate) mod streams;
 pub(crate) mod tickets;
+#[cfg(feature = "tracing")]
+pub(crate) mod trace;
 pub(crate) mod waiting;
+#[cfg_attr(not(feature = "hooks"), path = "rpc/unwatched.rs")]
+pub(crate) mod watch;

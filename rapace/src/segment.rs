@@ -5,6 +5,7 @@
 //!   Header    what it is                   Heartbeat counts X's steps
 //!   Consumed  last message of Y→X taken    Freed     how often X gave something back
 //!   Wants     what X sleeps for; stopped   Bell      how often X rang; state
+//!   Sent      X's counts as it sends       Noted     X's counts as it receives and waits
 //!   Released  per slot of Y: the generation X has finished with
 //!   Ring X→Y  descriptors                  Slots     X's outgoing payloads
 //! ```
@@ -26,7 +27,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, transmute};
 
 use crate::doorbell::Wants;
 use crate::error::SegmentError;
-use crate::layout::geometry::{Geometry, LINE, layout_hash, offset};
+use crate::layout::geometry::{Geometry, LINE, SlotClass, layout_hash, offset};
 
 /// "rapace" and two bytes that no text has.
 pub(crate) const MAGIC: u64 = u64::from_be_bytes(*b"\xf0rapace\x01");
@@ -48,6 +49,8 @@ pub(crate) struct Words {
     pub(crate) freed: Line<AtomicU64>,
     pub(crate) wants: Line<Wants>,
     pub(crate) bell: Line<Bells>,
+    pub(crate) sent: Line<Sent>,
+    pub(crate) noted: Line<Noted>,
 }
 
 /// A group of words on a line of its own, with the rest of the line.
@@ -73,6 +76,37 @@ pub(crate) struct Bells {
     pub(crate) state: AtomicU64,
 }
 
+/// What the owner counts where it sends; moved by one thread at a time. For display only: nobody acts on it.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Sent {
+    pub(crate) calls_begun: AtomicU64,
+    pub(crate) calls_answered: AtomicU64,
+    /// Messages in a slot, and all their payload bytes.
+    pub(crate) slots: AtomicU64,
+    pub(crate) slot_bytes: AtomicU64,
+}
+
+/// What the owner counts where it receives, and where it waits. For display only, as above.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Noted {
+    /// Payload bytes of the messages that came in slots; moved by one thread at a time, the others by any.
+    pub(crate) slot_bytes: AtomicU64,
+    pub(crate) sleeps: AtomicU64,
+    pub(crate) bells: AtomicU64,
+    pub(crate) spins: AtomicU64,
+    pub(crate) spins_found: AtomicU64,
+    pub(crate) violations: AtomicU64,
+}
+
+/// Moves a count of our own that one thread at a time moves, without a locked instruction.
+#[inline(always)]
+pub(crate) fn count(word: &AtomicU64, more: u64) {
+    // Relaxed: a number to be looked at.
+    word.store(word.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+}
+
 /// The owner has published all it will.
 pub(crate) const CLOSED: u64 = 1;
 
@@ -84,10 +118,14 @@ const _: () = {
     assert!(std::mem::offset_of!(Words, freed) == offset::FREED);
     assert!(std::mem::offset_of!(Words, wants) == offset::WANTS);
     assert!(std::mem::offset_of!(Words, bell) == offset::BELL);
+    assert!(std::mem::offset_of!(Words, sent) == offset::SENT);
+    assert!(std::mem::offset_of!(Words, noted) == offset::NOTED);
     assert!(size_of::<Identity>() == IDENTITY_WORDS * 8 && IDENTITY_WORDS * 8 <= LINE);
 };
 
 const IDENTITY_WORDS: usize = 9;
+/// Bytes that a half says of itself.
+pub(crate) const IDENTITY_BYTES: usize = IDENTITY_WORDS * 8;
 
 /// Whose half it is.
 pub(crate) const PEER_A: u32 = 0;
@@ -132,6 +170,30 @@ impl Identity {
         }
     }
 
+    /// What the first bytes of a file say, if they can be a half's of this version.
+    pub(crate) fn parse(bytes: [u8; IDENTITY_BYTES]) -> Result<Self, SegmentError> {
+        let found: Self = transmute!(bytes);
+        same("magic", MAGIC, found.magic)?;
+        same("protocol version", PROTOCOL.into(), found.protocol.into())?;
+        same("layout hash", layout_hash(), found.layout_hash)?;
+        same("role", found.role.min(PEER_B).into(), found.role.into())?;
+        Ok(found)
+    }
+
+    pub(crate) fn session(&self) -> [u8; 16] {
+        self.session
+    }
+
+    pub(crate) fn role(&self) -> u32 {
+        self.role
+    }
+
+    /// The shape that it claims, which may be impossible.
+    pub(crate) fn geometry(&self) -> Geometry {
+        let classes = self.classes.map(|[bytes, count]| SlotClass { bytes, count });
+        Geometry { ring_entries: self.ring_entries, classes }
+    }
+
     /// Compares it with what a peer's half says; the first difference is the error.
     pub(crate) fn check(self, half: &Half) -> Result<(), SegmentError> {
         let mut words = [0; IDENTITY_WORDS];
@@ -139,9 +201,6 @@ impl Identity {
             *word = place.load(Ordering::Relaxed);
         }
         let found: Self = transmute!(words);
-        let same = |field, expected: u64, found: u64| {
-            if expected == found { Ok(()) } else { Err(SegmentError::Header { field, expected, found }) }
-        };
         same("magic", self.magic, found.magic)?;
         same("protocol version", self.protocol.into(), found.protocol.into())?;
         same("layout hash", self.layout_hash, found.layout_hash)?;
@@ -158,4 +217,8 @@ impl Identity {
         )?;
         same("reserved field", self.reserved.into(), found.reserved.into())
     }
+}
+
+fn same(field: &'static str, expected: u64, found: u64) -> Result<(), SegmentError> {
+    if expected == found { Ok(()) } else { Err(SegmentError::Header { field, expected, found }) }
 }

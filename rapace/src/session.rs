@@ -24,6 +24,7 @@
 mod config;
 mod handshake;
 mod inbox;
+mod inspector;
 mod liveness;
 mod outbox;
 mod payload;
@@ -32,6 +33,7 @@ mod rendezvous;
 mod role;
 mod sender;
 pub(crate) mod shared;
+mod stats;
 pub(crate) mod waiting;
 mod watcher;
 mod writer;
@@ -45,6 +47,7 @@ pub use config::{Config, Spin};
 pub(crate) use inbox::Inbox;
 #[cfg(feature = "tokio")]
 pub(crate) use inbox::Received;
+pub use inspector::Inspector;
 pub use liveness::PeerState;
 pub(crate) use outbox::{Outbox, Sending, Stall};
 pub use payload::{Inbound, Payload, Route};
@@ -53,6 +56,7 @@ pub(crate) use rendezvous::{EXHAUSTED_PAUSE, is_exhausted};
 pub use rendezvous::{Incoming, Listener, inherited, pair, pair_with, runtime_dir};
 pub use role::{PeerA, PeerB, Role};
 pub use sender::Sender;
+pub use stats::{Counts, HeldSlot, Stats};
 pub use writer::{OutboundPayload, SlotWriter};
 
 use crate::error::{Lost, RecvError, SendError};
@@ -205,6 +209,11 @@ impl<R: Role> Session<R> {
     /// How many steps this side has made.
     pub fn heartbeat(&self) -> u64 {
         self.control().heartbeat()
+    }
+
+    /// What both sides have counted, and which slots of the peer this one holds.
+    pub fn stats(&self) -> Stats {
+        self.receiver.inbox.stats(self.sender.outbox.published())
     }
 
     /// Who the peer is, by the kernel's word.

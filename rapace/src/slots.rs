@@ -221,6 +221,16 @@ impl<W: Deref<Target = [AtomicU64]>> Acceptor<W> {
         *accepted = slot.generation;
         Ok(())
     }
+
+    /// The slots that were accepted and are not released yet, with their generations: by number, through all classes.
+    #[cfg(not(loom))]
+    pub(crate) fn held(&self) -> impl Iterator<Item = (usize, u32)> + '_ {
+        // Relaxed: a payload that is dropped meanwhile may be among them.
+        let is_held =
+            |(_, (accepted, word)): &(usize, (&u32, &AtomicU64))| word.load(Ordering::Relaxed) as u32 != **accepted;
+        let slots = self.accepted.iter().zip(self.released.iter()).enumerate();
+        slots.filter(is_held).map(|(number, (accepted, _))| (number, *accepted))
+    }
 }
 
 /// Gives a held slot back: the word that frees it. The caller reports it in `freed` afterwards.

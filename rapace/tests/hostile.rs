@@ -147,8 +147,8 @@ lies! {
     kind_9_does_not_exist: inline().u8(field::KIND, 9) => Violation::Kind { kind: 9 };
     kind_255_does_not_exist: inline().u8(field::KIND, 255) => Violation::Kind { kind: 255 };
 
-    a_flag_that_does_not_exist_is_caught: inline().u8(field::FLAGS, 32)
-        => Violation::Flags { kind: Kind::OneWay, flags: 32 };
+    a_flag_that_does_not_exist_is_caught: inline().u8(field::FLAGS, 64)
+        => Violation::Flags { kind: Kind::OneWay, flags: 64 };
     all_flags_at_once_are_caught: in_slot().u8(field::FLAGS, 255)
         => Violation::Flags { kind: Kind::OneWay, flags: 255 };
     a_first_fragment_that_is_also_the_last_is_caught: in_slot().u8(field::FLAGS, flag::SLOT | flag::FIRST)

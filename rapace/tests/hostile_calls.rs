@@ -55,6 +55,7 @@ const TEXT: u32 = 6;
 const REFUSES: u32 = 7;
 const WORKS: u32 = 8;
 const LARGE: u32 = 9;
+const LARGES: u32 = 10;
 const NAPS: u32 = 11;
 
 #[derive(Default)]
@@ -212,13 +213,15 @@ fn a_server_hangs_up_on_messages_that_no_client_sends() {
         // Answers where nothing was asked.
         terminal(1 << 16, status::OK, &[]),
         terminal(FIRST, status::OK, &[]),
-        terminal(1 << 16, 9, &[]),
+        terminal(1 << 16, 99, &[]),
         // What is no part of a call.
         Descriptor::inline(ONE_WAY, &[1, 2]).u32(field::METHOD, ADD).u32(field::CALL, FIRST),
         Descriptor::inline(ITEM, &[]).u32(field::CALL, FIRST),
         Descriptor::inline(END, &[]).u32(field::CALL, FIRST),
         Descriptor::inline(CREDIT, &[0; 8]).u32(field::CALL, FIRST),
-        Descriptor::inline(GOODBYE, &[0; 8]),
+        // A goodbye after a message that it was not sent.
+        Descriptor::inline(GOODBYE, &1_u64.to_ne_bytes()),
+        Descriptor::inline(GOODBYE, &u64::MAX.to_ne_bytes()),
         // Fields and flags that these messages do not have.
         request(FIRST, ADD, &[1, 2]).u16(field::STATUS, 1),
         cancel(FIRST).u32(field::METHOD, ADD),
@@ -234,10 +237,113 @@ fn a_server_hangs_up_on_messages_that_no_client_sends() {
             liar.say(lie);
             liar.expect_end();
         }
+        // Nobody leaves twice.
+        let mut liar = Caller::connect(&served.path);
+        liar.say(Descriptor::inline(GOODBYE, &[0; 8]));
+        liar.say(request(FIRST, ADD, &[1, 2]));
+        assert_eq!(liar.hear_answer(FIRST).payload, [3]);
+        liar.say(Descriptor::inline(GOODBYE, &[0; 8]));
+        liar.expect_end();
         // A number in use, whether the call is running or waits for its turn.
         let mut liar = Caller::connect(&served.path);
         liar.say(request(FIRST, WORKS, &[]));
         liar.say(request(call_of_b(0, 2), ADD, &[1, 2]));
+        liar.expect_end();
+        served.assert_serves();
+    }
+}
+
+/// A trace and a span, neither of which is zero.
+const TRACE: [u8; 24] = [7; 24];
+
+#[test]
+fn metadata_before_arguments_are_taken_off_by_every_build() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let mut liar = Caller::connect(&served.path);
+        // Alone in the descriptor, as no arguments follow.
+        liar.say(request(FIRST, LARGES, &TRACE).u8(field::FLAGS, flag::METADATA));
+        assert_eq!(liar.hear_answer(FIRST).payload, [0]);
+        // In the descriptor, and the arguments in a slot.
+        let call = call_of_b(1, 1);
+        liar.liar.write_slot(0, 0, &[1, 2]);
+        liar.say(slotted(call, ADD, 26).u8(field::INLINE_LEN, 24).tail(&TRACE));
+        assert_eq!(liar.hear_answer(call).payload, [3]);
+        // In fragments, before the arguments; 16 bytes of it in the descriptor, or none.
+        for (generation, inline) in [(1, 0), (2, 16)] {
+            let call = call_of_b(2, generation);
+            let text = [&TRACE[..], &[4], b"text"].concat();
+            let (lead, rest) = text.split_at(inline);
+            let (first, last) = rest.split_at(2);
+            liar.liar.write_slot(1, 0, first);
+            liar.liar.write_slot(1, 1, last);
+            let total = (text.len() as u64).to_ne_bytes();
+            let of = |index, len: usize, flags| {
+                let part = Descriptor::in_slot(1, index, generation, len as u32).u8(field::KIND, REQUEST);
+                part.u32(field::CALL, call).u32(field::METHOD, TEXT).u8(field::FLAGS, flag::SLOT | flags)
+            };
+            let begin = of(0, inline + first.len(), flag::FIRST | flag::MORE | flag::METADATA);
+            liar.say(begin.u8(field::INLINE_LEN, inline as u8).tail(&[&total[..], lead].concat()));
+            liar.say(of(1, last.len(), flag::NEXT));
+            assert_eq!(
+                liar.hear_answer(call),
+                Said { kind: TERMINAL, status: status::OK, call, method: 0, payload: vec![4] }
+            );
+        }
+        served.assert_serves();
+    }
+}
+
+/// A request with metadata and something in a slot; `len` counts all bytes.
+fn slotted(call: u32, method: u32, len: u32) -> Descriptor {
+    let descriptor = Descriptor::in_slot(0, 0, 1, len).u8(field::KIND, REQUEST);
+    descriptor.u32(field::CALL, call).u32(field::METHOD, method).u8(field::FLAGS, flag::SLOT | flag::METADATA)
+}
+
+#[test]
+fn metadata_that_are_none_end_the_session() {
+    let guard = guard!();
+    let inline = |bytes: &[u8]| request(FIRST, LARGES, bytes).u8(field::FLAGS, flag::METADATA);
+    let first = |total| Descriptor::first(0, 0, 1, 2, total).u8(field::KIND, REQUEST).u32(field::CALL, FIRST);
+    let flags = flag::SLOT | flag::FIRST | flag::MORE | flag::METADATA;
+    let lies = [
+        // Cut off, or not there.
+        inline(&[]),
+        inline(&[7; 23]),
+        first(23).u8(field::FLAGS, flags),
+        // In the slot, or a part of it.
+        slotted(FIRST, ADD, 26),
+        slotted(FIRST, ADD, 26).u8(field::INLINE_LEN, 8).tail(&[7; 8]),
+        // That name no trace, or no span.
+        inline(&[0; 24]),
+        inline(&[[0; 16], [7; 16]].concat()[..24]),
+        inline(&[[7; 16], [0; 16]].concat()[..24]),
+        slotted(FIRST, ADD, 26).u8(field::INLINE_LEN, 24),
+        // On messages that have none.
+        Descriptor::inline(CANCEL, &[]).u32(field::CALL, FIRST).u8(field::FLAGS, flag::METADATA),
+        terminal(1 << 16, status::OK, &TRACE).u8(field::FLAGS, flag::METADATA),
+        Descriptor::inline(ITEM, &TRACE).u32(field::CALL, FIRST).u8(field::FLAGS, flag::METADATA),
+        slotted(FIRST, ADD, 2).u8(field::FLAGS, flag::SLOT | flag::NEXT | flag::METADATA),
+        request(FIRST, ADD, &[]).u8(field::FLAGS, flag::ABANDONED | flag::METADATA),
+        // Beside flags that there are not.
+        request(FIRST, LARGES, &TRACE).u8(field::FLAGS, flag::METADATA | 64),
+        request(FIRST, LARGES, &TRACE).u8(field::FLAGS, 64),
+    ];
+    for role in ROLES {
+        let served = open(&guard, role);
+        for lie in lies {
+            let mut liar = Caller::connect(&served.path);
+            liar.say(lie);
+            liar.expect_end();
+        }
+        // Fragments that are begun well, and turn out to name no trace.
+        let mut liar = Caller::connect(&served.path);
+        liar.liar.write_slot(0, 0, &[0; 64]);
+        liar.liar.write_slot(0, 1, &[0; 64]);
+        liar.say(first(30).u8(field::FLAGS, flags));
+        let last = Descriptor::in_slot(0, 1, 1, 28).u8(field::KIND, REQUEST).u32(field::CALL, FIRST);
+        liar.say(last.u8(field::FLAGS, flag::SLOT | flag::NEXT));
         liar.expect_end();
         served.assert_serves();
     }
@@ -426,6 +532,7 @@ fn likely(random: &mut Random, liar: &Caller) -> Descriptor {
             request.u32(field::CALL, call).u32(field::METHOD, method)
         }
         97 => terminal(call, random.below(11) as u16, payload),
+        98 if random.below(3) == 0 => Descriptor::inline(GOODBYE, &random.below(3).to_ne_bytes()),
         98 => Descriptor::inline(random.choose(&[ONE_WAY, ITEM, END]), payload).u32(field::CALL, call),
         _ => request(call, method, payload).u8(random.below(64) as usize, random.number() as u8),
     }

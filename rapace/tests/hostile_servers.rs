@@ -18,6 +18,7 @@ use rapace::{CallError, Config, ConnectError, DecodeError, Kind, Lost, RpcError,
 trait Vault {
     fn add(&self, a: u32, b: u32) -> u32;
     fn refuses(&self, yes: bool) -> Result<u32, String>;
+    fn sum(&self, bytes: &[u8]) -> u64;
     fn nothings(&self) -> Vec<()>;
 }
 
@@ -37,6 +38,9 @@ impl Vault for Bank {
     }
     fn nothings(&self) -> Vec<()> {
         vec![(); 3]
+    }
+    fn sum(&self, bytes: &[u8]) -> u64 {
+        bytes.iter().map(|byte| u64::from(*byte)).sum()
     }
 }
 
@@ -99,7 +103,7 @@ fn what_no_server_sends_ends_the_session_with_the_rule() {
     let _guard = guard!();
     let bystander = bystander();
     type Lie = fn(u32) -> (Descriptor, Violation);
-    let lies: [Lie; 16] = [
+    let lies: [Lie; 18] = [
         // Answers to calls that were never made: another generation, another place, another side, none.
         |call| (terminal(call + (1 << 16), 0, &[3]), Violation::UnknownCall { call: call + (1 << 16) }),
         |call| (terminal(call + 1, 0, &[3]), Violation::UnknownCall { call: call + 1 }),
@@ -107,7 +111,7 @@ fn what_no_server_sends_ends_the_session_with_the_rule() {
         |_| (terminal(0, 0, &[3]), Violation::UnknownCall { call: 0 }),
         |_| (terminal(u32::MAX, 0, &[3]), Violation::UnknownCall { call: u32::MAX }),
         // Ends that do not exist.
-        |call| (terminal(call, 9, &[3]), Violation::Status { status: 9 }),
+        |call| (terminal(call, 99, &[3]), Violation::Status { status: 99 }),
         |call| (terminal(call, u16::MAX, &[3]), Violation::Status { status: u16::MAX }),
         // Requests under numbers that a server does not have.
         |call| (request(call, ADD, &[1, 2]), Violation::UnknownCall { call }),
@@ -121,7 +125,10 @@ fn what_no_server_sends_ends_the_session_with_the_rule() {
         |call| {
             (Descriptor::inline(CREDIT, &[0; 8]).u32(field::CALL, call), Violation::UnknownStream { call, stream: 0 })
         },
-        |_| (Descriptor::inline(GOODBYE, &[0; 8]), Violation::Unexpected { kind: Kind::Goodbye }),
+        // Goodbyes that promise what cannot be.
+        |_| (goodbye(2), Violation::Goodbye { last: 2, consumed: 1 }),
+        |_| (goodbye(u64::MAX), Violation::Goodbye { last: u64::MAX, consumed: 1 }),
+        |_| (goodbye(1 << 32), Violation::Goodbye { last: 1 << 32, consumed: 1 }),
     ];
     for lie in lies {
         let (client, mut liar) = meet();
@@ -134,6 +141,111 @@ fn what_no_server_sends_ends_the_session_with_the_rule() {
         liar.expect_end();
         assert_eq!(bystander.add(1, 2).wait(), Ok(3));
     }
+}
+
+fn goodbye(last: u64) -> Descriptor {
+    Descriptor::inline(GOODBYE, &last.to_ne_bytes())
+}
+
+const UNRUN: RpcError = RpcError::Closed { may_have_executed: false };
+
+#[test]
+fn a_goodbye_ends_the_calls_beyond_it_and_leaves_the_others_to_be_answered() {
+    let _guard = guard!();
+    let (client, mut liar) = meet();
+    let calls = [1, 2, 3].map(|a| client.add(a, 1).start().unwrap());
+    let asked = [(); 3].map(|()| liar.hear().call);
+    liar.say(goodbye(2));
+    let [first, second, third] = calls;
+    assert_eq!(third.wait(), Err(UNRUN), "a thread that waits for it learns it");
+    assert_eq!(client.add(1, 2).wait(), Err(UNRUN));
+    assert_eq!(client.add(1, 2).start().map(drop), Err(UNRUN));
+    liar.say(terminal(asked[1], status::OK, &[7]));
+    assert_eq!(second.wait(), Ok(7));
+    // The first one's truth is not known any more.
+    drop(liar);
+    let lost = first.wait().unwrap_err();
+    assert!(matches!(lost, RpcError::PeerDied { may_have_executed: true }), "{lost}");
+}
+
+#[test]
+fn threads_that_wait_for_their_answers_or_for_their_turn_are_woken_by_a_goodbye() {
+    let _guard = guard!();
+    let (client, mut liar) = meet();
+    std::thread::scope(|scope| {
+        // As many as a server keeps, and some that wait for their turn.
+        let waiting: Vec<_> = (0..140).map(|_| scope.spawn(|| client.add(1, 2).wait())).collect();
+        for _ in 0..128 {
+            liar.hear();
+        }
+        liar.say(goodbye(0));
+        for thread in waiting {
+            assert_eq!(thread.join().unwrap(), Err(UNRUN));
+        }
+    });
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn tasks_that_wait_for_their_answers_or_for_their_turn_are_woken_by_a_goodbye() {
+    let _guard = guard!();
+    let (client, mut liar) = meet();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let spawn = |_| {
+        let client = client.clone();
+        runtime.spawn(async move { client.add(1, 2).await })
+    };
+    let waiting: Vec<_> = (0..140).map(spawn).collect();
+    for _ in 0..128 {
+        liar.hear();
+    }
+    liar.say(goodbye(0));
+    for task in waiting {
+        assert_eq!(runtime.block_on(task).unwrap(), Err(UNRUN));
+    }
+}
+
+#[test]
+fn a_message_in_fragments_is_given_up_by_a_goodbye() {
+    let _guard = guard!();
+    let (client, mut liar) = meet();
+    let large = vec![1; 4 << 20];
+    std::thread::scope(|scope| {
+        let call = scope.spawn(|| client.sum(&large).wait());
+        // Its first fragments are there, and there is no room for the others.
+        while liar.liar.their_message(1).is_none() {
+            std::thread::yield_now();
+        }
+        liar.say(goodbye(0));
+        assert_eq!(call.join().unwrap(), Err(UNRUN));
+    });
+}
+
+#[test]
+fn a_second_goodbye_is_caught_and_so_is_an_answer_beyond_the_first() {
+    let _guard = guard!();
+    for again in [0, 1] {
+        let (client, mut liar) = meet();
+        let call = client.add(1, 2).start().unwrap();
+        liar.hear();
+        liar.say(goodbye(1));
+        liar.say(goodbye(again));
+        assert_eq!(call.wait(), Err(violation(Violation::Unexpected { kind: Kind::Goodbye })));
+    }
+    let (client, mut liar) = meet();
+    let call = client.add(1, 2).start().unwrap();
+    let number = liar.hear().call;
+    liar.say(goodbye(0));
+    liar.say(terminal(number, status::OK, &[3]));
+    assert_eq!(call.wait(), Err(UNRUN), "whatever comes after it");
+    let end = loop {
+        match client.add(1, 2).wait() {
+            Err(error) if error == UNRUN => std::thread::yield_now(),
+            other => break other,
+        }
+    };
+    assert_eq!(end, Err(violation(Violation::UnknownCall { call: number })));
+    liar.expect_end();
 }
 
 #[test]
@@ -289,17 +401,17 @@ fn an_awaited_call_is_ended_by_a_lie_as_well() {
     let asked = [(); 5].map(|()| liar.hear());
     // One of them gets an answer, and the lie that follows it is everybody else's end.
     liar.say(terminal(asked[0].call, status::OK, &[3]));
-    liar.say(terminal(asked[1].call, 9, &[3]));
+    liar.say(terminal(asked[1].call, 99, &[3]));
     runtime.block_on(async {
         let mut answered = 0;
         for task in tasks {
             match task.await.unwrap() {
                 Ok(sum) => answered += sum,
-                Err(end) => assert_eq!(end, violation(Violation::Status { status: 9 })),
+                Err(end) => assert_eq!(end, violation(Violation::Status { status: 99 })),
             }
         }
         assert_eq!(answered, 3);
-        assert_eq!(client.add(1, 2).await, Err(violation(Violation::Status { status: 9 })));
+        assert_eq!(client.add(1, 2).await, Err(violation(Violation::Status { status: 99 })));
     });
     liar.expect_end();
 }

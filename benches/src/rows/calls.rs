@@ -16,9 +16,12 @@ const ASLEEP: &str = "`add`, both asleep";
 const AWAITED: &str = "`add`, awaited on a current-thread tokio runtime";
 const ECHO: &str = "`echo(Vec<u8>) -> Vec<u8>`, default waiting, four copies";
 const IN_FLIGHT: &str = "`add`, 64 in flight from one thread, a call";
+const STREAMS: &str = "Streams of `u64`, an item";
+const ONE_WAYS: &str = "One-way calls of 16 bytes, a call";
+const CALLBACKS: &str = "A call back inside of a call";
 
 /// The tables in the order of the report.
-pub const SECTIONS: [Section; 5] = [
+pub const SECTIONS: [Section; 8] = [
     (
         ADD,
         "The floor is a call by hand over hand-written rings: mapped as rapace maps its memory, waiting as rapace does, \
@@ -38,6 +41,16 @@ pub const SECTIONS: [Section; 5] = [
          in the other 16 fragments, as rapace's, which both sides copy at once.",
     ),
     (IN_FLIGHT, "64 calls are begun, then 64 answers waited for."),
+    (
+        STREAMS,
+        "A call and its stream of some thousand items, by default waiting: from the server one by one, or as many in a \
+         message as fit (`send_all`), and from the caller one by one.",
+    ),
+    (ONE_WAYS, "A burst ends when the last one was executed."),
+    (
+        CALLBACKS,
+        "The handler calls its caller, by a client that it makes each time, and answers with what that answers.",
+    ),
 ];
 
 /// The sizes of [`ECHO`].
@@ -59,6 +72,11 @@ const AWAITED_BUSY: &str = "rapace, default, the server busy on a thread";
 const AWAITED_ASLEEP: &str = "rapace, `Spin::Never`, the server on a thread";
 const CALLS_IN_FLIGHT: &str = "rapace, default, blocking";
 const AWAITED_IN_FLIGHT: &str = "rapace, default, awaited on a current-thread tokio runtime";
+const STREAM_DOWN: &str = "rapace, from the server";
+const STREAM_GROUPS: &str = "rapace, from the server, in groups";
+const STREAM_UP: &str = "rapace, from the caller";
+const NOTES: &str = "rapace, one by one";
+const CALL_BACK: &str = "rapace, a call that calls back";
 
 fn floor_of(size: &str) -> String {
     format!("hand-written, {size} (floor)")
@@ -103,6 +121,12 @@ pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
     rows.add(IN_FLIGHT, HAND_IN_FLIGHT, None, Work::HandInFlight(Waiting::Default))?;
     rows.add(IN_FLIGHT, CALLS_IN_FLIGHT, Some(HAND_IN_FLIGHT), Work::InFlight)?;
     rows.add(IN_FLIGHT, AWAITED_IN_FLIGHT, Some(HAND_IN_FLIGHT), Work::AwaitedInFlight)?;
+
+    rows.add(STREAMS, STREAM_DOWN, None, Work::Count)?;
+    rows.add(STREAMS, STREAM_GROUPS, None, Work::CountInGroups)?;
+    rows.add(STREAMS, STREAM_UP, None, Work::Sum)?;
+    rows.add(ONE_WAYS, NOTES, None, Work::Note)?;
+    rows.add(CALLBACKS, CALL_BACK, Some(ADD_DEFAULT), Work::Ask)?;
     Ok(rows.rows)
 }
 
@@ -137,6 +161,14 @@ pub fn figures(rows: &[Row], budget: &Budget) -> Vec<Figure> {
         echo("1 MiB", (0.75, 0.6)),
         Figure::rate("64 `add` in flight from one thread, blocking", (18e6, 35e6), rows.mean(CALLS_IN_FLIGHT)),
         Figure::rate("the same, awaited", (5e6, 10e6), rows.mean(AWAITED_IN_FLIGHT)),
+        Figure::rate("a stream of `u64` from the server, one by one, items", (25e6, 45e6), rows.mean(STREAM_DOWN)),
+        Figure::rate("the same, as many in a message as fit", (25e6, 45e6), rows.mean(STREAM_GROUPS)),
+        Figure::nanoseconds("a one-way call of 16 bytes", (35.0, 20.0), rows.mean(NOTES)),
+        Figure::ratio(
+            "a call back inside of a call, mean × a plain call",
+            (2.2, 1.5),
+            rows.ratio(CALL_BACK, ADD_DEFAULT, mean),
+        ),
         Figure::count("instructions of an `add`, both halves", (600, 450), budget.of("add")),
     ]
 }

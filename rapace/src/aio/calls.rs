@@ -17,7 +17,7 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::watch::keep_watch;
 use crate::doorbell::{Bed, Counter};
-use crate::lane::Outgoing;
+use crate::lane::{Kept, Outgoing};
 use crate::ring;
 use crate::rpc::call::{Call, Pending, decode, encoded};
 use crate::rpc::deadline::Deadline;
@@ -27,6 +27,7 @@ use crate::rpc::method::Method;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::streams::EndKey;
 use crate::rpc::tickets::Outcome;
+use crate::rpc::watch::Watch;
 use crate::session::Spin;
 use crate::session::waiting::{Waker, look};
 
@@ -96,6 +97,7 @@ impl Link {
                 }
             }
             if !is_there() && !shared.is_over() && !shared.peer_closed() {
+                shared.note(&shared.own.words().noted.sleeps);
                 return Poll::Pending;
             }
         }
@@ -120,20 +122,23 @@ impl Link {
             if outcome.is_some() {
                 return outcome;
             }
-            let outcome = core.pump(Some(begun.ticket))?;
+            let Some(outcome) = core.pump(Some(begun.ticket)) else {
+                // It may have brought this call's end without an answer.
+                return core.tickets.fetch(begun.ticket);
+            };
             core.give_back(begun.ticket);
             Some(outcome)
         };
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
 
-    /// The next request to be served; `None` when the session is over.
+    /// The next request to be served; `None` when the session is over, or all is answered after a goodbye.
     pub(crate) fn poll_request(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Option<Arrived>, RpcError>> {
         let attempt = |core: &mut Core| {
             core.pump(None);
             match core.take_request() {
                 Some(request) => Some(Some(request)),
-                None if core.end.is_some() => Some(None),
+                None if core.end.is_some() || core.has_said_all() => Some(None),
                 None => None,
             }
         };
@@ -174,6 +179,7 @@ pub(super) struct Awaited {
     state: State,
     /// The ends of its streams, once it is sent.
     ends: Vec<EndKey>,
+    pub(super) watch: Watch,
 }
 
 #[derive(Debug)]
@@ -181,7 +187,7 @@ enum State {
     /// Nothing is encoded or sent.
     Fresh,
     /// Encoded, and not sent whole.
-    Sending(Begin, Vec<u8>),
+    Sending(Begin, Kept),
     Sent(Begun),
     /// Its outcome, or its handle, is with its owner.
     Done,
@@ -189,7 +195,8 @@ enum State {
 
 impl Awaited {
     pub(super) fn new(deadline: Deadline) -> Self {
-        Self { deadline, timer: Timer::default(), state: State::Fresh, ends: Vec::new() }
+        let (timer, watch) = (Timer::default(), Watch::default());
+        Self { deadline, timer, state: State::Fresh, ends: Vec::new(), watch }
     }
 
     /// Begins the request of a fresh one.
@@ -217,7 +224,7 @@ impl Awaited {
                 self.ends = core.hold_streams(begun);
                 State::Sent(begun)
             }
-            None => State::Sending(begin, payload.to_vec()),
+            None => State::Sending(begin, payload.keep()),
         };
         Ok(())
     }
@@ -241,8 +248,10 @@ impl Awaited {
             return Poll::Ready(Err(due.err().unwrap_or(past)));
         }
         let deadline = self.deadline;
+        let mut piece: &[u8] = &[];
+        let payload = payload.outgoing(&mut piece);
         let sent = link.poll_room(cx, |core| {
-            let begun = core.begin(begin, &Outgoing::whole(&payload.as_slice()), deadline).transpose()?;
+            let begun = core.begin(begin, &payload, deadline).transpose()?;
             if let Ok(begun) = &begun {
                 ends.extend(core.hold_streams(*begun));
             }
@@ -311,7 +320,10 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         awaited.state = State::Done;
         let (link, target) = (call.client.link(), call.client.target(M::INDEX)?);
-        encoded::<M, _>(&call.args, |payload| awaited.begin(link, target, payload))?
+        let begun = encoded::<M, _>(call.client, &call.args, |payload| awaited.begin(link, target, payload));
+        let ((), watch) = begun?;
+        awaited.watch = watch;
+        Ok(())
     }
 }
 
@@ -335,7 +347,9 @@ impl<M: Method> Future for CallFuture<'_, M> {
         let starting = &mut self.get_mut().0;
         starting.begin()?;
         let client = starting.call.client;
-        starting.awaited.poll_outcome(client.link(), cx).map(|outcome| decode::<M>(client, outcome?))
+        let outcome = std::task::ready!(starting.awaited.poll_outcome(client.link(), cx));
+        let watch = std::mem::take(&mut starting.awaited.watch);
+        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), watch))
     }
 }
 
@@ -364,9 +378,14 @@ impl<M: Method> Future for StartFuture<'_, M> {
         starting.awaited.deadline.fix();
         starting.begin()?;
         let (client, awaited) = (starting.call.client, &mut starting.awaited);
-        awaited.poll_sent(client.link(), cx).map_ok(|begun| {
-            let (_, deadline) = awaited.finish();
-            Pending::new(client, begun, deadline)
+        let sent = std::task::ready!(awaited.poll_sent(client.link(), cx));
+        let watch = std::mem::take(&mut awaited.watch);
+        Poll::Ready(match sent {
+            Ok(begun) => {
+                let (_, deadline) = awaited.finish();
+                Ok(Pending::new(client, begun, deadline, watch))
+            }
+            Err(error) => Err(watch.failed(error)),
         })
     }
 }
@@ -385,13 +404,13 @@ impl<M: Method> Future for Pending<M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { client, begun, timer, deadline, .. } = self.get_mut();
+        let Self { client, begun, timer, deadline, watch, .. } = self.get_mut();
         let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        poll_begun(client.link(), this, timer, deadline, cx).map(|outcome| {
-            let outcome = outcome?;
+        let outcome = std::task::ready!(poll_begun(client.link(), this, timer, deadline, cx));
+        if outcome.is_ok() {
             *begun = None;
-            decode::<M>(client, outcome)
-        })
+        }
+        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
     }
 }
 

@@ -1,26 +1,37 @@
 //! Serving in tasks: one for each client; sync methods run in it and must be short, async ones may take their time.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
 
-use super::{Listener, on_blocking_pool};
-use crate::blocking::Guests;
+use super::calls::Timer;
+use super::{Incoming, Listener, on_blocking_pool};
+use crate::blocking::{Accepting, House, LAST_WORD, Left, ServerStats};
 use crate::error::OpenError;
+use crate::os::Credentials;
 use crate::rpc::client::ClientBuilder;
+use crate::rpc::deadline::Deadline;
 use crate::rpc::engine::{CallId, ONE_WAY};
-use crate::rpc::handling::{handle, handle_here};
+use crate::rpc::extensions::Extensions;
+use crate::rpc::farewell::Farewell;
+use crate::rpc::handling::{handle, handle_here, request};
 use crate::rpc::link::Link;
 use crate::rpc::method::Stub;
 use crate::rpc::request::{Face, Handled};
+use crate::rpc::router::Servable;
 use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
-use crate::session::{self, Config, Control};
+use crate::rpc::setting::Setting;
+use crate::session::waiting::Waker;
+use crate::session::{self, Config};
 
 /// Serves at `path` for ever, in tasks of the current runtime. Dropping the future stops the server.
 ///
@@ -39,7 +50,7 @@ use crate::session::{self, Config, Control};
 ///
 /// # Errors
 /// Why the path cannot be listened at, or why accepting failed.
-pub async fn serve(path: impl AsRef<Path>, service: impl Serve) -> Result<(), OpenError> {
+pub async fn serve(path: impl AsRef<Path>, service: impl Servable) -> Result<(), OpenError> {
     Server::new(service).bind(path)?.join().await
 }
 
@@ -47,21 +58,41 @@ pub async fn serve(path: impl AsRef<Path>, service: impl Serve) -> Result<(), Op
 ///
 /// # Errors
 /// Why accepting failed.
-pub async fn serve_on(listener: session::Listener, service: impl Serve) -> Result<(), OpenError> {
+pub async fn serve_on(listener: session::Listener, service: impl Servable) -> Result<(), OpenError> {
     Server::new(service).listen(listener)?.join().await
 }
 
 /// A server in tasks, before it listens.
 #[must_use = "a server does nothing until it listens"]
 pub struct Server {
-    services: Arc<Services>,
+    services: Vec<Arc<dyn Serve>>,
+    setting: Setting,
     config: Config,
 }
 
 impl Server {
-    /// A server of one service.
-    pub fn new(service: impl Serve) -> Self {
-        Self { services: Services::new(vec![Arc::new(service)]), config: Config::default() }
+    /// A server of one service, or of the several of a [`Router`](super::Router).
+    pub fn new(service: impl Servable) -> Self {
+        Self { services: service.into_services(), setting: Setting::default(), config: Config::default() }
+    }
+
+    /// As [`rapace::Server::extension`](crate::Server::extension).
+    pub fn extension<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.setting.extensions.insert(value);
+        self
+    }
+
+    /// As [`rapace::Server::on_session`](crate::Server::on_session), in the task of the session.
+    pub fn on_session(mut self, begins: impl Fn(&Credentials, &mut Extensions) + Send + Sync + 'static) -> Self {
+        self.setting.on_session(begins);
+        self
+    }
+
+    /// Who is told of each call before and after it. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.setting.hooks.add(hooks);
+        self
     }
 
     /// The shape of sessions, limits, waiting, and who may connect.
@@ -73,7 +104,7 @@ impl Server {
     /// Listens at `path`; see [`session::Listener::bind`].
     ///
     /// # Errors
-    /// Why the path cannot be listened at, and [`OpenError::NoRuntime`].
+    /// Why the path cannot be listened at, and as [`listen`](Self::listen).
     pub fn bind(self, path: impl AsRef<Path>) -> Result<ServerHandle, OpenError> {
         let listener = session::Listener::bind_with(path, self.config.clone())?;
         self.listen(listener)
@@ -82,19 +113,23 @@ impl Server {
     /// Listens with a listener that was bound before, by whose own configuration sessions are opened.
     ///
     /// # Errors
-    /// [`OpenError::NoRuntime`], [`OpenError::System`].
+    /// [`OpenError::NoRuntime`], [`OpenError::System`], [`OpenError::ServiceTwice`].
     pub fn listen(self, listener: session::Listener) -> Result<ServerHandle, OpenError> {
         let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
         let listener = Listener::from_blocking(listener)?;
-        let serving = Arc::new(Serving { services: self.services, guests: Mutex::default() });
-        let accepting = runtime.spawn(Arc::clone(&serving).accept(listener));
+        let services = Services::new(self.services, self.setting)?;
+        let house = Arc::new(House::new()?);
+        let door = Door { listener, _accepting: Accepting::new(&house) };
+        let serving = Arc::new(Serving { services, house });
+        let accepting = runtime.spawn(Arc::clone(&serving).accept(door));
         Ok(ServerHandle { stop: accepting.abort_handle(), serving, accepting: Some(accepting) })
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("services", &self.services).finish_non_exhaustive()
+        let services: Vec<_> = self.services.iter().map(|served| served.service()).collect();
+        f.debug_struct("Server").field("services", &services).field("setting", &self.setting).finish_non_exhaustive()
     }
 }
 
@@ -111,7 +146,27 @@ impl ServerHandle {
     /// with [`RpcError::Closed`](crate::RpcError::Closed); the futures of handlers are dropped.
     pub fn shut_down(&self) {
         self.stop.abort();
-        self.serving.close_all();
+        self.serving.house.close();
+    }
+
+    /// Stops, and lets the calls that have come be answered; all as with
+    /// [`rapace::ServerHandle::shut_down_gracefully`](crate::ServerHandle::shut_down_gracefully), but that the futures of
+    /// handlers are dropped when `grace` is over. In a runtime without time it is over at once. Dropping the future leaves
+    /// the server without new clients and its calls to be answered.
+    pub async fn shut_down_gracefully(&self, grace: Duration) -> Farewell {
+        let house = &self.serving.house;
+        house.say_goodbye();
+        if !wait_until_empty(house, grace).await {
+            house.cut_short();
+            wait_until_empty(house, LAST_WORD).await;
+        }
+        house.close();
+        house.farewell()
+    }
+
+    /// As [`rapace::ServerHandle::stats`](crate::ServerHandle::stats).
+    pub fn stats(&self) -> ServerStats {
+        self.serving.house.stats()
     }
 
     /// Waits until the server has stopped, which it does only when it is told to or when accepting fails. Dropping the
@@ -142,10 +197,22 @@ impl fmt::Debug for ServerHandle {
     }
 }
 
+/// Waits until everybody has left; false when that takes too long.
+async fn wait_until_empty(house: &House, patience: Duration) -> bool {
+    let (mut timer, mut deadline) = (Timer::default(), Deadline::After(patience));
+    poll_fn(|cx| {
+        if house.is_empty_or_tells(Waker::Task(cx.waker().clone())) {
+            return Poll::Ready(true);
+        }
+        timer.poll(cx, &mut deadline).map(|_| false)
+    })
+    .await
+}
+
 impl<C: Stub> ClientBuilder<C> {
     /// As [`serve`](Self::serve), by a task of the runtime in which the client connects: for services with async methods.
-    pub fn serve_async(self, service: impl Serve) -> Self {
-        self.serving(Services::new(vec![Arc::new(service)]), |link, services| {
+    pub fn serve_async(self, service: impl Servable) -> Self {
+        self.serving(service.into_services(), |link, services| {
             let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
             let (link, services) = (Arc::clone(link), Arc::clone(services));
             runtime.spawn(async move { serve_session(&link, &services).await });
@@ -157,42 +224,53 @@ impl<C: Stub> ClientBuilder<C> {
 /// What the tasks of a server share.
 struct Serving {
     services: Arc<Services>,
-    guests: Mutex<Guests>,
+    house: Arc<House>,
+}
+
+/// Where clients come in. Dropped in this order.
+struct Door {
+    listener: Listener,
+    _accepting: Accepting,
 }
 
 impl Serving {
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn close_all(&self) {
-        let open = self.guests().close();
-        for shared in open {
-            Control { shared }.shut_down();
-        }
-    }
-
     /// The accepting task. A client that cannot be served is not a reason to stop.
-    async fn accept(self: Arc<Self>, mut listener: Listener) -> Result<(), OpenError> {
+    async fn accept(self: Arc<Self>, mut door: Door) -> Result<(), OpenError> {
         loop {
-            match listener.accept().await {
-                Ok(incoming) => self.welcome(incoming.0),
-                Err(error) => {
-                    self.close_all();
+            match self.knock(&mut door.listener).await {
+                Some(Ok(incoming)) => self.welcome(incoming.0),
+                Some(Err(error)) => {
+                    self.house.close();
                     return Err(error);
+                }
+                None => {
+                    door.listener.turn_all_away(&OpenError::ShuttingDown.to_string());
+                    return Ok(());
                 }
             }
         }
     }
 
+    /// The next client; `None` when nobody is let in any more.
+    async fn knock(&self, listener: &mut Listener) -> Option<Result<Incoming, OpenError>> {
+        let mut knock = pin!(listener.accept());
+        poll_fn(|cx| {
+            if self.house.is_closing_or_tells(Waker::Task(cx.waker().clone())) {
+                return Poll::Ready(None);
+            }
+            knock.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+
     fn welcome(self: &Arc<Self>, incoming: session::Incoming) {
         let Ok(credentials) = incoming.credentials() else { return };
         let uid = credentials.uid;
-        if let Err(reason) = self.guests().enter(uid, incoming.config()) {
+        if let Err(reason) = self.house.lock().enter(uid, incoming.config()) {
             incoming.turn_away(&reason);
             return;
         }
-        tokio::spawn(Guest { serving: Arc::clone(self), uid, is_shaking_hands: true, key: None }.host(incoming));
+        tokio::spawn(Guest { serving: Arc::clone(self), uid, is_shaking_hands: true, session: None }.host(incoming));
     }
 }
 
@@ -201,35 +279,44 @@ struct Guest {
     serving: Arc<Serving>,
     uid: u32,
     is_shaking_hands: bool,
-    key: Option<u64>,
+    session: Option<(u64, Arc<Link>)>,
 }
 
 impl Guest {
     async fn host(mut self, incoming: session::Incoming) {
         let serving = Arc::clone(&self.serving);
-        let opened = on_blocking_pool(move || incoming.open_with(serving.services.catalogue())).await;
+        let opened = on_blocking_pool(move || {
+            incoming.open_with(serving.services.catalogue(), Some(serving.house.sign.as_fd()))
+        });
+        let opened = opened.await;
         let Ok(Ok(session)) = opened else { return };
         let link = Link::new(session, Some(Arc::clone(&self.serving.services)));
         self.is_shaking_hands = false;
-        self.key = self.serving.guests().shook_hands(Some(&link.shared));
-        if self.key.is_some() {
+        let key = self.serving.house.shook_hands(Some(&link));
+        self.session = key.map(|key| (key, Arc::clone(&link)));
+        if key.is_some() {
             serve_session(&link, &self.serving.services).await;
+            link.close();
         }
     }
 }
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        let mut guests = self.serving.guests();
+        let house = &self.serving.house;
         if self.is_shaking_hands {
-            guests.shook_hands(None);
+            house.shook_hands(None);
         }
-        guests.leave(self.uid, self.key);
+        let session = self.session.take().map(|(key, link)| Left::new(key, &link));
+        house.leave(self.uid, session);
     }
 }
 
 /// Serves one session until it is over.
 pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
+    if !services.setting().begin(link) {
+        return;
+    }
     while let Ok(Some(arrived)) = poll_fn(|cx| link.poll_request(cx)).await {
         start(link, services, arrived).await;
         consume_budget().await;
@@ -239,7 +326,9 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
 /// Has a request handled: here if that is done at once, else in a task of its own.
 async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
     let call = arrived.call;
-    if services.needs(arrived.method, true) != Needs::Nothing {
+    let is_plain = services.is_plain(arrived.method);
+    let refusal = if is_plain { None } else { services.refusal(arrived.method, &link.shared.credentials) };
+    if refusal.is_none() && services.needs(arrived.method, true) != Needs::Nothing {
         if link.lock().wait_for_worker(arrived) {
             // A one-way call is executed, whatever became of its session.
             let kept = (call == ONE_WAY).then(|| Arc::clone(link));
@@ -256,7 +345,11 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, arrived: Arrived) {
         return;
     }
     let finish = OneWay::of(call, link);
-    let Handled::Later(mut future) = handle(link, services, arrived, Face::Task) else { return };
+    let handled = match refusal {
+        None => handle(link, services, arrived, Face::Task),
+        Some((status, text)) => request(link, services, arrived, Face::Task).refuse(status, &text),
+    };
+    let Handled::Later(mut future) = handled else { return };
     if poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await.is_pending() {
         let task = tokio::spawn(async move {
             let _finish = finish;

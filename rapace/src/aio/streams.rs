@@ -10,18 +10,19 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::calls::{Awaited, Timer};
-use crate::lane::Outgoing;
-use crate::layout::INLINE_MAX;
+use crate::lane::{Kept, Outgoing};
 use crate::rpc::call::{Pending, encoded};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::error::{RpcError, StreamError};
 use crate::rpc::link::{Core, Link};
 use crate::rpc::method::Method;
 use crate::rpc::one_way::OneWay;
-use crate::rpc::stream::{Connection, GROUP_BYTES, Recv, Rx, SendAll, SendItem};
+use crate::rpc::status::Status;
+use crate::rpc::stream::{Connection, Recv, Rx, SendAll, SendItem, next_group};
 use crate::rpc::stream_call::StreamCall;
 use crate::rpc::streaming::{Put, SendingItem};
 use crate::rpc::streams::EndKey;
+use crate::rpc::watch::Watch;
 use crate::session::Payload;
 
 impl Link {
@@ -156,29 +157,20 @@ where
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { tx, items } = self;
+            let Self { tx, mut items } = self;
             let connection = tx.connection()?;
-            let mut group = Vec::new();
-            for item in items {
-                // What is not small is sent by itself, after its group.
-                let alone = connection.encode(&item, |payload| match payload.inline() {
-                    Some(inline) if inline.len() > 0 => {
-                        group.extend_from_slice(inline.as_slice());
-                        None
-                    }
-                    _ => Some(payload.to_vec()),
+            let mut messages = Vec::new();
+            while let Some(items) = next_group(&mut items) {
+                connection.encode_all(&items, |payload| {
+                    messages.push(payload.to_vec());
+                    Ok(())
                 })?;
-                drop(item);
-                let is_full = group.len() >= GROUP_BYTES.saturating_sub(INLINE_MAX);
-                if !group.is_empty() && (is_full || alone.is_some()) {
-                    send_bytes(connection, &group).await?;
-                    group.clear();
-                }
-                if let Some(alone) = alone {
-                    send_bytes(connection, &alone).await?;
+                drop(items);
+                for message in messages.drain(..) {
+                    send_bytes(connection, &message).await?;
                 }
             }
-            if group.is_empty() { Ok(()) } else { send_bytes(connection, &group).await }
+            Ok(())
         })
     }
 }
@@ -274,13 +266,21 @@ impl<M: Method> Future for StreamStartFuture<'_, M> {
             None => {
                 let (begin, deadline) = this.begin()?;
                 let awaited = awaited.insert(Awaited::new(deadline));
-                encoded::<M, _>(&this.call.args, |payload| awaited.begin_slowly(client.link(), begin, payload))??;
+                let begin = |payload: &Outgoing<'_>| awaited.begin_slowly(client.link(), begin, payload);
+                let ((), watch) = encoded::<M, _>(client, &this.call.args, begin)?;
+                awaited.watch = watch;
                 awaited
             }
         };
-        let begun = ready!(awaited.poll_sent(client.link(), cx))?;
-        let (ends, deadline) = awaited.finish();
-        Poll::Ready(Ok(this.connect(begun, &ends, deadline)))
+        let sent = ready!(awaited.poll_sent(client.link(), cx));
+        let watch = std::mem::take(&mut awaited.watch);
+        Poll::Ready(match sent {
+            Ok(begun) => {
+                let (ends, deadline) = awaited.finish();
+                Ok(this.connect(begun, &ends, deadline, watch))
+            }
+            Err(error) => Err(watch.failed(error)),
+        })
     }
 }
 
@@ -307,7 +307,8 @@ impl<'a, M: Method> StreamCall<'a, M> {
 pub struct OneWayFuture<'a, M: Method> {
     one_way: OneWay<'a, M>,
     /// Encoded, and not sent.
-    payload: Option<Vec<u8>>,
+    payload: Option<Kept>,
+    watch: Watch,
     deadline: Deadline,
     timer: Timer,
 }
@@ -319,29 +320,45 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
     type Output = Result<(), RpcError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { one_way, payload, deadline, timer } = self.get_mut();
+        let Self { one_way, payload, watch, deadline, timer } = self.get_mut();
         let (link, method) = (one_way.client.link(), one_way.client.target(M::INDEX)?.method);
         let payload = match payload {
             Some(payload) => payload,
             None => {
-                let rest = encoded::<M, _>(&one_way.args, |outgoing| {
+                let (rest, watching) = encoded::<M, _>(one_way.client, &one_way.args, |outgoing| {
                     let sent = link.lock().send_one_way(method, outgoing)?;
-                    Ok::<_, RpcError>((!sent).then(|| outgoing.to_vec()))
-                })??;
-                let Some(rest) = rest else { return Poll::Ready(Ok(())) };
+                    Ok((!sent).then(|| outgoing.keep()))
+                })?;
+                let Some(rest) = rest else {
+                    watching.came(Status::Ok, 0);
+                    return Poll::Ready(Ok(()));
+                };
+                *watch = watching;
                 payload.insert(rest)
             }
         };
-        let attempt = |core: &mut Core| match core.send_one_way(method, &Outgoing::whole(&payload.as_slice())) {
+        let mut piece: &[u8] = &[];
+        let payload = payload.outgoing(&mut piece);
+        let attempt = |core: &mut Core| match core.send_one_way(method, &payload) {
             Ok(true) => Some(Ok(())),
             Ok(false) => None,
             Err(error) => Some(Err(error)),
         };
-        if let Poll::Ready(sent) = link.poll_room(cx, attempt) {
-            return Poll::Ready(sent?);
-        }
-        let past = RpcError::DeadlineExceeded { may_have_executed: false };
-        timer.poll(cx, deadline).map(|due| Err(due.err().unwrap_or(past)))
+        let sent = match link.poll_room(cx, attempt) {
+            Poll::Ready(sent) => sent.and_then(|sent| sent),
+            Poll::Pending => {
+                let past = RpcError::DeadlineExceeded { may_have_executed: false };
+                Err(ready!(timer.poll(cx, deadline)).err().unwrap_or(past))
+            }
+        };
+        let watch = std::mem::take(watch);
+        Poll::Ready(match sent {
+            Ok(()) => {
+                watch.came(Status::Ok, 0);
+                Ok(())
+            }
+            Err(error) => Err(watch.failed(error)),
+        })
     }
 }
 
@@ -351,7 +368,7 @@ impl<'a, M: Method> IntoFuture for OneWay<'a, M> {
 
     fn into_future(self) -> OneWayFuture<'a, M> {
         let deadline = Deadline::new(self.client.timeout());
-        OneWayFuture { one_way: self, payload: None, deadline, timer: Timer::default() }
+        OneWayFuture { one_way: self, payload: None, watch: Watch::default(), deadline, timer: Timer::default() }
     }
 }
 

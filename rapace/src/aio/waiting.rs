@@ -55,6 +55,7 @@ pub(crate) async fn wait(shared: &Arc<Shared>, wait: &Wait<'_>) -> Result<(), Wa
         Err(ReactorError::NoRuntime) => return Err(WaitError::NoRuntime),
         Err(ReactorError::System(error)) => return Err(WaitError::Lost(fail(shared, &error))),
     };
+    shared.note(&shared.own.words().noted.sleeps);
     let mut place = Place { shared, key: None };
     let mut readable = pin!(socket.readable());
     poll_fn(|cx| {

@@ -8,7 +8,8 @@ use crate::error::OpenError;
 use crate::rpc::client::ClientBuilder;
 use crate::rpc::link::Link;
 use crate::rpc::method::Stub;
-use crate::rpc::service::{ServeOnThreads, Services};
+use crate::rpc::router::ServableOnThreads;
+use crate::rpc::service::Services;
 
 impl<C: Stub> ClientBuilder<C> {
     /// Serves the server in turn: its handlers can call this implementation back, by
@@ -47,8 +48,8 @@ impl<C: Stub> ClientBuilder<C> {
     /// # server.shut_down();
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn serve(self, service: impl ServeOnThreads) -> Self {
-        self.serving(Services::new(vec![Arc::new(service)]), start)
+    pub fn serve(self, service: impl ServableOnThreads) -> Self {
+        self.serving(service.into_services(), start)
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) mod flag {
     pub(crate) const NEXT: u8 = 8;
     /// The message begun under this call and stream will not be finished.
     pub(crate) const ABANDONED: u8 = 16;
+    /// The payload begins with [metadata](super::super::metadata): of a request or one-way, whole or its first fragment.
+    pub(crate) const METADATA: u8 = 32;
 }
 
 impl Descriptor {

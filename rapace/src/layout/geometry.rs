@@ -26,7 +26,9 @@ pub(crate) mod offset {
     pub(crate) const FREED: usize = 3 * LINE;
     pub(crate) const WANTS: usize = 4 * LINE;
     pub(crate) const BELL: usize = 5 * LINE;
-    pub(crate) const RELEASED: usize = 6 * LINE;
+    pub(crate) const SENT: usize = 6 * LINE;
+    pub(crate) const NOTED: usize = 7 * LINE;
+    pub(crate) const RELEASED: usize = 8 * LINE;
 }
 
 /// A size class: how many slots of how many payload bytes.
@@ -250,6 +252,8 @@ pub(crate) fn layout_hash() -> u64 {
         offset::FREED,
         offset::WANTS,
         offset::BELL,
+        offset::SENT,
+        offset::NOTED,
         offset::RELEASED,
         usize::from_ne_bytes(0x0123_4567_89ab_cdef_u64.to_be_bytes()),
     ];

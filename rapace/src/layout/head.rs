@@ -7,6 +7,7 @@ use zerocopy::IntoBytes;
 
 use super::descriptor::{Descriptor, InlineWords, TOTAL_BYTES, WORDS, flag};
 use super::geometry::{Layout, SlotId};
+use super::metadata::METADATA_BYTES;
 use crate::error::Violation;
 
 /// What a message is. The session moves all kinds alike; the calls above it give them their meaning.
@@ -82,11 +83,39 @@ pub struct Head {
     method: u32,
     parent: u32,
     timeout_us: u32,
+    /// Of what is to be sent: its payload begins with metadata.
+    #[cfg(feature = "tracing")]
+    has_metadata: bool,
 }
 
 impl Head {
     const fn new(kind: Kind, call: u32, method: u32) -> Self {
-        Self { kind, status: 0, call, method, parent: 0, timeout_us: 0 }
+        Self {
+            kind,
+            status: 0,
+            call,
+            method,
+            parent: 0,
+            timeout_us: 0,
+            #[cfg(feature = "tracing")]
+            has_metadata: false,
+        }
+    }
+
+    /// The same head, of a request whose payload begins with metadata.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn with_metadata(self, has_metadata: bool) -> Self {
+        Self { has_metadata, ..self }
+    }
+
+    /// The flags that the head itself brings.
+    #[inline(always)]
+    fn flags(&self) -> u8 {
+        #[cfg(feature = "tracing")]
+        if self.has_metadata {
+            return flag::METADATA;
+        }
+        0
     }
 
     /// A message that stands for itself; `method` is a number of the user's choice that travels with it.
@@ -193,6 +222,7 @@ impl Head {
     pub(crate) fn descriptor(&self) -> Descriptor {
         Descriptor {
             kind: self.kind as u8,
+            flags: self.flags(),
             status: self.status,
             call: self.call,
             method: self.method,
@@ -214,7 +244,7 @@ impl Head {
             return Err(stray(kind, descriptor));
         }
         let Descriptor { status, call, method, parent, timeout_us, .. } = *descriptor;
-        Ok(Self { kind, status, call, method, parent, timeout_us })
+        Ok(Self { status, parent, timeout_us, ..Self::new(kind, call, method) })
     }
 }
 
@@ -309,6 +339,8 @@ pub(crate) struct Arrival {
     pub(crate) part: Part,
     pub(crate) slot: Option<InSlot>,
     pub(crate) inline: Inline,
+    /// The payload begins with metadata, which is in the descriptor or at the beginning of the first fragment.
+    pub(crate) has_metadata: bool,
 }
 
 /// The payload bytes that a descriptor itself carries, at most 24; they precede those in the slot. As words, because
@@ -420,16 +452,18 @@ impl Arrival {
     pub(crate) fn parse(descriptor: &Descriptor, layout: &Layout, payload_max: usize) -> Result<Self, Violation> {
         if descriptor.flags == 0 {
             let (head, inline) = Self::parse_inline(descriptor)?;
-            return Ok(Self { head, part: Part::Whole, slot: None, inline });
+            return Ok(Self { head, part: Part::Whole, slot: None, inline, has_metadata: false });
         }
         if descriptor.flags == flag::SLOT {
             let (head, inline, slot) = Self::parse_in_slot(descriptor, layout, payload_max)?;
-            return Ok(Self { head, part: Part::Whole, slot: Some(slot), inline });
+            return Ok(Self { head, part: Part::Whole, slot: Some(slot), inline, has_metadata: false });
+        }
+        if descriptor.flags & flag::METADATA != 0 {
+            return Self::parse_with_metadata(descriptor, layout, payload_max);
         }
         let head = Head::parse(descriptor)?;
-        let in_flags = Violation::Flags { kind: head.kind, flags: descriptor.flags };
         if head.kind.fixed_len().is_some() {
-            return Err(in_flags);
+            return Err(in_flags(descriptor, &head));
         }
         let (part, inline_from) = match descriptor.flags & !flag::SLOT {
             f if f == flag::FIRST | flag::MORE => {
@@ -438,7 +472,7 @@ impl Arrival {
             f if f == flag::NEXT | flag::MORE => (Part::Next, 0),
             flag::NEXT => (Part::Last, 0),
             flag::ABANDONED if descriptor.flags == flag::ABANDONED => (Part::Abandoned, 0),
-            _ => return Err(in_flags),
+            _ => return Err(in_flags(descriptor, &head)),
         };
         let inline = Self::inline(descriptor, inline_from, payload_max)?;
         let slot = if descriptor.flags & flag::SLOT == 0 {
@@ -447,7 +481,29 @@ impl Arrival {
         } else {
             Some(Self::slot(descriptor, layout)?)
         };
-        Ok(Self { head, part, slot, inline })
+        Ok(Self { head, part, slot, inline, has_metadata: false })
+    }
+
+    /// Checks every field of a descriptor with the flag METADATA: a message like any other, with room for them.
+    fn parse_with_metadata(descriptor: &Descriptor, layout: &Layout, payload_max: usize) -> Result<Self, Violation> {
+        let flags = descriptor.flags & !flag::METADATA;
+        let arrival = Self::parse(&Descriptor { flags, ..*descriptor }, layout, payload_max);
+        let arrival = arrival.map_err(|violation| match violation {
+            Violation::Flags { kind, .. } => Violation::Flags { kind, flags: descriptor.flags },
+            other => other,
+        })?;
+        let has_room = match arrival.part {
+            Part::Whole => arrival.inline.len() == METADATA_BYTES,
+            Part::First { total } => total >= METADATA_BYTES,
+            Part::Next | Part::Last | Part::Abandoned => return Err(in_flags(descriptor, &arrival.head)),
+        };
+        if !arrival.head.kind.begins_work() {
+            return Err(in_flags(descriptor, &arrival.head));
+        }
+        if !has_room {
+            return Err(Violation::Metadata { wrong: "is cut off, or not where it is to be" });
+        }
+        Ok(Self { has_metadata: true, ..arrival })
     }
 
     /// The inline bytes of a part, which begin at `from`.
@@ -498,6 +554,11 @@ impl Arrival {
     pub(crate) fn len(&self) -> usize {
         self.inline.len().saturating_add(self.slot.map_or(0, |slot| slot.len as usize))
     }
+}
+
+/// Flags that cannot stand together, or not on this kind of message.
+fn in_flags(descriptor: &Descriptor, head: &Head) -> Violation {
+    Violation::Flags { kind: head.kind, flags: descriptor.flags }
 }
 
 /// The announced total of a first fragment: more than the fragment has itself, at most `payload_max`.
@@ -575,7 +636,13 @@ mod tests {
         let cases = [
             (Descriptor { kind: 0, ..inline }, "Kind"),
             (Descriptor { kind: 9, ..inline }, "Kind"),
-            (Descriptor { flags: 32, ..inline }, "Flags"),
+            (Descriptor { flags: 64, ..inline }, "Flags"),
+            (Descriptor { flags: flag::METADATA | 64, ..inline }, "Flags"),
+            (Descriptor { flags: flag::METADATA, ..end }, "Flags"),
+            (Descriptor { flags: flag::METADATA, ..Head::terminal(1, 0).descriptor() }, "Flags"),
+            (Descriptor { flags: flag::SLOT | flag::NEXT | flag::METADATA, ..in_slot }, "Flags"),
+            (Descriptor { flags: flag::METADATA, ..inline }, "Metadata"),
+            (Descriptor { flags: flag::SLOT | flag::METADATA, ..in_slot }, "Metadata"),
             (Descriptor { flags: flag::FIRST, ..inline }, "Flags"),
             (Descriptor { flags: flag::FIRST | flag::NEXT, ..inline }, "Flags"),
             (Descriptor { flags: flag::ABANDONED | flag::SLOT, ..in_slot }, "Flags"),
@@ -616,7 +683,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_64_bytes_parse_within_their_bounds_or_are_a_violation(words: [u64; 8], kind in 0_u8..10, flags in 0_u8..32) {
+        fn any_64_bytes_parse_within_their_bounds_or_are_a_violation(words: [u64; 8], kind in 0_u8..10, flags in 0_u8..64) {
             for descriptor in [
                 Descriptor::from_words(words),
                 Descriptor { kind, flags, status: 0, parent: 0, reserved: [0; 3], ..Descriptor::from_words(words) },

@@ -8,6 +8,7 @@ use super::streams::Flow;
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
+use crate::segment::count;
 use crate::session::Sending;
 
 /// What is called, and from where.
@@ -76,10 +77,10 @@ impl Core {
         payload: &Outgoing<'_>,
         deadline: Deadline,
     ) -> Result<Option<Begun>, RpcError> {
-        if let Some(end) = self.end {
+        if let Some(error) = self.begins_no_more() {
             // There is no room any more, and none will come.
             self.give_up(begin);
-            return Err(end_error(end, false));
+            return Err(error);
         }
         if matches!(begin.state, BeginState::Waiting) {
             let first = Head::request(0, begin.target.method);
@@ -92,6 +93,8 @@ impl Core {
             };
             self.engine.open_streams(call, begin.flows);
             let head = begin.target.head(call, deadline);
+            #[cfg(feature = "tracing")]
+            let head = head.with_metadata(payload.has_metadata());
             begin.state = BeginState::Sending(ticket, call, head, Sending::default());
         }
         match &mut begin.state {
@@ -99,6 +102,7 @@ impl Core {
                 Ok(true) => {
                     let begun = Begun { ticket: *ticket, call: *call };
                     self.engine.sent(begun.call, self.outbox.published());
+                    count(&self.outbox.counts().calls_begun, 1);
                     begin.state = BeginState::Sent(begun.ticket, begun.call);
                     Ok(Some(begun))
                 }

@@ -10,6 +10,7 @@ use super::link::Begun;
 use super::method::{FromApp, Method};
 use super::status::Status;
 use super::tickets::Outcome;
+use super::watch::Watch;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::session::Payload;
@@ -79,8 +80,10 @@ impl<'a, M: Method> Call<'a, M> {
         let mut out = Encoder::new();
         // Not by `encoded`: an outcome within a result would be moved once more.
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
-        let outcome = out.send(|payload| self.client.link().call(target, payload, &mut deadline));
-        decode::<M>(self.client, outcome)
+        let watch = Watch::of_call(self.client, M::INDEX, &out).begin();
+        let link = self.client.link();
+        let outcome = out.send(|args| watch.send(link, args, |payload| link.call(target, payload, &mut deadline)));
+        decode::<M>(self.client, outcome, watch)
     }
 
     /// Begins the call, blocking this thread while there is no room for it, and returns while the server works on it.
@@ -96,8 +99,9 @@ impl<'a, M: Method> Call<'a, M> {
         let mut deadline = self.deadline();
         // From here on time runs.
         deadline.fix();
-        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().start(target, payload, &mut deadline))??;
-        Ok(Pending::new(self.client, begun, deadline))
+        let start = |payload: &Outgoing<'_>| self.client.link().start(target, payload, &mut deadline);
+        let (begun, watch) = encoded::<M, _>(self.client, &self.args, start)?;
+        Ok(Pending::new(self.client, begun, deadline, watch))
     }
 
     /// Begins the call if there is room for all of it now. Of one that travels in fragments, as much is sent as there is
@@ -109,20 +113,45 @@ impl<'a, M: Method> Call<'a, M> {
         let target = self.client.target(M::INDEX)?;
         let mut deadline = self.deadline();
         deadline.fix();
-        let begun = encoded::<M, _>(&self.args, |payload| self.client.link().try_start(target, payload, deadline))??;
+        let (begun, watch) = {
+            let (out, watch) = prepared::<M>(self.client, &self.args)?;
+            let link = self.client.link();
+            (out.send(|args| watch.send(link, args, |payload| link.try_start(target, payload, deadline))), watch)
+        };
+        // Hooks hear of it when it is begun or cannot be, and not of a try.
         match begun {
-            Some(begun) => Ok(Pending::new(self.client, begun, deadline)),
-            None => Err(TryStartError::Full(self)),
+            Ok(Some(begun)) => Ok(Pending::new(self.client, begun, deadline, watch.begin())),
+            Ok(None) => Err(TryStartError::Full(self)),
+            Err(error) => Err(watch.begin().failed(error).into()),
         }
     }
 }
 
 /// Encodes the arguments and has them sent.
 #[inline]
-pub(crate) fn encoded<M: Method, X>(args: &M::Args<'_>, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, RpcError> {
+pub(crate) fn encoded<M: Method, X>(
+    client: &Client,
+    args: &M::Args<'_>,
+    send: impl FnOnce(&Outgoing<'_>) -> Result<X, RpcError>,
+) -> Result<(X, Watch), RpcError> {
+    let (out, watch) = prepared::<M>(client, args)?;
+    let watch = watch.begin();
+    match out.send(|args| watch.send(client.link(), args, send)) {
+        Ok(sent) => Ok((sent, watch)),
+        Err(error) => Err(watch.failed(error)),
+    }
+}
+
+/// The encoded arguments, and who watches the call; nobody is told of it yet.
+#[inline]
+pub(crate) fn prepared<'v, M: Method>(
+    client: &Client,
+    args: &'v M::Args<'_>,
+) -> Result<(Encoder<'v>, Watch), RpcError> {
     let mut out = Encoder::new();
     M::encode_args(args, &mut out).map_err(encode_error)?;
-    Ok(out.send(send))
+    let watch = Watch::of_call(client, M::INDEX, &out);
+    Ok((out, watch))
 }
 
 #[cold]
@@ -132,41 +161,48 @@ fn encode_error(error: EncodeError) -> RpcError {
 
 /// The result of a call that ended.
 #[inline]
-pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome) -> Result<M::Ok, M::Error> {
+pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     let budget = Budget::new(&client.link().shared.limits);
     match &outcome {
         // What came in the descriptor is read where it is.
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) if payload.is_inline() => {
-            read::<M>(*status, &mut Reader::short(payload.lead_inline(), &budget))
+            read::<M>(*status, &mut Reader::short(payload.lead_inline(), &budget), watch)
         }
-        _ => decode_any::<M>(client, outcome, budget),
+        _ => decode_any::<M>(client, outcome, budget, watch),
     }
 }
 
 /// As [`decode`], of everything else.
 #[inline(never)]
-fn decode_any<M: Method>(client: &Client, outcome: Outcome, budget: Budget) -> Result<M::Ok, M::Error> {
+fn decode_any<M: Method>(client: &Client, outcome: Outcome, budget: Budget, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
             let message = Message::new(payload, budget);
-            read::<M>(status, &mut message.reader())
+            read::<M>(status, &mut message.reader(), watch)
         }
-        Outcome::Answer(status, payload) => Err(refused(client, M::INDEX, status, payload).into()),
-        Outcome::End(error) => Err(error.into()),
+        Outcome::Answer(status, payload) => Err(watch.failed(refused(client, M::INDEX, status, payload)).into()),
+        Outcome::End(error) => Err(watch.failed(error).into()),
     }
 }
 
 #[inline]
-fn read<M: Method>(status: Status, from: &mut Reader<'_>) -> Result<M::Ok, M::Error> {
+fn read<M: Method>(status: Status, from: &mut Reader<'_>, watch: Watch) -> Result<M::Ok, M::Error> {
+    let bytes = from.remaining();
     if status == Status::Ok {
         match M::decode_ok(from).and_then(|value| from.finish().map(|()| value)) {
-            Ok(value) => Ok(value),
-            Err(error) => Err(decode_error(error).into()),
+            Ok(value) => {
+                watch.came(status, bytes);
+                Ok(value)
+            }
+            Err(error) => Err(watch.failed(decode_error(error)).into()),
         }
     } else {
         match M::decode_err(from).and_then(|error| from.finish().map(|()| error)) {
-            Ok(error) => Err(M::Error::from_app(error)),
-            Err(error) => Err(decode_error(error).into()),
+            Ok(error) => {
+                watch.came(status, bytes);
+                Err(M::Error::from_app(error))
+            }
+            Err(error) => Err(watch.failed(decode_error(error)).into()),
         }
     }
 }
@@ -186,15 +222,7 @@ fn refused(client: &Client, method: usize, status: Status, payload: Payload) -> 
         // What could change how a terminal shows it becomes one harmless character.
         text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>().into_boxed_str()
     };
-    match status {
-        Status::Ok | Status::App | Status::Cancelled => RpcError::Cancelled,
-        Status::Expired => RpcError::DeadlineExceeded { may_have_executed: false },
-        Status::UnknownMethod => RpcError::UnknownMethod(client.service().method_name(method).into()),
-        Status::BadArguments => RpcError::BadArguments(text()),
-        Status::Overloaded => RpcError::Overloaded(text()),
-        Status::Panicked => RpcError::Panicked(text()),
-        Status::BadReply => RpcError::BadReply(text()),
-    }
+    status.error(|| client.service().method_name(method), text)
 }
 
 /// Why a call was not begun at once.
@@ -239,17 +267,19 @@ pub struct Pending<M: Method> {
     /// Gone once the outcome was fetched.
     pub(crate) begun: Option<Begun>,
     pub(crate) deadline: Deadline,
+    pub(crate) watch: Watch,
     #[cfg(feature = "tokio")]
     pub(crate) timer: crate::aio::calls::Timer,
     method: std::marker::PhantomData<fn() -> M>,
 }
 
 impl<M: Method> Pending<M> {
-    pub(crate) fn new(client: &Client, begun: Begun, deadline: Deadline) -> Self {
+    pub(crate) fn new(client: &Client, begun: Begun, deadline: Deadline, watch: Watch) -> Self {
         Self {
             client: client.clone(),
             begun: Some(begun),
             deadline,
+            watch,
             #[cfg(feature = "tokio")]
             timer: Default::default(),
             method: std::marker::PhantomData,
@@ -264,7 +294,7 @@ impl<M: Method> Pending<M> {
         match self.begun.take() {
             Some(begun) => {
                 let outcome = self.client.link().outcome(begun, &mut self.deadline);
-                decode::<M>(&self.client, outcome)
+                decode::<M>(&self.client, outcome, std::mem::take(&mut self.watch))
             }
             None => Err(RpcError::Cancelled.into()),
         }
@@ -279,10 +309,11 @@ impl<M: Method> Pending<M> {
         match self.client.link().try_outcome(begun) {
             Some(outcome) => {
                 self.begun = None;
-                Ok(decode::<M>(&self.client, outcome))
+                Ok(decode::<M>(&self.client, outcome, std::mem::take(&mut self.watch)))
             }
             None if self.deadline != Deadline::None && self.deadline.is_past() => {
-                Ok(Err(RpcError::DeadlineExceeded { may_have_executed: true }.into()))
+                let late = RpcError::DeadlineExceeded { may_have_executed: true };
+                Ok(Err(std::mem::take(&mut self.watch).failed(late).into()))
             }
             None => Err(self),
         }

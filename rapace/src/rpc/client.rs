@@ -13,14 +13,15 @@ use super::deadline::Deadline;
 use super::error::RpcError;
 use super::link::{Link, Target};
 use super::method::Stub;
-use super::service::{Agreement, DESCRIBE, Description, Service, Services, read};
+use super::service::{Agreement, DESCRIBE, Description, Serve, Service, Services, read};
+use super::setting::Setting;
 use super::status::Status;
 use super::tickets::Outcome;
 use crate::error::{OpenError, Violation};
 use crate::lane::Outgoing;
 use crate::layout::head::Inline;
 use crate::os::Credentials;
-use crate::session::{Config, Control, PeerB, PeerState, Session};
+use crate::session::{Config, Control, PeerB, PeerState, Session, Stats};
 
 /// The session under a generated client: `client.session()`. Clones are the same session, and it is closed when the last
 /// of them and of its pending calls is gone.
@@ -64,6 +65,39 @@ impl Client {
         Ok(Self { inner: Arc::new(Inner { link, _owner, service, methods, timeout, parent: 0 }) })
     }
 
+    /// A client of another service of the same server, on the same session: one connection, one shared memory, one limit
+    /// of calls in flight. It has the timeout of this one.
+    ///
+    /// ```
+    /// # #[rapace::service]
+    /// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; }
+    /// # #[rapace::service]
+    /// # trait Greeter { fn greet(&self) -> String; }
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let calculator = CalculatorClient::connect("/run/user/1000/office.sock")?;
+    /// let greeter = calculator.session().client::<GreeterClient>()?;
+    /// println!("{}: {}", greeter.greet().wait()?, calculator.add(1, 2).wait()?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The server serves no such service, or another version of it. Only to say how it differs the server is asked, and this
+    /// thread blocked.
+    pub fn client<C: Stub>(&self) -> Result<C, ConnectError> {
+        let Inner { link, _owner, timeout, parent, .. } = &*self.inner;
+        let methods = agree(link, C::service())?;
+        let inner = Inner {
+            link: Arc::clone(link),
+            _owner: _owner.clone(),
+            service: C::service(),
+            methods,
+            timeout: *timeout,
+            parent: *parent,
+        };
+        Ok(C::from_client(Self { inner: Arc::new(inner) }))
+    }
+
     #[inline]
     pub(crate) fn link(&self) -> &Arc<Link> {
         &self.inner.link
@@ -100,6 +134,23 @@ impl Client {
     /// Who the server is, by the kernel's word.
     pub fn peer(&self) -> Credentials {
         self.inner.link.shared.credentials
+    }
+
+    /// What both sides of the session have counted, and which slots of the server this side holds.
+    ///
+    /// ```
+    /// # #[rapace::service]
+    /// # trait Calculator { fn add(&self, a: i32, b: i32) -> i32; }
+    /// # struct Calc;
+    /// # impl Calculator for Calc { fn add(&self, a: i32, b: i32) -> i32 { a + b } }
+    /// let calc = CalculatorClient::local(Calc)?;
+    /// assert_eq!(calc.add(1, 2).wait()?, 3);
+    /// assert_eq!(calc.session().stats().own.calls_begun, 1);
+    /// assert_eq!(calc.session().stats().peer.messages_sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stats(&self) -> Stats {
+        self.inner.link.lock().stats()
     }
 
     /// Closes the session for all clones. Calls that are not answered end with [`RpcError::Closed`].
@@ -162,7 +213,7 @@ pub enum ConnectError {
     #[error(transparent)]
     Open(#[from] OpenError),
     /// The server serves something else.
-    #[error("the server does not serve `{service}`, but: {served}")]
+    #[error("the other side does not serve `{service}`, but: {}", if served.is_empty() { "nothing" } else { served })]
     NoService {
         /// What was asked for.
         service: &'static str,
@@ -201,13 +252,19 @@ pub struct ClientBuilder<C> {
     config: Config,
     timeout: Option<Duration>,
     callbacks: Option<Callbacks>,
+    #[cfg(feature = "hooks")]
+    hooks: super::hooks::HookList,
     client: PhantomData<fn() -> C>,
 }
 
 /// What a client serves, and what has it served.
 struct Callbacks {
-    services: Arc<Services>,
+    services: Vec<Arc<dyn Serve>>,
     start: StartServing,
+}
+
+fn catalogue(callbacks: &Option<(Arc<Services>, StartServing)>) -> &[u8] {
+    callbacks.as_ref().map_or(&[], |(services, _)| services.catalogue())
 }
 
 /// Has the other side of a link served from now on, until the link is over.
@@ -217,13 +274,27 @@ impl<C: Stub> ClientBuilder<C> {
     /// The defaults: no timeout, [`Config::default`].
     #[expect(clippy::new_without_default, reason = "it is found as the client's `builder`")]
     pub fn new() -> Self {
-        Self { config: Config::default(), timeout: None, callbacks: None, client: PhantomData }
+        Self {
+            config: Config::default(),
+            timeout: None,
+            callbacks: None,
+            #[cfg(feature = "hooks")]
+            hooks: Default::default(),
+            client: PhantomData,
+        }
     }
 
     /// The longest time to wait for a call that does not say otherwise. Without it such calls wait as long as the server
     /// lives.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Who is told of each call on the session, by this client and by others on it, before and after. Feature `hooks`.
+    #[cfg(feature = "hooks")]
+    pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
+        self.hooks.add(hooks);
         self
     }
 
@@ -237,9 +308,10 @@ impl<C: Stub> ClientBuilder<C> {
     ///
     /// # Errors
     /// Why there is no client.
-    pub fn connect(self, path: impl AsRef<Path>) -> Result<C, ConnectError> {
-        let session = Session::<PeerB>::connect_serving(path, &self.config, self.catalogue())?;
-        self.over_session(session)
+    pub fn connect(mut self, path: impl AsRef<Path>) -> Result<C, ConnectError> {
+        let callbacks = self.callbacks()?;
+        let session = Session::<PeerB>::connect_serving(path, &self.config, catalogue(&callbacks))?;
+        self.over_session(session, callbacks)
     }
 
     /// Connects to the server on the other end of a connected socket, which a child has
@@ -247,25 +319,35 @@ impl<C: Stub> ClientBuilder<C> {
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
-    pub fn over(self, socket: UnixStream) -> Result<C, ConnectError> {
-        let session = Session::<PeerB>::over_serving(socket, &self.config, self.catalogue())?;
-        self.over_session(session)
+    pub fn over(mut self, socket: UnixStream) -> Result<C, ConnectError> {
+        let callbacks = self.callbacks()?;
+        let session = Session::<PeerB>::over_serving(socket, &self.config, catalogue(&callbacks))?;
+        self.over_session(session, callbacks)
     }
 
     /// Serves these to the other side.
-    pub(crate) fn serving(mut self, services: Arc<Services>, start: StartServing) -> Self {
+    pub(crate) fn serving(mut self, services: Vec<Arc<dyn Serve>>, start: StartServing) -> Self {
         self.callbacks = Some(Callbacks { services, start });
         self
     }
 
-    fn catalogue(&self) -> &[u8] {
-        self.callbacks.as_ref().map_or(&[], |callbacks| callbacks.services.catalogue())
+    fn callbacks(&mut self) -> Result<Option<(Arc<Services>, StartServing)>, OpenError> {
+        let Some(Callbacks { services, start }) = self.callbacks.take() else { return Ok(None) };
+        Ok(Some((Services::new(services, Setting::default())?, start)))
     }
 
-    fn over_session(self, session: Session<PeerB>) -> Result<C, ConnectError> {
-        let services = self.callbacks.as_ref().map(|callbacks| Arc::clone(&callbacks.services));
-        let client = Client::new(Link::new(session, services), C::service(), self.timeout)?;
-        if let Some(Callbacks { services, start }) = &self.callbacks {
+    fn over_session(
+        self,
+        session: Session<PeerB>,
+        callbacks: Option<(Arc<Services>, StartServing)>,
+    ) -> Result<C, ConnectError> {
+        let services = callbacks.as_ref().map(|(services, _)| Arc::clone(services));
+        let link = Link::new(session, services);
+        // It is new, so there are none yet.
+        #[cfg(feature = "hooks")]
+        let _ = link.hooks.set(Arc::new(self.hooks));
+        let client = Client::new(link, C::service(), self.timeout)?;
+        if let Some((services, start)) = &callbacks {
             start(client.link(), services)?;
         }
         Ok(C::from_client(client))

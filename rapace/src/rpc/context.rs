@@ -60,6 +60,41 @@ impl Context {
         Client::of_peer(&self.link, C::service(), self.call.0).map(C::from_client)
     }
 
+    /// The value of this type that the server was given for all its clients, or for this one:
+    /// [`Server::extension`](crate::Server::extension), [`Server::on_session`](crate::Server::on_session).
+    ///
+    /// ```
+    /// use rapace::{Context, Credentials, Extensions};
+    ///
+    /// #[rapace::service]
+    /// trait Files {
+    ///     fn quota(&self, cx: &Context) -> u64;
+    /// }
+    ///
+    /// /// Bytes that a user may have.
+    /// struct Quota(u64);
+    ///
+    /// struct Disk;
+    /// impl Files for Disk {
+    ///     fn quota(&self, cx: &Context) -> u64 {
+    ///         cx.extension::<Quota>().map_or(0, |quota| quota.0)
+    ///     }
+    /// }
+    ///
+    /// # let directory = tempfile::tempdir()?;
+    /// # let path = directory.path().join("files.sock");
+    /// let quota = |peer: &Credentials, extensions: &mut Extensions| {
+    ///     extensions.insert(Quota(if peer.uid == 0 { u64::MAX } else { 1 << 30 }));
+    /// };
+    /// let server = rapace::Server::new(FilesServer::new(Disk)).on_session(quota).bind(&path)?;
+    /// assert!(FilesClient::connect(&path)?.quota().wait()? >= 1 << 30);
+    /// # server.shut_down();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn extension<T: Send + Sync + 'static>(&self) -> Option<&T> {
+        self.link.extensions.get()?.get()
+    }
+
     /// When the caller stops waiting, by this process's clock, if it set a deadline.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline

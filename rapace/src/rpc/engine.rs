@@ -4,14 +4,15 @@
 //! ```text
 //! begun here      Begun ─sent─► Sent ─terminal─► (free)
 //!                   │ unbegin     │ forget (the user has its end; a Cancel is owed) ─► Forgotten ─terminal─► (free)
-//!                   └─► (free)    └ lost ─► (free), with the truth of whether it may have run
+//!                   └─► (free)    └ lost, goodbye ─► (free), with the truth of whether it may have run
 //! received here   Queued ─start─► Running ─answer─► (free)
 //!                   │ cancel        │ cancel ─► Cancelling ─answer─► (free)
 //!                   └────► Owed ◄───┴─ owe (the terminal is to be sent when there is room) ─answer─► (free)
 //! ```
 //!
-//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry. So a
-//! number is never used again while an answer to it can still come; its generation is a cross-check.
+//! Every request gets exactly one terminal, also a cancelled one, and only the terminal frees the caller's entry; but those
+//! beyond the receiver's goodbye get none, after which nothing is begun. So a number is never used again while an answer to
+//! it can still come; its generation is a cross-check.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -83,6 +84,8 @@ pub(crate) type Ticket = u32;
 pub(crate) struct Engine<I, W> {
     side: Side,
     begun: Vec<Begun>,
+    /// In place of `begun` after the peer's goodbye: so no call finds a place any more, and beginning one asks nothing.
+    ending: Vec<Begun>,
     /// Indices of `begun` that are free, last freed first.
     free: Vec<u16>,
     /// How many calls the peer keeps at once.
@@ -124,8 +127,8 @@ enum BegunState {
     Begun(Ticket),
     /// It is the message of this number.
     Sent(Ticket, u64),
-    /// Nobody waits for it any more.
-    Forgotten,
+    /// Nobody waits for it any more. It is the message of this number.
+    Forgotten(u64),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +183,7 @@ impl<I, W> Engine<I, W> {
         Self {
             side,
             begun: Vec::new(),
+            ending: Vec::new(),
             free: Vec::new(),
             begun_max: theirs.in_flight.min(IN_FLIGHT_MAX),
             received: Vec::new(),
@@ -193,10 +197,17 @@ impl<I, W> Engine<I, W> {
         }
     }
 
-    /// How many calls of this side are not answered yet.
+    /// How many calls of this side are not answered yet; not counted any more after a goodbye.
     #[cfg(feature = "tokio")]
     pub(crate) fn in_flight(&self) -> usize {
         self.begun.len().saturating_sub(self.free.len())
+    }
+
+    /// How many calls of each side are not answered.
+    #[cfg(test)]
+    pub(crate) fn open_calls(&self) -> (usize, usize) {
+        let received = self.received.iter().filter(|entry| entry.state != ReceivedState::Free);
+        (self.begun.len().saturating_sub(self.free.len()), received.count())
     }
 
     /// Begins a call; `None` when the peer keeps no more at once.
@@ -237,7 +248,10 @@ impl<I, W> Engine<I, W> {
     #[inline]
     fn begun(&mut self, call: CallId) -> Option<&mut Begun> {
         let side = self.side;
-        let entry = self.begun.get_mut(call.index())?;
+        let entry = match self.begun.get_mut(call.index()) {
+            Some(entry) => entry,
+            None => self.ending.get_mut(call.index())?,
+        };
         (call.is_of(side) && entry.generation == call.generation() && entry.state != BegunState::Free).then_some(entry)
     }
 
@@ -304,7 +318,7 @@ impl<I, W> Engine<I, W> {
         let entry = self.begun(call).ok_or(unknown)?;
         let ticket = match entry.state {
             BegunState::Sent(ticket, _) => Some(ticket),
-            BegunState::Forgotten => None,
+            BegunState::Forgotten(_) => None,
             BegunState::Begun(_) | BegunState::Free => return Err(unknown),
         };
         entry.state = BegunState::Free;
@@ -315,30 +329,27 @@ impl<I, W> Engine<I, W> {
 
     /// Nobody waits for the call any more.
     pub(crate) fn forget(&mut self, call: CallId) -> Forgotten {
-        match self.begun(call) {
-            Some(entry) if matches!(entry.state, BegunState::Sent(..)) => {
-                entry.state = BegunState::Forgotten;
-                self.end_streams(Whose::Begun, call, Over::CallFailed);
-                Forgotten::CancelOwed
-            }
-            Some(_) => {
-                self.unbegin(call);
-                Forgotten::Nothing
-            }
-            None => Forgotten::Nothing,
+        let Some(entry) = self.begun(call) else { return Forgotten::Nothing };
+        if let BegunState::Sent(_, number) = entry.state {
+            entry.state = BegunState::Forgotten(number);
+            self.end_streams(Whose::Begun, call, Over::CallFailed);
+            return Forgotten::CancelOwed;
         }
+        self.unbegin(call);
+        Forgotten::Nothing
     }
 
     /// The session is over, and the peer took out messages up to `consumed`. Who still waits, and whether the call may
     /// have run.
     pub(crate) fn handle_lost(&mut self, consumed: u64) -> Vec<(Ticket, bool)> {
-        let ends = self.begun.iter().filter_map(|entry| match entry.state {
+        let ends = self.begun.iter().chain(&self.ending).filter_map(|entry| match entry.state {
             BegunState::Begun(ticket) => Some((ticket, false)),
             BegunState::Sent(ticket, number) => Some((ticket, number <= consumed)),
-            BegunState::Free | BegunState::Forgotten => None,
+            BegunState::Free | BegunState::Forgotten(_) => None,
         });
         let ends = ends.collect();
         self.begun.clear();
+        self.ending.clear();
         self.free.clear();
         self.received.clear();
         // Nothing more is begun or received.
@@ -355,7 +366,7 @@ impl<I, W> Engine<I, W> {
         if call.is_of(self.side) {
             return match self.begun(call).map(|entry| entry.state) {
                 Some(BegunState::Sent(..)) => Ok(Some(Whose::Begun)),
-                Some(BegunState::Forgotten) => Ok(None),
+                Some(BegunState::Forgotten(_)) => Ok(None),
                 Some(BegunState::Begun(_) | BegunState::Free) | None => Err(unknown),
             };
         }
@@ -438,6 +449,37 @@ impl<I, W> Engine<I, W> {
         self.oneways_untold = 0;
     }
 
+    /// Whether one-way calls of the peer are not finished.
+    pub(crate) fn has_one_ways(&self) -> bool {
+        self.oneways_in > 0
+    }
+
+    /// The peer handles no request of this side that comes after message `last`, so none is begun any more. Who waits for
+    /// one of those: none of them ran, and no terminal comes for them.
+    pub(crate) fn handle_goodbye(&mut self, last: u64) -> Vec<Ticket> {
+        self.ending = std::mem::take(&mut self.begun);
+        self.begun_max = 0;
+        let side = self.side;
+        let unrun = (0..).zip(&self.ending).filter_map(|(index, entry)| {
+            let (number, ticket) = match entry.state {
+                BegunState::Sent(ticket, number) => (number, Some(ticket)),
+                BegunState::Forgotten(number) => (number, None),
+                BegunState::Begun(_) | BegunState::Free => return None,
+            };
+            (number > last).then(|| (CallId::new(side, index, entry.generation), ticket))
+        });
+        let unrun: Vec<_> = unrun.collect();
+        unrun.iter().for_each(|(call, _)| self.unbegin(*call));
+        unrun.into_iter().filter_map(|(_, ticket)| ticket).collect()
+    }
+
+    /// The calls of the peer whose terminal is not sent yet.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = CallId> + '_ {
+        let is_open = |(_, entry): &(u16, &Received)| entry.state != ReceivedState::Free;
+        let open = (0..).zip(&self.received).filter(is_open);
+        open.map(|(index, entry)| CallId::new(self.side.other(), index, entry.generation))
+    }
+
     /// A request came.
     #[inline]
     pub(crate) fn handle_request(&mut self, call: CallId) -> Result<(), Violation> {
@@ -507,6 +549,12 @@ impl<I, W> Engine<I, W> {
                 ReceivedState::Queued | ReceivedState::Running | ReceivedState::Free => Wish::Answer,
             },
         }
+    }
+
+    /// Whether a handler has a call that is not answered.
+    pub(crate) fn is_handled(&self, call: CallId) -> bool {
+        let entry = self.received.get(call.index()).filter(|entry| entry.generation == call.generation());
+        entry.is_some_and(|entry| matches!(entry.state, ReceivedState::Running | ReceivedState::Cancelling))
     }
 
     /// Whether a call is being handled and was not cancelled.
@@ -637,5 +685,23 @@ mod tests {
         assert_eq!(client.handle_lost(2), [(0, true), (2, false), (3, false)]);
         assert_eq!(client.begin(9), None);
         assert_eq!(client.handle_lost(9), []);
+    }
+
+    #[test]
+    fn a_goodbye_ends_what_lies_beyond_it_and_nothing_else() {
+        let (mut client, mut server) = engines(8);
+        let calls: Vec<_> = (0..4).map(|ticket| client.begin(ticket).unwrap()).collect();
+        client.sent(calls[0], 5);
+        client.sent(calls[1], 6);
+        client.sent(calls[2], 9);
+        server.handle_request(calls[0]).unwrap();
+        server.handle_request(calls[1]).unwrap();
+        assert!(server.answer(calls[1]));
+        assert_eq!(server.unanswered().collect::<Vec<_>>(), calls[..1]);
+        assert_eq!(client.handle_goodbye(6), [2], "the one that is not sent has its own end");
+        assert_eq!(client.handle_terminal(calls[0], true), Ok(Some(0)));
+        assert_eq!(client.handle_terminal(calls[2], true), Err(Violation::UnknownCall { call: calls[2].0 }));
+        assert_eq!(client.begin(9), None, "though places are free");
+        assert_eq!(client.handle_lost(9), [(1, true), (3, false)]);
     }
 }

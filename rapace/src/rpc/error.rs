@@ -37,6 +37,9 @@ pub enum RpcError {
     /// The server does not have the method; its other methods can be called.
     #[error("the server has no method `{0}`: it was built from another version of the trait")]
     UnknownMethod(Box<str>),
+    /// The server does not let this process call the method; others may be for it. The call did not run.
+    #[error("the server does not let this process call `{0}`: it decides by user, group and process")]
+    PermissionDenied(Box<str>),
     /// The arguments could not be turned into bytes, or are too long. Nothing was sent.
     #[error("the arguments cannot be sent: {0}")]
     Encode(Box<EncodeError>),

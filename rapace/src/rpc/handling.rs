@@ -16,6 +16,7 @@ use super::request::{Face, Handled, HandlerFuture, Request};
 use super::service::{DESCRIBE, Services};
 use super::serving::Arrived;
 use super::status::Status;
+use super::watch::Watch;
 
 thread_local! {
     /// How many handlers on this thread run within the wait of another one.
@@ -37,12 +38,31 @@ pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: Arrive
 #[inline]
 pub(crate) fn handle(link: &Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Handled {
     let method = arrived.method;
-    let request = Request::new(link, arrived, face);
+    let request = request(link, services, arrived, face);
     match services.route(method) {
         Some((served, method)) => served.call(method, request),
         None if method == DESCRIBE => request.describe(services),
         None => request.unknown_method(),
     }
+}
+
+/// A request that is about to be handled or refused: hooks hear of it, if it is for a method.
+#[inline]
+pub(crate) fn request<'a>(link: &'a Arc<Link>, services: &Services, arrived: Arrived, face: Face) -> Request<'a> {
+    let watch = Watch::of_request(link, services, arrived.method, &arrived.payload);
+    Request::new(link, arrived, face, watch)
+}
+
+/// The request, if this peer may make it; else it is refused, on this thread.
+pub(crate) fn admit(link: &Arc<Link>, services: &Services, arrived: Arrived) -> Option<Arrived> {
+    let Some((status, text)) = services.refusal(arrived.method, &link.shared.credentials) else { return Some(arrived) };
+    let call = arrived.call;
+    // On a thread it is answered at once.
+    let _ = request(link, services, arrived, Face::Thread).refuse(status, &text);
+    if call == ONE_WAY {
+        link.lock().finish_one_way();
+    }
+    None
 }
 
 /// Drives a handler's future on this thread.
@@ -74,6 +94,8 @@ impl Link {
             core.pay();
             return;
         }
+        let arrived = if services.is_plain(arrived.method) { Some(arrived) } else { admit(self, services, arrived) };
+        let Some(arrived) = arrived else { return };
         NESTED.set(depth.saturating_add(1));
         handle_here(self, services, arrived);
         NESTED.set(depth);

@@ -13,17 +13,18 @@ use std::thread::Thread;
 pub(crate) use super::begin::{Begin, Begun, Target};
 use super::engine::{CallId, Cancel, Engine, Forgotten, Keeps, ONE_WAY, Side, Ticket};
 use super::error::RpcError;
+use super::extensions::Extensions;
+use super::farewell::Leave;
 pub(crate) use super::locked::{After, Locked};
 use super::service::{Service, Services};
-use super::serving::Arrived;
+use super::serving::{Arrived, Awaiting};
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
 use crate::error::{Lost, RecvError, Violation};
-use crate::lane::Outgoing;
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
-use crate::session::{Inbox, Outbox, Payload, Role, Sending, Session};
+use crate::session::{Inbox, Outbox, Payload, Role, Session, Stats};
 
 /// Messages that one receive step takes out at most, so that a peer that never stops sending outlasts nobody's deadline.
 const STEP_MAX: u32 = 1_024;
@@ -40,6 +41,11 @@ pub(crate) struct Link {
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
+    /// What its handlers find in their context, once it is served.
+    pub(crate) extensions: OnceLock<Extensions>,
+    /// Who is told of its calls, in both directions.
+    #[cfg(feature = "hooks")]
+    pub(crate) hooks: OnceLock<Arc<super::hooks::HookList>>,
     /// Where instructions are counted: serves the other side on the thread that would wait.
     pub(crate) instead_of_waiting: OnceLock<Step>,
 }
@@ -73,8 +79,8 @@ pub(crate) struct Core {
     pub(crate) inbox: Inbox,
     pub(crate) engine: Engine<Payload, Waker>,
     pub(crate) tickets: Tickets,
-    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call.
-    pub(crate) owed: VecDeque<(Head, Box<str>)>,
+    /// Terminals and cancels that the receive step owes, in order: at most one of each for a call; and one goodbye.
+    pub(crate) owed: VecDeque<(Head, Box<[u8]>)>,
     /// Something is owed: one of these, or by the engine.
     pub(super) owes: bool,
     /// Requests that wait for a handler.
@@ -85,6 +91,9 @@ pub(crate) struct Core {
     pub(super) queued_bytes: usize,
     /// Whose handlers there are.
     pub(super) services: Option<Arc<Services>>,
+    /// Whether requests that come are handled: there are handlers, and no goodbye was said.
+    pub(super) serves: bool,
+    pub(super) leave: Leave,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
     #[cfg(feature = "tokio")]
     pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
@@ -92,6 +101,8 @@ pub(crate) struct Core {
     pub(crate) leading: bool,
     /// That thread waits for room, or for its turn to send.
     pub(crate) leader_is_blocked: bool,
+    /// Leaders that wait at the end of a stream: one at most, unless none of them ever sleeps.
+    pub(super) leaders_at_ends: usize,
     /// The leader waits for room, for itself or for the blocked.
     pub(crate) leader_minds_room: bool,
     pub(crate) spinner: Spinner,
@@ -102,7 +113,7 @@ pub(crate) struct Core {
     /// Who waits for requests.
     pub(crate) serving: Option<Waker>,
     /// Threads that wait for the answer to a call, and handle what is called back meanwhile.
-    pub(super) awaiting: Vec<(CallId, Thread)>,
+    pub(super) awaiting: Vec<Awaiting>,
     /// Bytes of replies that wait for room.
     pub(crate) parked_bytes: usize,
     /// The peer's count of what it gave back, when the blocked were last woken.
@@ -111,7 +122,7 @@ pub(crate) struct Core {
     pub(crate) end: Option<RecvError>,
     /// What is to be done once the lock is released.
     pub(super) after: Vec<After>,
-    /// Something is in `after` or `standby`: one look for both when the lock is released.
+    /// Something is in `after` or `standby`, or a goodbye was said: one look for all when the lock is released.
     pub(super) has_chores: bool,
 }
 
@@ -135,11 +146,14 @@ impl Link {
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
+            serves: services.is_some(),
             services: services.clone(),
+            leave: Leave::default(),
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
             leading: false,
             leader_is_blocked: false,
+            leaders_at_ends: 0,
             leader_minds_room: false,
             spinner: Spinner::new(),
             standby: Vec::new(),
@@ -159,6 +173,9 @@ impl Link {
             agreements: Mutex::default(),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
+            extensions: OnceLock::new(),
+            #[cfg(feature = "hooks")]
+            hooks: OnceLock::new(),
             instead_of_waiting: OnceLock::new(),
         })
     }
@@ -223,7 +240,7 @@ impl Core {
 
     pub(super) fn do_all_after(&mut self, after: impl IntoIterator<Item = After>) {
         self.after.extend(after);
-        self.has_chores = !self.after.is_empty() || !self.standby.is_empty();
+        self.has_chores |= !self.after.is_empty();
     }
 
     /// A thread is about to park, and could lead.
@@ -324,11 +341,12 @@ impl Core {
                 }
                 self.wake_streams();
             }
+            Kind::Goodbye => self.handle_goodbye(&payload),
             kind => self.fail(Violation::Unexpected { kind }),
         }
     }
 
-    fn handle_cancel(&mut self, call: CallId) {
+    pub(super) fn handle_cancel(&mut self, call: CallId) {
         match self.engine.handle_cancel(call) {
             Ok(Cancel::Unstarted) => {
                 // What it held goes with it.
@@ -365,73 +383,12 @@ impl Core {
         }
     }
 
-    /// Has those woken for whom something happened at a stream.
-    #[inline]
-    pub(super) fn wake_streams(&mut self) {
-        if !self.engine.streams.woken.is_empty() {
-            let woken = std::mem::take(&mut self.engine.streams.woken);
-            self.do_all_after(woken.into_iter().map(After::Wake));
-        }
-    }
-
-    /// Answers a request that was not started, when there is room.
-    pub(super) fn refuse_unstarted(&mut self, call: CallId, status: Status, text: &str) {
-        if self.engine.owe(call) {
-            self.owe(call, status, text);
-            self.wake_streams();
-        }
-    }
-
-    pub(super) fn owe(&mut self, call: CallId, status: Status, text: &str) {
-        let text = bounded(text, self.inbox.shared.error_text_bytes());
-        self.owed.push_back((Head::terminal(call.0, status as u16), text.into()));
-        self.owes = true;
-    }
-
-    /// Sends what is owed, as far as there is room.
-    #[inline(never)]
-    pub(crate) fn pay(&mut self) {
-        self.pay_calls();
-        if self.owed.is_empty() {
-            self.owes = !self.pay_streams();
-        }
-    }
-
-    /// Terminals and cancels.
-    fn pay_calls(&mut self) {
-        while let Some((head, text)) = self.owed.front() {
-            let payload = text.as_bytes();
-            let head = *head;
-            match self.outbox.advance(&head, &Outgoing::whole(&payload), &mut Sending::default()) {
-                Ok(true) => {
-                    if head.kind() == Kind::Terminal {
-                        self.engine.answer(CallId(head.call()));
-                    }
-                    self.owed.pop_front();
-                }
-                Ok(false) => return,
-                Err(_) => return self.owed.clear(),
-            }
-        }
-    }
-
-    /// The peer's count of what it gave back, if something is owed that waits for it to move.
-    pub(crate) fn room_owed(&mut self) -> Option<u64> {
-        if !self.owes {
-            return None;
-        }
-        // Counted before the try, so that what is given back after it ends the wait.
-        let freed = self.inbox.shared.freed();
-        self.pay();
-        self.owes.then_some(freed)
-    }
-
     pub(crate) fn forget(&mut self, begun: Begun) {
         let was_done = self.tickets.is_done(begun.ticket);
         let dropped = self.tickets.give_back(begun.ticket);
         self.do_all_after(dropped.map(After::Drop));
         if !was_done && self.end.is_none() && self.engine.forget(begun.call) == Forgotten::CancelOwed {
-            self.owed.push_back((Head::cancel(begun.call.0), "".into()));
+            self.owed.push_back((Head::cancel(begun.call.0), Box::default()));
             self.owes = true;
             self.pay();
         }
@@ -520,6 +477,10 @@ impl Core {
         }
     }
 
+    pub(crate) fn stats(&self) -> Stats {
+        self.inbox.stats(self.outbox.published())
+    }
+
     /// Has something dropped once the lock is released.
     #[inline]
     pub(crate) fn drop_later(&mut self, dropped: Option<Dropped>) {
@@ -558,6 +519,7 @@ impl Core {
             RecvError::Lost(Lost::PeerDied(_)) => self.outbox.consumed().unwrap_or(u64::MAX),
             _ => u64::MAX,
         };
+        self.leave.note_end(self.engine.unanswered().count());
         for (ticket, may_have_executed) in self.engine.handle_lost(consumed) {
             let outcome = Outcome::End(end_error(end, may_have_executed));
             let woken = self.tickets.deliver(ticket, outcome);
@@ -577,15 +539,6 @@ impl Core {
         self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
         self.has_chores = true;
     }
-}
-
-/// The beginning of a text, in whole characters.
-pub(crate) fn bounded(text: &str, max: usize) -> &str {
-    let mut end = text.len().min(max);
-    while !text.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    text.get(..end).unwrap_or("")
 }
 
 /// The end of a session as a call sees it.

@@ -79,11 +79,14 @@ impl Locked<'_> {
     #[cold]
     #[inline(never)]
     fn do_chores(&mut self) {
+        if self.leave.is_said() {
+            self.see_off();
+        }
         if !self.leading && !self.standby.is_empty() {
             let next = self.standby.swap_remove(0);
             self.after.push(After::Unpark(next));
         }
-        self.has_chores = !self.standby.is_empty();
+        self.has_chores = !self.standby.is_empty() || self.leave.is_said();
         let after = std::mem::take(&mut self.after);
         self.guard = None;
         after.into_iter().for_each(After::run);

@@ -7,8 +7,9 @@ use super::call::encoded;
 use super::client::Client;
 use super::deadline::Deadline;
 use super::error::{RpcError, TooLarge};
-use super::link::{Core, Link, end_error};
+use super::link::{Core, Link};
 use super::method::Method;
+use super::status::Status;
 use super::waiting::Awaited;
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
@@ -59,7 +60,8 @@ impl<'a, M: Method> OneWay<'a, M> {
     #[inline]
     pub fn send(self) -> Result<(), RpcError> {
         let target = self.client.target(M::INDEX)?;
-        encoded::<M, _>(&self.args, |payload| self.client.link().send_one_way(target.method, payload))?
+        let send = |payload: &Outgoing<'_>| self.client.link().send_one_way(target.method, payload);
+        encoded::<M, _>(self.client, &self.args, send).map(|((), watch)| watch.came(Status::Ok, 0))
     }
 
     /// Sends it, and blocks this thread while there is no room.
@@ -69,9 +71,9 @@ impl<'a, M: Method> OneWay<'a, M> {
     pub fn wait(self) -> Result<(), RpcError> {
         let target = self.client.target(M::INDEX)?;
         let mut deadline = Deadline::new(self.client.timeout());
-        encoded::<M, _>(&self.args, |payload| {
-            self.client.link().send_one_way_in_time(target.method, payload, &mut deadline)
-        })?
+        let send =
+            |payload: &Outgoing<'_>| self.client.link().send_one_way_in_time(target.method, payload, &mut deadline);
+        encoded::<M, _>(self.client, &self.args, send).map(|((), watch)| watch.came(Status::Ok, 0))
     }
 }
 
@@ -79,13 +81,15 @@ impl Core {
     /// Sends a one-way call; false when there is no room.
     #[inline]
     pub(crate) fn send_one_way(&mut self, method: u32, payload: &Outgoing<'_>) -> Result<bool, RpcError> {
-        if let Some(end) = self.end {
-            return Err(end_error(end, false));
+        if let Some(error) = self.begins_no_more() {
+            return Err(error);
         }
         if !self.engine.may_send_one_way() {
             return Ok(false);
         }
         let head = Head::message(method);
+        #[cfg(feature = "tracing")]
+        let head = head.with_metadata(payload.has_metadata());
         let sent = match payload.inline() {
             Some(inline) if self.outbox.send_short(&head, inline) => true,
             _ => self.send_long_one_way(&head, payload)?,

@@ -12,12 +12,14 @@ use std::time::Instant;
 use super::context::Context;
 use super::deadline::Inherit;
 use super::engine::CallId;
-use super::link::{Link, bounded};
+use super::link::Link;
 use super::method::{Method, NoError};
+use super::owed::bounded;
 use super::service::{Description, Services};
 use super::serving::{Arrived, Replying};
 use super::status::Status;
 use super::stream_arguments::Streams;
+use super::watch::Watch;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 
@@ -26,6 +28,7 @@ pub struct Request<'a> {
     link: &'a Arc<Link>,
     arrived: Arrived,
     face: Face,
+    watch: Watch,
 }
 
 /// Where a handler runs, and so how its reply may wait for room.
@@ -61,8 +64,8 @@ impl fmt::Debug for Handled {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn new(link: &'a Arc<Link>, arrived: Arrived, face: Face) -> Self {
-        Self { link, arrived, face }
+    pub(crate) fn new(link: &'a Arc<Link>, arrived: Arrived, face: Face, watch: Watch) -> Self {
+        Self { link, arrived, face, watch }
     }
 
     /// What the handler may ask about the call.
@@ -75,9 +78,15 @@ impl<'a> Request<'a> {
         Streams::new(self.link, self.arrived.call, self.arrived.deadline)
     }
 
+    /// Answers without looking at the arguments.
+    pub(crate) fn refuse(mut self, status: Status, text: &str) -> Handled {
+        self.watch.refuses(status, text);
+        refuse(self.link, self.arrived.call, self.face, status, text)
+    }
+
     /// The number that it came under means nothing here.
     pub fn unknown_method(self) -> Handled {
-        refuse(self.link, self.arrived.call, self.face, Status::UnknownMethod, "")
+        self.refuse(Status::UnknownMethod, "")
     }
 
     /// Runs a method that cannot fail: `handler` takes the arguments out and has the user's code run.
@@ -136,29 +145,33 @@ impl<'a> Request<'a> {
         handler: impl FnOnce(&mut Reader<'_>) -> Result<T, DecodeError>,
         encode: impl for<'v> FnOnce(&'v T, &mut Encoder<'v>) -> Result<Status, EncodeError>,
     ) -> Handled {
-        let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
+        let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, mut watch } = self;
         let budget = Budget::new(&link.shared.limits);
         let short = *payload.lead_inline();
         let message = if payload.is_inline() { None } else { Some(Message::new(payload, budget)) };
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
+            let _entered = watch.enter();
             let mut reader = match &message {
                 None => Reader::short(&short, &budget),
                 Some(message) => message.reader(),
             };
             let value = match handler(&mut reader) {
                 Ok(value) => value,
-                Err(error) => return refuse(link, call, face, Status::BadArguments, &error.to_string()),
+                Err(error) => return refused(link, call, face, &mut watch, Status::BadArguments, &error.to_string()),
             };
             let mut out = Encoder::new();
             match encode(&value, &mut out) {
-                Ok(status) => out.send(|payload| reply(link, call, face, status, payload)),
-                Err(error) => refuse(link, call, face, Status::BadReply, &error.to_string()),
+                Ok(status) => out.send(|payload| {
+                    watch.answers(link, call, status, payload.len());
+                    reply(link, call, face, status, payload)
+                }),
+                Err(error) => refused(link, call, face, &mut watch, Status::BadReply, &error.to_string()),
             }
         });
         match catch_unwind(run) {
             Ok(handled) => handled,
-            Err(panic) => panicked(link, call, face, panic),
+            Err(panic) => refused(link, call, face, &mut watch, Status::Panicked, &panic_text(panic)),
         }
     }
 
@@ -171,12 +184,12 @@ impl<'a> Request<'a> {
         T: Send,
         R: Future<Output = Result<T, DecodeError>> + Send + 'static,
     {
-        let Self { link, arrived: Arrived { call, deadline, payload, .. }, face } = self;
+        let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, watch } = self;
         let message = Message::new(payload, Budget::new(&link.shared.limits));
-        let unanswered = Unanswered { link: Arc::clone(link), call };
+        let mut unanswered = Unanswered { link: Arc::clone(link), call, watch };
         let handler = handler(message);
         Handled::Later(Box::pin(async move {
-            let outcome = guarded(handler, deadline).await;
+            let outcome = guarded(handler, deadline, &unanswered.watch).await;
             let (status, reply) = match outcome {
                 Ok(Ok(value)) => match catch_unwind(AssertUnwindSafe(move || encode_owned(value, encode))) {
                     Ok(encoded) => encoded,
@@ -185,7 +198,11 @@ impl<'a> Request<'a> {
                 Ok(Err(error)) => (Status::BadArguments, error.to_string().into_bytes()),
                 Err(panic) => (Status::Panicked, panic_text(panic).into_bytes()),
             };
-            let link = &unanswered.link;
+            let Unanswered { link, watch, .. } = &mut unanswered;
+            match status {
+                Status::Ok | Status::App => watch.answers(link, call, status, reply.len()),
+                _ => watch.refuses(status, &String::from_utf8_lossy(&reply)),
+            }
             let too_large = link.too_large(reply.len());
             let handled = match (too_large, status) {
                 (Some(text), _) => refuse(link, call, face, Status::BadReply, &text),
@@ -261,13 +278,15 @@ fn refuse(link: &Arc<Link>, call: CallId, face: Face, status: Status, text: &str
     send(link, call, face, status, &Outgoing::whole(&text.as_bytes()))
 }
 
+/// As [`refuse`], and hooks hear of it.
 #[cold]
-fn panicked(link: &Arc<Link>, call: CallId, face: Face, panic: Box<dyn Any + Send>) -> Handled {
-    refuse(link, call, face, Status::Panicked, &panic_text(panic))
+fn refused(link: &Arc<Link>, call: CallId, face: Face, watch: &mut Watch, status: Status, text: &str) -> Handled {
+    watch.refuses(status, text);
+    refuse(link, call, face, status, text)
 }
 
 /// What a panic said. Dropping what it carried is foreign code, which may panic again.
-fn panic_text(panic: Box<dyn Any + Send>) -> String {
+pub(super) fn panic_text(panic: Box<dyn Any + Send>) -> String {
     let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
         (Some(text), _) => (*text).to_owned(),
         (_, Some(text)) => text.clone(),
@@ -283,10 +302,12 @@ fn panic_text(panic: Box<dyn Any + Send>) -> String {
 struct Unanswered {
     link: Arc<Link>,
     call: CallId,
+    watch: Watch,
 }
 
 impl Drop for Unanswered {
     fn drop(&mut self) {
+        self.watch.stops(&self.link, self.call);
         // Nothing is done for one that has its answer.
         self.link.lock().stop(self.call);
     }
@@ -294,11 +315,16 @@ impl Drop for Unanswered {
 
 /// Drives a handler's future such that its panics are caught, also those of its drop, and that the calls it makes inherit
 /// its deadline.
-async fn guarded<F: Future>(future: F, deadline: Option<Instant>) -> Result<F::Output, Box<dyn Any + Send>> {
+async fn guarded<F: Future>(
+    future: F,
+    deadline: Option<Instant>,
+    watch: &Watch,
+) -> Result<F::Output, Box<dyn Any + Send>> {
     let mut future = pin!(Some(future));
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
+            let _entered = watch.enter();
             let polled = future.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx));
             if polled.is_ready() {
                 future.set(None);

@@ -8,15 +8,20 @@
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::request::{Handled, Request};
+use super::request::{Handled, Request, panic_text};
+use super::setting::Setting;
+use super::status::Status;
 use super::streams::Flow;
 use crate::codec::generated::ShapeWith;
 use crate::codec::shape::Kind;
 use crate::codec::{Budget, DecodeError, Encoder, Message, Shape};
+use crate::error::OpenError;
+use crate::os::Credentials;
 
 /// The number of the method that every program answers: what it serves, in words.
 pub(crate) const DESCRIBE: u32 = 0;
@@ -190,9 +195,14 @@ impl Service {
         self.name
     }
 
+    /// The name of a method.
+    pub(crate) fn method(&self, index: usize) -> &'static str {
+        self.methods.get(index).map_or("?", |method| method.name)
+    }
+
     /// The name of a method, as `Service.method`.
     pub(crate) fn method_name(&self, index: usize) -> String {
-        format!("{}.{}", self.name, self.methods.get(index).map_or("?", |method| method.name))
+        format!("{}.{}", self.name, self.method(index))
     }
 
     fn entries(&self) -> &[Entry] {
@@ -245,6 +255,16 @@ pub trait Serve: Send + Sync + 'static {
 
     /// Has a method run.
     fn call(&self, method: usize, request: Request<'_>) -> Handled;
+
+    /// Whether it is to be asked who may call.
+    fn is_guarded(&self) -> bool {
+        false
+    }
+
+    /// Whether this peer may call the method of this name.
+    fn admits(&self, _: &Credentials, _: &'static str) -> bool {
+        true
+    }
 }
 
 /// A service whose methods are all sync, so that threads can run them.
@@ -261,6 +281,7 @@ pub(crate) struct Services {
     routes: Vec<Route>,
     has_streams: bool,
     catalogue: Vec<u8>,
+    setting: Setting,
 }
 
 /// Where a method on the wire is found.
@@ -268,6 +289,8 @@ struct Route {
     service: usize,
     method: usize,
     manner: Manner,
+    /// It runs where its session is served, and for everybody.
+    is_plain: bool,
 }
 
 /// What a handler must have to itself, if it is not to hold up others.
@@ -281,12 +304,24 @@ pub(crate) enum Needs {
 }
 
 impl Services {
-    pub(crate) fn new(services: Vec<Arc<dyn Serve>>) -> Arc<Self> {
+    /// These services, whose handlers find this around them.
+    ///
+    /// # Errors
+    /// [`OpenError::ServiceTwice`].
+    pub(crate) fn new(services: Vec<Arc<dyn Serve>>, setting: Setting) -> Result<Arc<Self>, OpenError> {
         let mut routes = Vec::new();
         let mut catalogue = Catalogue::default();
         for (place, served) in services.iter().enumerate() {
             let service = served.service();
-            let route = |(method, info): (usize, &MethodInfo)| Route { service: place, method, manner: info.manner };
+            if catalogue.services.iter().any(|(name, _)| name == service.name) {
+                return Err(OpenError::ServiceTwice { service: service.name });
+            }
+            let is_guarded = served.is_guarded();
+            let route = |(method, info): (usize, &MethodInfo)| {
+                let manner = info.manner;
+                let is_plain = !manner.is_blocking && manner.flows.is_empty() && !is_guarded;
+                Route { service: place, method, manner, is_plain }
+            };
             routes.extend(service.methods.iter().enumerate().map(route));
             catalogue.services.push((service.name.to_owned(), service.entries().to_vec()));
         }
@@ -294,7 +329,7 @@ impl Services {
         // Strings and numbers have no way to fail.
         let _ = encoder.serialize(&catalogue);
         let has_streams = routes.iter().any(|route| !route.manner.flows.is_empty());
-        Arc::new(Self { services, routes, has_streams, catalogue: encoder.to_vec() })
+        Ok(Arc::new(Self { services, routes, has_streams, catalogue: encoder.to_vec(), setting }))
     }
 
     pub(crate) fn catalogue(&self) -> &[u8] {
@@ -341,6 +376,27 @@ impl Services {
         self.find(method).map_or(&[], |route| route.manner.flows)
     }
 
+    /// Whether a request of this method is handled at once, where it came, whoever sent it.
+    #[inline]
+    pub(crate) fn is_plain(&self, method: u32) -> bool {
+        self.find(method).is_none_or(|route| route.is_plain)
+    }
+
+    /// How a request of this method is refused before anything else is done with it, if this peer may not make it.
+    pub(crate) fn refusal(&self, method: u32, peer: &Credentials) -> Option<(Status, String)> {
+        let (served, index) = self.route(method)?;
+        match catch_unwind(AssertUnwindSafe(|| served.admits(peer, served.service().method(index)))) {
+            Ok(true) => None,
+            Ok(false) => Some((Status::PermissionDenied, String::new())),
+            Err(panic) => Some((Status::Panicked, panic_text(panic))),
+        }
+    }
+
+    /// What surrounds its handlers.
+    pub(crate) fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
     /// What it serves, in words.
     pub(crate) fn describe(&self) -> Vec<Description> {
         let describe = |served: &Arc<dyn Serve>| {
@@ -371,7 +427,8 @@ pub(crate) enum Agreement {
 impl Service {
     /// Compares this service with what a server said of itself.
     pub(crate) fn agree(&self, catalogue: &[u8]) -> Result<Agreement, DecodeError> {
-        let catalogue: Catalogue = read(catalogue)?;
+        // A side that serves nothing has nothing to say of it.
+        let catalogue: Catalogue = if catalogue.is_empty() { Catalogue::default() } else { read(catalogue)? };
         let mut first: u32 = 1;
         for (name, entries) in &catalogue.services {
             if name == self.name {

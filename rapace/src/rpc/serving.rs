@@ -1,5 +1,6 @@
 //! The serving side of a link: requests that came, replies that go, and handlers that are to be stopped.
 
+use std::thread::Thread;
 use std::time::Instant;
 
 use super::engine::{CallId, ONE_WAY, Wish};
@@ -8,6 +9,7 @@ use super::status::Status;
 use crate::error::Violation;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline};
+use crate::segment::count;
 use crate::session::{Payload, Sending};
 
 /// A request that came and was not started.
@@ -25,6 +27,16 @@ pub(crate) struct Arrived {
 
 /// Of a request that no handler made.
 pub(crate) const NO_PARENT: CallId = CallId(0);
+
+/// A thread that waits for the answer to a call of this side, and handles what is called back in its handler.
+#[derive(Debug)]
+pub(super) struct Awaiting {
+    pub(super) call: CallId,
+    pub(super) thread: Thread,
+    /// What it handles now, or [`NO_PARENT`]. Until that is answered it takes nothing else, and from then on it will, though
+    /// it is not waiting again yet.
+    pub(super) handles: CallId,
+}
 
 /// A reply on its way.
 #[derive(Debug)]
@@ -45,7 +57,12 @@ impl Replying {
 impl Core {
     pub(super) fn arrive(&mut self, head: &Head, payload: Payload) {
         let call = CallId(head.call());
-        if self.services.is_none() {
+        if self.leave.is_said() {
+            // Beyond the line of the goodbye, by which its caller knows that it has its end.
+            self.engine.answer(call);
+            return;
+        }
+        if !self.serves {
             self.refuse_unstarted(call, Status::UnknownMethod, "");
             return;
         }
@@ -58,10 +75,9 @@ impl Core {
         let may_nest = self.services.as_ref().is_some_and(|services| services.may_nest(head.method()));
         let parent = if may_nest { CallId(head.parent()) } else { NO_PARENT };
         self.requests.push_back(Arrived { call, parent, method: head.method(), deadline, payload });
-        match self.awaiting.iter().find(|(awaited, _)| parent != NO_PARENT && *awaited == parent) {
+        match self.who_handles(parent).cloned() {
             None => self.wake_serving(),
-            Some((_, thread)) => {
-                let thread = thread.clone();
+            Some(thread) => {
                 self.do_after(After::Unpark(thread));
                 if self.leading {
                     // That may be the leader.
@@ -69,6 +85,15 @@ impl Core {
                 }
             }
         }
+    }
+
+    /// The thread that is to handle what was called in the handler of this call, if there is one.
+    fn who_handles(&self, parent: CallId) -> Option<&Thread> {
+        if parent == NO_PARENT {
+            return None;
+        }
+        let is_it = |awaiting: &&Awaiting| awaiting.call == parent && !self.engine.is_handled(awaiting.handles);
+        self.awaiting.iter().find(is_it).map(|awaiting| &awaiting.thread)
     }
 
     /// A request that was made in the handler of a call of this side, to be handled by the thread that waits for that.
@@ -80,9 +105,7 @@ impl Core {
 
     /// The next request that no other thread is to handle.
     fn next_request(&mut self) -> Option<Arrived> {
-        let is_free = |request: &Arrived| {
-            request.parent == NO_PARENT || self.awaiting.iter().all(|(awaited, _)| *awaited != request.parent)
-        };
+        let is_free = |request: &Arrived| self.who_handles(request.parent).is_none();
         match self.requests.front() {
             Some(request) if request.parent == NO_PARENT => self.requests.pop_front(),
             _ => {
@@ -210,19 +233,24 @@ impl Core {
     #[inline]
     pub(crate) fn reply(&mut self, reply: &mut Replying, payload: &Outgoing<'_>) -> bool {
         if self.end.is_some() {
+            self.unpark(reply);
             return true;
         }
         let status = if reply.sending.is_begun() { Wish::Answer } else { self.engine.wish(reply.call) };
         let (status, payload) = match status {
             Wish::Answer => (reply.status, *payload),
             Wish::Cancelled => (Status::Cancelled, Outgoing::short(Inline::default())),
-            Wish::Nothing => return true,
+            Wish::Nothing => {
+                self.unpark(reply);
+                return true;
+            }
         };
         let head = Head::terminal(reply.call.0, status as u16);
         match self.outbox.advance(&head, &payload, &mut reply.sending) {
             Ok(true) => {
                 self.engine.answer(reply.call);
                 self.wake_streams();
+                count(&self.outbox.counts().calls_answered, 1);
                 self.unpark(reply);
                 true
             }

@@ -15,6 +15,7 @@ use super::status::Status;
 use super::tickets::Outcome;
 use crate::lane::Outgoing;
 use crate::layout::head::{Head, Inline, Kind};
+use crate::segment::count;
 use crate::session::Payload;
 
 impl Core {
@@ -29,11 +30,14 @@ impl Core {
             return None;
         };
         let head = target.head(call, deadline);
+        #[cfg(feature = "tracing")]
+        let head = head.with_metadata(payload.has_metadata());
         if !self.outbox.send_short(&head, inline) {
             self.engine.unbegin(call);
             self.tickets.give_back(ticket);
             return None;
         }
+        count(&self.outbox.counts().calls_begun, 1);
         Some(Begun { ticket, call })
     }
 
@@ -42,14 +46,17 @@ impl Core {
     #[inline]
     pub(crate) fn take_short_request(&mut self) -> Option<Arrived> {
         let Some(services) = &self.services else { return None };
-        if !self.requests.is_empty() || self.owes || self.end.is_some() {
+        if !self.serves || !self.requests.is_empty() || self.owes || self.end.is_some() {
             return None;
         }
         let has_streams = services.has_streams();
         if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
             return None;
         }
-        let (head, inline) = self.inbox.pop_short_if(true, |head| head.kind() == Kind::Request)?;
+        // One that was made in the handler of a call is for the thread that waits for that, if one does.
+        let is_anybodys = |head: &Head| head.parent() == 0 || self.awaiting.is_empty();
+        let accept = |head: &Head| head.kind() == Kind::Request && is_anybodys(head);
+        let (head, inline) = self.inbox.pop_short_if(true, accept)?;
         let call = CallId(head.call());
         if let Err(violation) = self.engine.handle_request(call) {
             self.fail(violation);
@@ -72,6 +79,9 @@ impl Core {
         }
         let sent = self.outbox.send_short(&Head::terminal(call.0, status as u16), inline) && self.engine.answer(call);
         self.wake_streams();
+        if sent {
+            count(&self.outbox.counts().calls_answered, 1);
+        }
         sent
     }
 

@@ -15,6 +15,7 @@ use super::error::{RpcError, StreamError};
 use super::link::Link;
 use super::streams::EndKey;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::lane::Outgoing;
 use crate::session::Payload;
 
 /// Makes a stream of `T`: one end goes into a call, the other is kept.
@@ -86,7 +87,8 @@ pub struct Rx<T> {
     taken: VecDeque<Payload>,
     /// Items of a message of several.
     ready: VecDeque<T>,
-    /// An item could not be read: what follows it is not looked at.
+    /// An item that could not be read: its error comes in its place, and nothing after it.
+    failure: Option<DecodeError>,
     has_failed: bool,
     #[cfg(feature = "tokio")]
     pub(crate) timer: crate::aio::calls::Timer,
@@ -195,15 +197,38 @@ impl<T> Connection<T> {
     }
 
     /// Encodes an item and has it sent.
-    pub(crate) fn encode<X>(
-        &self,
-        value: &T,
-        send: impl FnOnce(&crate::lane::Outgoing<'_>) -> X,
-    ) -> Result<X, StreamError> {
+    pub(crate) fn encode<X>(&self, value: &T, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, StreamError> {
         let mut out = Encoder::new();
-        (self.codec.encode)(value, &mut out).map_err(|error| RpcError::Encode(Box::new(error)))?;
+        (self.codec.encode)(value, &mut out).map_err(encode_error)?;
         Ok(out.send(send))
     }
+
+    /// Encodes items and has them sent, as many in a message as fit.
+    pub(crate) fn encode_all(
+        &self,
+        items: &[T],
+        mut send: impl FnMut(&Outgoing<'_>) -> Result<(), StreamError>,
+    ) -> Result<(), StreamError> {
+        let mut out = Encoder::new();
+        for item in items {
+            let before = out.len();
+            (self.codec.encode)(item, &mut out).map_err(encode_error)?;
+            let has_bytes = out.len() > before;
+            // One without bytes would not be seen behind others.
+            if !has_bytes && before > 0 {
+                std::mem::take(&mut out).send(&mut send)?;
+            }
+            if !has_bytes || out.len() >= GROUP_BYTES {
+                std::mem::take(&mut out).send(&mut send)?;
+            }
+        }
+        if out.is_empty() { Ok(()) } else { out.send(send) }
+    }
+}
+
+#[cold]
+fn encode_error(error: EncodeError) -> StreamError {
+    RpcError::Encode(Box::new(error)).into()
 }
 
 impl<T> Tx<T> {
@@ -264,44 +289,32 @@ pub struct SendAll<'a, T, I> {
     pub(crate) items: I,
 }
 
-/// How many bytes of small items travel in one message.
-pub(crate) const GROUP_BYTES: usize = 4 << 10;
+/// How many bytes of items travel in one message, about.
+const GROUP_BYTES: usize = 4 << 10;
+
+/// How many items are taken from their iterator before they are sent.
+const GROUP_ITEMS: usize = 256;
 
 impl<T, I: Iterator<Item = T>> SendAll<'_, T, I> {
     /// Sends them, blocking this thread while the reader has not taken out enough.
     ///
     /// # Errors
     /// As [`SendItem::wait`]. What came before the error is sent or lost with the stream.
-    pub fn wait(self) -> Result<(), StreamError> {
+    pub fn wait(mut self) -> Result<(), StreamError> {
         let connection = self.tx.connection()?;
-        let send = |bytes: &[u8]| {
-            let payload = crate::lane::Outgoing::whole(&bytes);
-            connection.link.send_item(connection.end, &payload, &mut connection.deadline())
-        };
-        let mut group = Vec::new();
-        for item in self.items {
-            // A small item joins its group; what is not small goes by itself, after the group.
-            let alone = connection.encode(&item, |payload| match payload.inline() {
-                Some(inline) if inline.len() > 0 => {
-                    group.extend_from_slice(inline.as_slice());
-                    Ok(())
-                }
-                _ => {
-                    if !group.is_empty() {
-                        send(&group)?;
-                        group.clear();
-                    }
-                    connection.link.send_item(connection.end, payload, &mut connection.deadline())
-                }
-            })?;
-            alone?;
-            if group.len() >= GROUP_BYTES.saturating_sub(crate::layout::INLINE_MAX) {
-                send(&group)?;
-                group.clear();
-            }
+        let mut deadline = connection.deadline();
+        while let Some(items) = next_group(&mut self.items) {
+            connection
+                .encode_all(&items, |payload| connection.link.send_item(connection.end, payload, &mut deadline))?;
         }
-        if group.is_empty() { Ok(()) } else { send(&group) }
+        Ok(())
     }
+}
+
+/// Some of the items, or none when there are no more.
+pub(crate) fn next_group<T>(items: &mut impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let group: Vec<_> = items.take(GROUP_ITEMS).collect();
+    (!group.is_empty()).then_some(group)
 }
 
 impl<T> Rx<T> {
@@ -310,6 +323,7 @@ impl<T> Rx<T> {
             place,
             taken: VecDeque::new(),
             ready: VecDeque::new(),
+            failure: None,
             has_failed: false,
             #[cfg(feature = "tokio")]
             timer: Default::default(),
@@ -327,7 +341,7 @@ impl<T> Rx<T> {
 
     /// The items as they come, blocking this thread; ends with the stream, or after an error.
     pub fn iter(&mut self) -> Iter<'_, T> {
-        Iter { rx: self }
+        Iter { rx: self, is_over: false }
     }
 
     /// An item that is here already, if one is.
@@ -335,8 +349,22 @@ impl<T> Rx<T> {
         if let Some(item) = self.ready.pop_front() {
             return Some(Ok(item));
         }
+        if let Some(error) = self.failure.take() {
+            return Some(Err(self.fail(error)));
+        }
+        if self.has_failed {
+            return None;
+        }
         let payload = self.taken.pop_front()?;
         Some(self.read(payload))
+    }
+
+    /// Nothing more is read.
+    #[cold]
+    fn fail(&mut self, error: DecodeError) -> StreamError {
+        self.has_failed = true;
+        self.taken.clear();
+        RpcError::Decode(Box::new(error)).into()
     }
 
     /// Reads a message: one item, and what follows it is kept.
@@ -351,10 +379,13 @@ impl<T> Rx<T> {
             let message = Message::new(payload, budget);
             read_all(&mut message.reader(), decode, ready)
         };
-        read.map_err(|error| {
-            self.has_failed = true;
-            RpcError::Decode(Box::new(error)).into()
-        })
+        match read {
+            Ok((first, rest)) => {
+                self.failure = rest.err();
+                Ok(first)
+            }
+            Err(error) => Err(self.fail(error)),
+        }
     }
 
     /// Whether nothing more is read: an error was the last that came.
@@ -372,7 +403,7 @@ impl<T> Rx<T> {
             if let Some(item) = self.next_here() {
                 return item.map(Some);
             }
-            if self.has_failed {
+            if self.has_failed() {
                 return Ok(None);
             }
             let (connection, taken) = self.source()?;
@@ -383,10 +414,18 @@ impl<T> Rx<T> {
     }
 }
 
-/// Reads the first item, and those behind it.
+/// Reads the first item, and those behind it as far as they can be read.
 #[inline]
-fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<T, DecodeError> {
+fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<First<T>, DecodeError> {
     let first = decode(from)?;
+    Ok((first, read_rest(from, decode, more)))
+}
+
+/// An item, and whether those behind it could be read.
+type First<T> = (T, Result<(), DecodeError>);
+
+#[inline]
+fn read_rest<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<(), DecodeError> {
     let mut left = from.remaining();
     while left > 0 {
         more.push_back(decode(from)?);
@@ -396,7 +435,7 @@ fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque
             from.finish()?;
         }
     }
-    Ok(first)
+    Ok(())
 }
 
 /// The wait for an item.
@@ -421,6 +460,7 @@ impl<T> Recv<'_, T> {
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     rx: &'a mut Rx<T>,
+    is_over: bool,
 }
 
 /// The items of a stream, by [`Rx::into_iter`].
@@ -435,7 +475,7 @@ impl<T> Iterator for Iter<'_, T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        self.rx.next_item().transpose()
+        next_once(self.rx, &mut self.is_over)
     }
 }
 
@@ -444,14 +484,19 @@ impl<T> Iterator for IntoIter<T> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
-        }
-        let next = self.rx.next_item();
-        // An error comes once; a session that is over would give it for ever.
-        self.is_over = next.is_err();
-        next.transpose()
+        next_once(&mut self.rx, &mut self.is_over)
     }
+}
+
+/// An error comes once; a session that is over would give it for ever.
+#[inline]
+fn next_once<T>(rx: &mut Rx<T>, is_over: &mut bool) -> Option<Result<T, StreamError>> {
+    if *is_over {
+        return None;
+    }
+    let next = rx.next_item();
+    *is_over = next.is_err();
+    next.transpose()
 }
 
 impl<T> IntoIterator for Rx<T> {

@@ -18,14 +18,19 @@ pub struct Given<'c> {
 }
 
 enum Step<'c> {
-    Check,
-    Connect { client: &'c Client, ends: std::slice::Iter<'c, EndKey>, deadline: Option<Instant> },
+    /// The pairs that were seen, each by where it lies.
+    Check(Vec<usize>),
+    Connect {
+        client: &'c Client,
+        ends: std::slice::Iter<'c, EndKey>,
+        deadline: Option<Instant>,
+    },
 }
 
 impl<'c> Given<'c> {
     /// Whether all arguments can be connected: each is one end of a pair whose other end is kept.
     pub(crate) fn check() -> Self {
-        Self { step: Step::Check, outcome: Ok(()) }
+        Self { step: Step::Check(Vec::new()), outcome: Ok(()) }
     }
 
     pub(crate) fn connect(client: &'c Client, ends: &'c [EndKey], deadline: Option<Instant>) -> Self {
@@ -47,11 +52,17 @@ impl<'c> Given<'c> {
     }
 
     fn give<T>(&mut self, place: &Place<T>, way: Way, codec: ItemCodec<T>) {
-        let Step::Connect { client, ends, deadline } = &mut self.step else {
-            if place.is_connected() {
-                self.outcome = Err(StreamError::AlreadyConnected);
+        let (client, ends, deadline) = match &mut self.step {
+            Step::Connect { client, ends, deadline } => (client, ends, deadline),
+            Step::Check(pairs) => {
+                let pair = std::ptr::from_ref(place).addr();
+                // Also when both ends of a pair are arguments of this call.
+                if place.is_connected() || pairs.contains(&pair) {
+                    self.outcome = Err(StreamError::AlreadyConnected);
+                }
+                pairs.push(pair);
+                return;
             }
-            return;
         };
         let Some(end) = ends.next() else { return };
         let link = Arc::clone(client.link());

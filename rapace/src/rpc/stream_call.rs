@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::call::{Call, Pending, TryStartError, encoded};
+use super::call::{Call, Pending, TryStartError, encoded, prepared};
 use super::client::Client;
 use super::deadline::Deadline;
 use super::error::RpcError;
@@ -11,6 +11,8 @@ use super::link::{Begin, Begun};
 use super::method::Method;
 use super::stream_arguments::Given;
 use super::streams::EndKey;
+use super::watch::Watch;
+use crate::lane::Outgoing;
 
 /// A call with [streams](crate::stream) that was not begun: [`start`](Self::start) it, use the ends that were kept, then
 /// wait for its result.
@@ -43,9 +45,9 @@ impl<'a, M: Method> StreamCall<'a, M> {
     pub fn start(self) -> Result<Pending<M>, RpcError> {
         let (begin, mut deadline) = self.begin()?;
         let link = self.call.client.link();
-        let sent = encoded::<M, _>(&self.call.args, |payload| link.start_streaming(begin, payload, &mut deadline));
-        let (begun, ends) = sent??;
-        Ok(self.connect(begun, &ends, deadline))
+        let start = |payload: &Outgoing<'_>| link.start_streaming(begin, payload, &mut deadline);
+        let ((begun, ends), watch) = encoded::<M, _>(self.call.client, &self.call.args, start)?;
+        Ok(self.connect(begun, &ends, deadline, watch))
     }
 
     /// As [`start`](Self::start), if there is room for all of the call now.
@@ -55,10 +57,15 @@ impl<'a, M: Method> StreamCall<'a, M> {
     pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
         let (begin, deadline) = self.begin()?;
         let link = self.call.client.link();
-        let sent = encoded::<M, _>(&self.call.args, |payload| link.try_start_streaming(begin, payload, deadline));
-        match sent?? {
-            Some((begun, ends)) => Ok(self.connect(begun, &ends, deadline)),
-            None => Err(TryStartError::Full(self)),
+        let (begun, watch) = {
+            let (out, watch) = prepared::<M>(self.call.client, &self.call.args)?;
+            let start = |payload: &Outgoing<'_>| link.try_start_streaming(begin, payload, deadline);
+            (out.send(|args| watch.send(link, args, start)), watch)
+        };
+        match begun {
+            Ok(Some((begun, ends))) => Ok(self.connect(begun, &ends, deadline, watch.begin())),
+            Ok(None) => Err(TryStartError::Full(self)),
+            Err(error) => Err(watch.begin().failed(error).into()),
         }
     }
 
@@ -87,10 +94,10 @@ impl<'a, M: Method> StreamCall<'a, M> {
     }
 
     /// The call is begun, and the ends of its streams are these.
-    pub(crate) fn connect(&self, begun: Begun, ends: &[EndKey], mut deadline: Deadline) -> Pending<M> {
+    pub(crate) fn connect(&self, begun: Begun, ends: &[EndKey], mut deadline: Deadline, watch: Watch) -> Pending<M> {
         let client = self.call.client;
         M::give(&self.call.args, &mut Given::connect(client, ends, deadline.instant()));
-        Pending::new(client, begun, deadline)
+        Pending::new(client, begun, deadline, watch)
     }
 }
 

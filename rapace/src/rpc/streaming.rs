@@ -182,6 +182,20 @@ impl Core {
         self.wake_streams();
     }
 
+    /// Has those woken for whom something happened at a stream.
+    #[inline]
+    pub(super) fn wake_streams(&mut self) {
+        if !self.engine.streams.woken.is_empty() {
+            let woken = std::mem::take(&mut self.engine.streams.woken);
+            self.do_all_after(woken.into_iter().map(After::Wake));
+        }
+        // The leader is woken by messages. A call that ends on this side, by its answer or because nobody waits for it any
+        // more, brings none.
+        if self.leaders_at_ends > 0 && std::mem::take(&mut self.engine.streams.has_ended) {
+            self.nudge_leader();
+        }
+    }
+
     /// Who is woken when something changes at an end.
     pub(crate) fn wait_at_end(&mut self, end: EndKey, waker: Waker) {
         let replaced = self.engine.streams.wait(end, waker);

@@ -82,6 +82,8 @@ pub(crate) struct Streams<I, W> {
     notices: VecDeque<EndKey>,
     /// Who is to be woken once the lock is released.
     pub(crate) woken: Vec<W>,
+    /// Ends have ended with their call since this was last looked at.
+    pub(crate) has_ended: bool,
 }
 
 #[derive(Debug)]
@@ -128,6 +130,7 @@ impl<I, W> Streams<I, W> {
             incoming: Pool::new(ours),
             notices: VecDeque::new(),
             woken: Vec::new(),
+            has_ended: false,
         }
     }
 
@@ -395,15 +398,17 @@ impl<I, W> Streams<I, W> {
             return;
         }
         self.calls = self.calls.saturating_sub(1);
+        self.has_ended = true;
         for key in keys {
             self.settle(key);
             let Some(end) = self.end(key) else { continue };
             end.of_call = false;
             let is_first = end.over.is_none();
             if is_first {
-                // A writer that is answered for needs not say that it has finished.
-                let receives = matches!(end.way, Way::Receiving { .. });
-                end.over = Some(if receives && over == Over::CallEnded { Over::Finished } else { over });
+                // The result comes after the last item, so it says that there are no more; for a server that answered the
+                // call it is not so.
+                let is_last = whose == Whose::Begun && matches!(end.way, Way::Receiving { .. });
+                end.over = Some(if is_last && over == Over::CallEnded { Over::Finished } else { over });
             }
             if std::mem::take(&mut end.queued) {
                 self.notices.retain(|queued| *queued != key);

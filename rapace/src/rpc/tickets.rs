@@ -101,6 +101,12 @@ impl Tickets {
         })
     }
 
+    /// How many are taken and not given back.
+    #[cfg(test)]
+    pub(crate) fn in_use(&self) -> usize {
+        self.places.len().saturating_sub(self.free.len())
+    }
+
     /// Whether the outcome is there.
     pub(crate) fn is_done(&self, ticket: Ticket) -> bool {
         matches!(self.places.get(ticket as usize), Some(Place::Done(_)))

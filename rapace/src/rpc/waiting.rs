@@ -9,7 +9,7 @@ use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
 use super::link::{Begin, Begun, Link, Locked, Target};
-use super::serving::{Arrived, Replying};
+use super::serving::{Arrived, Awaiting, NO_PARENT, Replying};
 use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
@@ -198,7 +198,8 @@ impl Link {
                 core.drop_later(dropped);
                 return outcome;
             }
-            if core.end.is_some() {
+            // It may have brought this call's end without an answer.
+            if core.end.is_some() || core.tickets.is_done(begun.ticket) {
                 continue;
             }
             if *deadline != Deadline::None && deadline.is_past() {
@@ -258,17 +259,27 @@ impl Link {
         awaited: Awaited,
         deadline: Option<Instant>,
     ) -> Locked<'a> {
+        let this = std::thread::current();
+        let awaiting = |handles| {
+            let thread = this.clone();
+            begun.iter().map(move |begun| Awaiting { call: begun.call, thread: thread.clone(), handles })
+        };
+        // Not those of the wait that this one is nested in.
+        let is_this =
+            |other: &Awaiting| other.thread.id() == this.id() && begun.iter().any(|begun| begun.call == other.call);
         if let Some(services) = &self.services {
             if let Some(request) = begun.iter().find_map(|begun| core.take_nested(begun.call)) {
+                core.awaiting.extend(awaiting(request.call));
                 drop(core);
                 self.handle_nested(services, request);
-                return self.lock();
+                let mut core = self.lock();
+                core.awaiting.retain(|other| !is_this(other));
+                return core;
             }
         }
-        let this = std::thread::current();
-        core.awaiting.extend(begun.iter().map(|begun| (begun.call, this.clone())));
+        core.awaiting.extend(awaiting(NO_PARENT));
         let mut core = self.wait(core, awaited, deadline);
-        core.awaiting.retain(|(_, thread)| thread.id() != this.id());
+        core.awaiting.retain(|other| !is_this(other));
         if !core.requests.is_empty() {
             // What was left to this thread is anybody's now.
             core.wake_serving();
@@ -299,7 +310,7 @@ impl Link {
         }
     }
 
-    /// Waits for the next request to be served. `None` when the session is over.
+    /// Waits for the next request to be served. `None` when the session is over, or all is answered after a goodbye.
     pub(crate) fn request(&self) -> Option<Arrived> {
         let mut core = self.lock();
         loop {
@@ -310,7 +321,7 @@ impl Link {
             if let Some(request) = core.take_request() {
                 return Some(request);
             }
-            if core.end.is_some() {
+            if core.end.is_some() || core.has_said_all() {
                 return None;
             }
             core = self.wait(core, Awaited { request: true, ..Awaited::default() }, None);
@@ -356,7 +367,10 @@ impl Link {
         let led_by_another = std::mem::replace(&mut core.leading, true);
         let spinner = std::mem::replace(&mut core.spinner, Spinner::new());
         core.leader_is_blocked = awaited.freed.is_some();
+        let at_end = usize::from(awaited.end.is_some());
+        core.leaders_at_ends = core.leaders_at_ends.saturating_add(at_end);
         let mut core = self.lead(core, spinner, awaited, deadline);
+        core.leaders_at_ends = core.leaders_at_ends.saturating_sub(at_end);
         core.leading = led_by_another;
         core.leader_is_blocked = false;
         core.note_room();

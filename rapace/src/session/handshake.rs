@@ -135,14 +135,24 @@ impl Greeting {
     }
 }
 
-/// Offers a session as PeerA over a connected socket.
-pub(crate) fn offer(socket: OwnedFd, config: &Config, catalogue: &[u8]) -> Result<(Opened, Area), OpenError> {
-    let talk = Talk::new(socket.as_fd(), &config.limits)?;
+/// Offers a session as PeerA over a connected socket. Something to read at `sign` ends the wait for a peer that is slow.
+pub(crate) fn offer(
+    socket: OwnedFd,
+    config: &Config,
+    catalogue: &[u8],
+    sign: Option<BorrowedFd<'_>>,
+) -> Result<(Opened, Area), OpenError> {
+    let talk = Talk { sign, ..Talk::new(socket.as_fd(), &config.limits)? };
     let credentials = check_credentials(socket.as_fd(), config)?;
     // Already so if a listener of ours accepted it; nothing has been asked for yet.
     os::pass_descriptors(talk.socket, false);
     let mut hello = Greeting::new_zeroed();
-    talk.receive(hello.as_mut_bytes())?;
+    if let Err(error) = talk.receive(hello.as_mut_bytes()) {
+        if matches!(error, OpenError::ShuttingDown) {
+            refuse(socket.as_fd(), config, &error.to_string());
+        }
+        return Err(error);
+    }
     let mut answer = Answer {
         greeting: Greeting::new(config, catalogue),
         session: [0; 16],
@@ -236,7 +246,10 @@ fn exchange(talk: &Talk<'_>, layout: &Layout, [ours, theirs]: [Identity; 2]) -> 
     };
     talk.send(YES.as_bytes(), Some(own.file.as_fd())).map_err(|error| talk.reason_or(error))?;
     let mut verdict = YES;
-    let file = talk.receive_with_fd(verdict.as_mut_bytes())?;
+    let file = match talk.receive_with_fd(verdict.as_mut_bytes()) {
+        Err(error @ OpenError::ShuttingDown) => return talk.pass_verdict(Err(error)),
+        received => received?,
+    };
     talk.check_verdict(verdict)?;
     let peer = one(file).map_err(OpenError::from).and_then(|file| {
         let half = memory::accept(&file, layout, &fork)?;
@@ -266,7 +279,7 @@ impl Halves {
     }
 }
 
-fn fork_guard() -> Result<Arc<ForkGuard>, OpenError> {
+pub(super) fn fork_guard() -> Result<Arc<ForkGuard>, OpenError> {
     ForkGuard::new().map(Arc::new).map_err(OpenError::io("making the page that tells a fork"))
 }
 
@@ -313,6 +326,8 @@ struct Talk<'a> {
     deadline: Instant,
     text_max: usize,
     hello_bytes: usize,
+    /// Something to read there is not waited beyond.
+    sign: Option<BorrowedFd<'a>>,
 }
 
 /// What came beside the bytes.
@@ -332,7 +347,14 @@ impl<'a> Talk<'a> {
     fn new(socket: BorrowedFd<'a>, limits: &Limits) -> Result<Self, OpenError> {
         let limit = limits.handshake_time;
         let deadline = Instant::now().checked_add(limit).ok_or(OpenError::Timeout(limit))?;
-        Ok(Self { socket, limit, deadline, text_max: limits.error_text_bytes, hello_bytes: limits.hello_bytes })
+        Ok(Self {
+            socket,
+            limit,
+            deadline,
+            text_max: limits.error_text_bytes,
+            hello_bytes: limits.hello_bytes,
+            sign: None,
+        })
     }
 
     fn wait_for(&self, flags: PollFlags) -> Result<(), OpenError> {
@@ -342,8 +364,13 @@ impl<'a> Talk<'a> {
                 return Err(OpenError::Timeout(self.limit));
             }
             let left = Timespec::try_from(left).ok();
-            match poll(&mut [PollFd::new(&self.socket, flags)], left.as_ref()) {
+            let mut fds = vec![PollFd::new(&self.socket, flags)];
+            fds.extend(self.sign.as_ref().map(|sign| PollFd::new(sign, PollFlags::IN)));
+            match poll(&mut fds, left.as_ref()) {
                 Ok(0) | Err(Sys::INTR) => {}
+                Ok(_) if fds.first().is_some_and(|socket| socket.revents().is_empty()) => {
+                    return Err(OpenError::ShuttingDown);
+                }
                 Ok(_) => return Ok(()),
                 Err(errno) => return Err(OpenError::system("waiting for the peer")(errno)),
             }
@@ -506,7 +533,7 @@ mod tests {
         let [a_config, b_config] = reads.map(config);
         std::thread::scope(|scope| {
             let b = scope.spawn(|| join(b.into(), &b_config, says[1]).map(|(opened, _)| opened));
-            let a = offer(a.into(), &a_config, says[0]).map(|(opened, _)| opened);
+            let a = offer(a.into(), &a_config, says[0], None).map(|(opened, _)| opened);
             [a, b.join().unwrap()]
         })
     }
@@ -556,7 +583,7 @@ mod tests {
         (theirs.limits.in_flight, theirs.limits.fragmented_calls, theirs.limits.payload_max) = (65_535, 1, 0);
         let (at_a, at_b) = std::thread::scope(|scope| {
             let b = scope.spawn(|| join(b.into(), &theirs, b"").unwrap().0.terms);
-            (offer(a.into(), &ours, b"").unwrap().0.terms, b.join().unwrap())
+            (offer(a.into(), &ours, b"", None).unwrap().0.terms, b.join().unwrap())
         });
         assert_eq!((at_a.in_flight, at_a.fragmented_calls, at_a.payload_max), (65_535, 1, 0));
         assert_eq!((at_b.in_flight, at_b.fragmented_calls, at_b.payload_max), (1, 2, 3_000_000));

@@ -6,6 +6,7 @@ use super::config::Spin;
 use super::outbox::Patience;
 use super::payload::Inbound;
 use super::shared::Shared;
+use super::stats::Stats;
 use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
@@ -123,6 +124,10 @@ impl Inbox {
     fn understand(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
         match self.lane.understand(&Descriptor::from_words(words)) {
             Ok(Step::Message(head, body)) => Ok(Some(Inbound::new(&self.shared, head, body))),
+            Ok(Step::WithMetadata(head, body)) => {
+                let message = Inbound::new(&self.shared, head, body).without_metadata();
+                message.map(Some).map_err(|violation| self.fail(violation.into()))
+            }
             Ok(Step::Part { released }) => {
                 if released {
                     self.shared.announce_room();
@@ -190,6 +195,18 @@ impl Inbox {
             Some(death) if !closed => Some(Lost::PeerDied(death).into()),
             _ => Some(RecvError::Closed),
         }
+    }
+
+    /// Whether a message is there.
+    #[cfg(test)]
+    pub(crate) fn is_there(&self) -> bool {
+        self.lane.is_ready()
+    }
+
+    /// The statistics of a session of which this side published so many messages.
+    pub(crate) fn stats(&self, published: u64) -> Stats {
+        let held = if self.shared.is_forked() { Vec::new() } else { self.lane.taken() };
+        self.shared.stats(published, self.lane.next().saturating_sub(1), held)
     }
 
     /// Number of the message that comes next.

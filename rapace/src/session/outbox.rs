@@ -10,6 +10,7 @@ use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
 use crate::layout::head::{Head, Inline};
+use crate::segment::Sent;
 use crate::slots::Claim;
 
 /// The sending end of a session, without its role: compiled once, for both. Dropping it closes this direction.
@@ -103,6 +104,12 @@ impl Outbox {
         self.lane.published()
     }
 
+    /// What this end counts, for others to see.
+    #[inline(always)]
+    pub(crate) fn counts(&self) -> &Sent {
+        self.lane.counts()
+    }
+
     /// The most bytes that one message carries without fragments.
     pub(crate) fn slot_bytes_max(&self) -> usize {
         self.lane.slot_bytes_max()
@@ -111,6 +118,12 @@ impl Outbox {
     /// Whether a payload goes in fragments.
     pub(crate) fn is_fragmented(&self, payload: &Outgoing<'_>) -> bool {
         self.lane.is_fragmented(payload)
+    }
+
+    /// Slots that are with the peer.
+    #[cfg(test)]
+    pub(crate) fn slots_in_flight(&mut self) -> usize {
+        self.lane.slots_in_flight()
     }
 
     /// How many published messages the peer has not taken out yet.

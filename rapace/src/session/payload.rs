@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::shared::Shared;
+use crate::error::Violation;
 use crate::lane::{Body, release_slot};
 use crate::layout::head::{Head, InSlot, Inline};
+use crate::layout::metadata::{METADATA_BYTES, Metadata};
 use crate::slots::bytes::{PeerBytes, Trust};
 
 /// A message that was received and checked.
@@ -52,7 +54,7 @@ impl Inbound {
     #[inline(always)]
     pub(crate) fn in_slot(shared: &Arc<Shared>, head: Head, lead: Inline, slot: InSlot) -> Self {
         let tail = Tail::Slot(HeldSlot { shared: Arc::clone(shared), slot });
-        Self { head, payload: Payload { lead, tail } }
+        Self { head, payload: Payload::new(lead, tail) }
     }
 
     pub(crate) fn new(shared: &Arc<Shared>, head: Head, body: Body) -> Self {
@@ -60,9 +62,30 @@ impl Inbound {
             Body::Inline(lead) => Self::inline(head, lead),
             Body::Slot(lead, slot) => Self::in_slot(shared, head, lead, slot),
             Body::Fragments { lead, bytes, count } => {
-                Self { head, payload: Payload { lead, tail: Tail::Private { bytes, count } } }
+                Self { head, payload: Payload::new(lead, Tail::Private { bytes, count }) }
             }
         }
+    }
+
+    /// Takes the metadata off, with which the payload begins.
+    #[cold]
+    pub(crate) fn without_metadata(mut self) -> Result<Self, Violation> {
+        let mut bytes = [0; METADATA_BYTES];
+        self.payload.copy_to(&mut bytes);
+        let metadata = Metadata::parse(&bytes)?;
+        // What is not in the descriptor is in memory of our own, since only fragments are sent so.
+        let beyond = METADATA_BYTES.saturating_sub(self.payload.lead.len());
+        if let Tail::Private { bytes, .. } = &mut self.payload.tail {
+            bytes.drain(..beyond.min(bytes.len()));
+        }
+        self.payload.lead = Inline::default();
+        #[cfg(feature = "tracing")]
+        {
+            self.payload.metadata = Some(metadata);
+        }
+        #[cfg(not(feature = "tracing"))]
+        let _ = metadata;
+        Ok(self)
     }
 
     /// What the message says of itself.
@@ -114,6 +137,9 @@ pub struct Payload {
     /// The bytes that came in the descriptor; they precede the others.
     lead: Inline,
     tail: Tail,
+    /// What preceded them.
+    #[cfg(feature = "tracing")]
+    pub(crate) metadata: Option<Metadata>,
 }
 
 #[derive(Debug)]
@@ -142,7 +168,17 @@ impl HeldSlot {
 impl Payload {
     #[inline(always)]
     pub(crate) fn inline(lead: Inline) -> Self {
-        Self { lead, tail: Tail::None }
+        Self::new(lead, Tail::None)
+    }
+
+    #[inline(always)]
+    fn new(lead: Inline, tail: Tail) -> Self {
+        Self {
+            lead,
+            tail,
+            #[cfg(feature = "tracing")]
+            metadata: None,
+        }
     }
 
     /// Length in bytes.
@@ -216,7 +252,7 @@ impl Payload {
         let Tail::Slot(_) = &self.tail else { return self };
         let mut bytes = Vec::with_capacity(self.tail_len());
         self.append_tail(0, self.tail_len(), &mut bytes);
-        Self { lead: self.lead, tail: Tail::Private { bytes, count: 1 } }
+        Self { tail: Tail::Private { bytes, count: 1 }, ..self }
     }
 
     /// The bytes, copied out once at most, and the slot freed.

@@ -155,6 +155,18 @@ impl Listener {
         }
     }
 
+    /// Listens no more, and turns away those that have knocked, unless others may listen at the same socket.
+    pub(crate) fn turn_all_away(mut self, reason: &str) {
+        if self.bound.is_none() {
+            return;
+        }
+        // First, so that nobody knocks who is not turned away.
+        self.remove_path();
+        while let Ok(Some(incoming)) = self.try_accept() {
+            incoming.turn_away(reason);
+        }
+    }
+
     /// The path that was bound, if this listener bound one.
     pub fn path(&self) -> Option<&Path> {
         self.bound.as_ref().map(|bound| &*bound.path)
@@ -175,7 +187,13 @@ impl AsRawFd for Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        let Some(bound) = &self.bound else { return };
+        self.remove_path();
+    }
+}
+
+impl Listener {
+    fn remove_path(&mut self) {
+        let Some(bound) = self.bound.take() else { return };
         if bound.pid != std::process::id() {
             return;
         }
@@ -213,12 +231,13 @@ impl Incoming {
     /// # Errors
     /// Why there is no session.
     pub fn open(self) -> Result<Session<PeerA>, OpenError> {
-        self.open_with(&[])
+        self.open_with(&[], None)
     }
 
     /// As [`open`](Self::open), saying what this side serves.
-    pub(crate) fn open_with(self, catalogue: &[u8]) -> Result<Session<PeerA>, OpenError> {
-        let (opened, area) = handshake::offer(self.socket, &self.config, catalogue)?;
+    /// It is broken off when there is something to read at `sign`.
+    pub(crate) fn open_with(self, catalogue: &[u8], sign: Option<BorrowedFd<'_>>) -> Result<Session<PeerA>, OpenError> {
+        let (opened, area) = handshake::offer(self.socket, &self.config, catalogue, sign)?;
         Ok(Session::start(opened, area, &self.config))
     }
 
@@ -257,7 +276,7 @@ impl Session<PeerA> {
 
     /// As [`over`](Self::over), saying what this side serves.
     pub(crate) fn over_with(socket: UnixStream, config: &Config, catalogue: &[u8]) -> Result<Self, OpenError> {
-        let (opened, area) = handshake::offer(socket.into(), config, catalogue)?;
+        let (opened, area) = handshake::offer(socket.into(), config, catalogue, None)?;
         Ok(Self::start(opened, area, config))
     }
 
@@ -268,7 +287,7 @@ impl Session<PeerA> {
     /// # Errors
     /// Why there is no session.
     pub fn over_child(socket: UnixStream, child: &Child, config: &Config) -> Result<Self, OpenError> {
-        let (mut opened, area) = handshake::offer(socket.into(), config, &[])?;
+        let (mut opened, area) = handshake::offer(socket.into(), config, &[], None)?;
         opened.pidfd = os::child_pidfd(child);
         Ok(Self::start(opened, area, config))
     }

@@ -12,6 +12,7 @@ use rustix::net::{SendFlags, Shutdown, send, shutdown};
 
 use super::config::{Config, Spin};
 use super::liveness::{PeerState, Pulse};
+use super::stats::Seen;
 use super::waiting::Waker;
 use super::watcher;
 use crate::doorbell::{Bed, Bell, Counter, Rings};
@@ -93,6 +94,8 @@ pub(crate) struct Shared {
     pulse: Mutex<Pulse>,
     /// The key at the watcher, if it watches.
     watched: OnceLock<Option<u64>>,
+    /// What the last look at the statistics saw.
+    pub(super) seen: Mutex<Seen>,
 }
 
 /// Bells against wishes: a peer may not ring more often than it was asked to, on either bell.
@@ -184,6 +187,7 @@ impl Shared {
             ends: AtomicU32::new(2),
             pulse: Mutex::default(),
             watched: OnceLock::new(),
+            seen: Mutex::default(),
         }
     }
 
@@ -218,7 +222,12 @@ impl Shared {
 
     /// Gives the session up. Everybody who waits is woken, and the peer sees a hang-up.
     pub(crate) fn fail(&self, lost: Lost) -> Lost {
-        let first = *self.lost.get_or_init(|| lost);
+        let first = *self.lost.get_or_init(|| {
+            if matches!(lost, Lost::Violation(_)) {
+                self.note(&self.own.words().noted.violations);
+            }
+            lost
+        });
         // Ends whoever sleeps on the socket, on both sides. Fails only when it is shut down already.
         let _ = shutdown(&self.socket, Shutdown::Both);
         self.wake_own();
@@ -343,6 +352,7 @@ impl Shared {
 
     #[cold]
     fn ring_any(&self, rings: Rings) {
+        self.note(&self.own.words().noted.bells);
         if rings.futex {
             self.ring_futex();
         }

@@ -62,6 +62,7 @@ impl Shared {
     /// Sleeps once, unless what is waited for is there already. Returns after a ring, the deadline, or anything else
     /// that may have changed something.
     pub(crate) fn sleep(self: &Arc<Self>, wait: &Wait<'_>) -> Result<(), Lost> {
+        self.note(&self.own.words().noted.sleeps);
         self.note_cpu();
         match self.bed_of_threads() {
             Bed::Futex => self.sleep_on_futex(wait),
@@ -305,6 +306,11 @@ impl Spinner {
         let Some(_looking) = Looking::start() else { return false };
         let start = is_probe.then(Instant::now);
         let found = look_for(budget, wait);
+        let noted = &shared.own.words().noted;
+        shared.note(&noted.spins);
+        if found {
+            shared.note(&noted.spins_found);
+        }
         if let Some(start) = start {
             self.probed(found.then(|| start.elapsed()));
         }

@@ -87,7 +87,11 @@ pub(crate) mod half {
     pub(crate) const STOPPED: usize = 544;
     pub(crate) const BELL: usize = 640;
     pub(crate) const STATE: usize = 648;
-    pub(crate) const RELEASED: usize = 768;
+    /// What the owner counts: calls begun, calls answered, slots, bytes in slots.
+    pub(crate) const SENT: usize = 768;
+    /// Bytes in slots, sleeps, bells, spins, those that found something, violations.
+    pub(crate) const NOTED: usize = 896;
+    pub(crate) const RELEASED: usize = 1_024;
 }
 
 /// Of a descriptor.
@@ -115,12 +119,13 @@ pub(crate) mod flag {
     pub(crate) const MORE: u8 = 4;
     pub(crate) const NEXT: u8 = 8;
     pub(crate) const ABANDONED: u8 = 16;
+    pub(crate) const METADATA: u8 = 32;
 }
 
 /// FNV-1a over the numbers that place the words.
 pub(crate) fn layout_hash() -> u64 {
     let byte_order = u64::from_ne_bytes(0x0123_4567_89ab_cdef_u64.to_be_bytes());
-    let numbers = [64, 128, 64, 3, 0, 128, 256, 384, 512, 640, 768, byte_order];
+    let numbers = [64, 128, 64, 3, 0, 128, 256, 384, 512, 640, 768, 896, 1_024, byte_order];
     let bytes = numbers.iter().flat_map(|number: &u64| number.to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
