@@ -25,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`service`](macro@service) says what a trait can be; [`services`] is the guide: serving, calling, how a call can end, what
-//! may change in a service, what can travel.
+//! [`service`](macro@service) says what a trait can be; [`services`] is the guide: serving, calling, how a call can end,
+//! streams, one-way calls, callbacks, what may change in a service, what can travel.
 //!
 //! # Sessions
 //!
@@ -145,12 +145,13 @@ pub use session::{
 #[cfg(not(loom))]
 pub use slots::bytes::Trust;
 
-#[cfg(any(doc, doctest))]
+// Some of its examples await, as one of README.md's does.
+#[cfg(any(all(doc, not(doctest)), all(doctest, feature = "tokio")))]
 #[cfg(not(loom))]
 #[doc = include_str!("../../docs/services.md")]
 pub mod services {}
 
-/// The examples of README.md, run as tests. One of them awaits.
+/// The examples of README.md, run as tests.
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
