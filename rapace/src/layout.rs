@@ -8,6 +8,7 @@
 pub(crate) mod descriptor;
 pub(crate) mod geometry;
 pub(crate) mod head;
+pub(crate) mod inline;
 pub(crate) mod metadata;
 
 /// Bytes that a descriptor carries itself; longer payloads travel in slots.

@@ -434,15 +434,23 @@ fn a_client_that_gives_no_credit_stops_its_own_stream_only() {
             for index in 0..8 {
                 liar.say(request(call_of_b(index, 1), POURS, &[]));
             }
-            let mut items = 0;
+            let (mut items, mut waits) = (0, 0);
             while items < 8 * WINDOW {
-                items += u64::from(liar.hear().kind == ITEM);
+                let said = liar.hear();
+                items += u64::from(said.kind == ITEM);
+                waits += u32::from(said.kind == CREDIT);
             }
             for number in 0..20 {
                 liar.say(request(call_of_b(9, 1 + number), ADD, &[1, 2]));
-                // Nothing but the answer.
-                assert_eq!(liar.hear().payload, [3]);
+                // Nothing but the answer, and that the streams wait.
+                let mut said = liar.hear();
+                while said.kind == CREDIT {
+                    waits += 1;
+                    said = liar.hear();
+                }
+                assert_eq!(said.payload, [3]);
             }
+            assert_eq!(waits, 8);
         }
         assert_eq!(served.honest.add(1, 2).wait(), Ok(3));
         assert!(served.memory() - before < 64 << 10, "{} KiB, before {before}", served.memory());

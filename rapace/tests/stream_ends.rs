@@ -451,31 +451,33 @@ fn an_end_goes_into_one_call() {
 #[test]
 fn a_call_that_waits_for_a_reader_that_never_reads_is_ended() {
     let guard = guard!();
-    for role in ROLES {
-        let served = open(&guard, role);
+    everywhere(&guard, async |served, _, face| {
         let mut config = config();
         config.limits.hang_after = Duration::from_millis(50);
         let client = served.client_with(config);
+        // Items of every size, up to one that takes the whole window and more.
+        for (len, fit) in [(10, 4_096), (1_000, 261), (10_000, 26), (200_000, 1), (300_000, 1)] {
+            let (tx, mut rx) = stream();
+            let call = start!(face, client.fills(len, u32::MAX, tx)).unwrap();
+            assert_eq!(end!(face, call), Err(RpcError::StreamNotRead), "{len}");
+            // It was cancelled, and what came is there.
+            until_none_runs(face, &client).await;
+            end!(face, client.notes()).unwrap();
+            assert_eq!(rest(face, &mut rx).await, (fit, Err(StreamError::CallEnded)), "{len}");
+        }
+        // One that fits is no mistake.
         let (tx, rx) = stream();
-        let call = client.fills(10, u32::MAX, tx).start().unwrap();
-        assert_eq!(call.wait(), Err(RpcError::StreamNotRead));
-        // It was cancelled.
-        until(|| client.running().wait() == Ok(0));
-        client.notes().wait().unwrap();
-        // What came is there.
-        assert_eq!(now(rest(Blocking, &mut { rx })), (4_096, Err(StreamError::CallEnded)));
-        // One that fits is no mistake, and neither is one that another thread reads, late as it may be.
+        let call = start!(face, client.count(1_000, false, tx)).unwrap();
+        assert_eq!(end!(face, call), Ok(1_000));
+        assert!(face.all(rx).await.into_iter().eq(0..1_000));
+        // Neither is one that another thread reads, late as it may be.
         let (tx, rx) = stream();
-        let call = client.count(1_000, false, tx).start().unwrap();
-        assert_eq!(call.wait(), Ok(1_000));
-        assert!(now(Blocking.all(rx)).into_iter().eq(0..1_000));
-        let (tx, rx) = stream();
-        let call = client.count(100_000, false, tx).start().unwrap();
+        let call = start!(face, client.count(100_000, false, tx)).unwrap();
         let reads = std::thread::spawn(move || now(Blocking.all(rx)).len());
-        assert_eq!(call.wait(), Ok(100_000));
+        assert_eq!(end!(face, call), Ok(100_000));
         assert_eq!(reads.join().unwrap(), 100_000);
-        assert_eq!(client.add(1, 2).wait(), Ok(3));
-    }
+        assert_eq!(end!(face, client.add(1, 2)), Ok(3));
+    });
 }
 
 #[test]

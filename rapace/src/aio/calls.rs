@@ -178,6 +178,7 @@ impl Timer {
 pub(super) struct Awaited {
     deadline: Deadline,
     timer: Timer,
+    unread: Unread,
     state: State,
     /// The ends of its streams, once it is sent.
     ends: Vec<EndKey>,
@@ -197,8 +198,8 @@ enum State {
 
 impl Awaited {
     pub(super) fn new(deadline: Deadline) -> Self {
-        let (timer, watch) = (Timer::default(), Watch::default());
-        Self { deadline, timer, state: State::Fresh, ends: Vec::new(), watch }
+        let (timer, unread, watch) = (Timer::default(), Unread::default(), Watch::default());
+        Self { deadline, timer, unread, state: State::Fresh, ends: Vec::new(), watch }
     }
 
     /// Begins the request of a fresh one.
@@ -255,8 +256,8 @@ impl Awaited {
     #[inline(never)]
     fn poll_outcome(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Outcome, RpcError>> {
         let begun = std::task::ready!(self.poll_sent(link, cx))?;
-        let Self { deadline, timer, state, .. } = self;
-        if let Poll::Ready(outcome) = poll_begun(link, begun, timer, deadline, cx)? {
+        let Self { deadline, timer, unread, state, .. } = self;
+        if let Poll::Ready(outcome) = poll_begun(link, begun, timer, deadline, unread, cx)? {
             *state = State::Done;
             return Poll::Ready(Ok(outcome));
         }
@@ -279,13 +280,60 @@ fn poll_begun(
     begun: Begun,
     timer: &mut Timer,
     deadline: &mut Deadline,
+    unread: &mut Unread,
     cx: &mut Context<'_>,
 ) -> Poll<Result<Outcome, RpcError>> {
     if let Poll::Ready(outcome) = link.poll_outcome(cx, begun) {
         return Poll::Ready(outcome);
     }
     let late = RpcError::DeadlineExceeded { may_have_executed: true };
-    timer.poll(cx, deadline).map(|due| Err(due.err().unwrap_or(late)))
+    match timer.poll(cx, deadline) {
+        Poll::Ready(due) => Poll::Ready(Err(due.err().unwrap_or(late))),
+        Poll::Pending => unread.poll(link, begun, cx).map(Err),
+    }
+}
+
+/// Whether a call waits for a reader that never reads: then it would not end. It is looked at again after the time that a
+/// peer is given before it counts as unresponsive, and only of a call that has a reader on this side.
+#[derive(Debug, Default)]
+pub(crate) struct Unread(Option<Box<Looks>>);
+
+#[derive(Debug)]
+struct Looks {
+    next: Deadline,
+    timer: Timer,
+    /// The last look found it so.
+    is_unread: bool,
+}
+
+impl Unread {
+    #[inline]
+    fn poll(&mut self, link: &Link, begun: Begun, cx: &mut Context<'_>) -> Poll<RpcError> {
+        let (may_be, is_unread) = {
+            let mut core = link.lock();
+            let engine = &mut core.engine;
+            let may_be = engine.has_streams() && engine.may_be_unread(begun.call);
+            (may_be, may_be && engine.is_unread(begun.call))
+        };
+        if may_be { self.poll_look(link, is_unread, cx) } else { Poll::Pending }
+    }
+
+    #[cold]
+    fn poll_look(&mut self, link: &Link, is_unread: bool, cx: &mut Context<'_>) -> Poll<RpcError> {
+        let patience = Deadline::After(link.shared.limits.hang_after);
+        let fresh = || Box::new(Looks { next: patience, timer: Timer::default(), is_unread: false });
+        let looks = self.0.get_or_insert_with(fresh);
+        while let Poll::Ready(due) = looks.timer.poll(cx, &mut looks.next) {
+            if let Err(error) = due {
+                return Poll::Ready(error);
+            }
+            if looks.is_unread && is_unread {
+                return Poll::Ready(RpcError::StreamNotRead);
+            }
+            **looks = Looks { next: patience, timer: Timer::default(), is_unread };
+        }
+        Poll::Pending
+    }
 }
 
 /// A [`Call`] with what has become of it.
@@ -402,9 +450,9 @@ impl<M: Method> Future for Pending<M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { client, begun, timer, deadline, watch, .. } = self.get_mut();
+        let Self { client, begun, timer, unread, deadline, watch, .. } = self.get_mut();
         let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        let outcome = std::task::ready!(poll_begun(client.link(), this, timer, deadline, cx));
+        let outcome = std::task::ready!(poll_begun(client.link(), this, timer, deadline, unread, cx));
         if outcome.is_ok() {
             *begun = None;
         }

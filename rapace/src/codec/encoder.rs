@@ -19,7 +19,7 @@ use super::error::EncodeError;
 use super::serializer::Serializer;
 use crate::lane::Outgoing;
 use crate::layout::INLINE_MAX;
-use crate::layout::head::{Inline, Lead};
+use crate::layout::inline::{Inline, Lead};
 
 /// Byte strings up to this length are copied: noting a piece and sending it apart costs as much.
 const BORROWED_ABOVE: usize = 64;

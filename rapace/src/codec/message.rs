@@ -25,7 +25,7 @@ pub(super) use tests::arrivals;
 use super::error::DecodeError;
 use super::limited::Walk;
 use crate::layout::INLINE_MAX;
-use crate::layout::head::Inline;
+use crate::layout::inline::Inline;
 use crate::limits::Limits;
 use crate::session::Payload;
 

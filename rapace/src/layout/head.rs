@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::INLINE_MAX;
-use zerocopy::IntoBytes;
-
-use super::descriptor::{Descriptor, InlineWords, TOTAL_BYTES, WORDS, flag};
+use super::descriptor::{Descriptor, TOTAL_BYTES, WORDS, flag};
 use super::geometry::{Layout, SlotId};
+use super::inline::Inline;
 use super::metadata::METADATA_BYTES;
 use crate::error::Violation;
 
@@ -355,78 +354,6 @@ pub(crate) struct Arrival {
     pub(crate) has_metadata: bool,
 }
 
-/// The payload bytes that a descriptor itself carries, at most 24; they precede those in the slot. As words, because
-/// moving them is then moving registers: bytes that were just stored one by one and are loaded as words stall the
-/// processor.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Inline {
-    /// The bytes in memory order. What follows them is zero in what is sent, and not said in what came.
-    pub(crate) words: InlineWords,
-    len: u32,
-}
-
-impl Inline {
-    /// The first `len` bytes of `words`, or as many as there are.
-    #[inline(always)]
-    pub(crate) fn new(words: InlineWords, len: usize) -> Self {
-        Self { words, len: len.min(INLINE_MAX) as u32 }
-    }
-
-    /// A copy of `bytes`, or of as many as there is room for.
-    #[inline]
-    pub(crate) fn of(bytes: &[u8]) -> Self {
-        let mut words = InlineWords::default();
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
-            *word = match chunk.first_chunk() {
-                Some(whole) => u64::from_ne_bytes(*whole),
-                // The first byte is the lowest in the memory order of a little-endian word.
-                None => chunk.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte)).to_le(),
-            };
-        }
-        Self::new(words, bytes.len())
-    }
-
-    #[inline(always)]
-    pub(crate) fn len(&self) -> usize {
-        self.len as usize
-    }
-
-    #[inline(always)]
-    pub(crate) fn as_lead(&self) -> Lead<'_> {
-        Lead { words: &self.words, len: self.len }
-    }
-
-    #[inline]
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        self.words.as_bytes().get(..self.len as usize).unwrap_or(&[])
-    }
-}
-
-/// As [`Inline`], where it was made: words that were just written one by one must not be copied in larger pieces, which
-/// stalls the processor as well.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lead<'a> {
-    pub(crate) words: &'a InlineWords,
-    len: u32,
-}
-
-impl<'a> Lead<'a> {
-    /// The first `len` bytes, of which there are [`INLINE_MAX`] at most; the others are zero.
-    #[inline(always)]
-    pub(crate) fn new(words: &'a InlineWords, len: usize) -> Option<Self> {
-        (len <= INLINE_MAX).then_some(Self { words, len: len as u32 })
-    }
-
-    #[inline(always)]
-    pub(crate) fn len(self) -> usize {
-        self.len as usize
-    }
-
-    pub(crate) fn to_inline(self) -> Inline {
-        Inline { words: *self.words, len: self.len }
-    }
-}
-
 impl Arrival {
     /// The shape that nearly all messages have, found out by comparing whole words: a request, a one-way, a terminal or an
     /// item of a stream, that its descriptor carries itself. `None` says nothing, [`parse`](Self::parse) tells.
@@ -456,7 +383,7 @@ impl Arrival {
             }
             _ => return None,
         };
-        Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+        Some((head, Inline::new(descriptor.inline, place as usize)))
     }
 
     /// A request of [this shape](Self::parse_short): its head.
@@ -470,7 +397,7 @@ impl Arrival {
             return None;
         }
         let head = Head::request(names as u32, (names >> 32) as u32).with_timeout_us(rest as u32);
-        Some((head, Inline { words: descriptor.inline, len: place as u32 }))
+        Some((head, Inline::new(descriptor.inline, place as usize)))
     }
 
     /// A terminal of `call`, of [this shape](Self::parse_short): its status.
@@ -487,7 +414,7 @@ impl Arrival {
         if place > INLINE_MAX as u64 || rest != place << 32 {
             return None;
         }
-        Some(((first >> 48) as u16, Inline { words: descriptor.inline, len: place as u32 }))
+        Some(((first >> 48) as u16, Inline::new(descriptor.inline, place as usize)))
     }
 
     /// Checks every field of a descriptor without flags: a whole message that it carries itself.

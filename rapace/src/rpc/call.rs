@@ -283,6 +283,8 @@ pub struct Pending<M: Method> {
     pub(crate) watch: Watch,
     #[cfg(feature = "tokio")]
     pub(crate) timer: crate::aio::calls::Timer,
+    #[cfg(feature = "tokio")]
+    pub(crate) unread: crate::aio::calls::Unread,
     method: std::marker::PhantomData<fn() -> M>,
 }
 
@@ -295,6 +297,8 @@ impl<M: Method> Pending<M> {
             watch,
             #[cfg(feature = "tokio")]
             timer: Default::default(),
+            #[cfg(feature = "tokio")]
+            unread: Default::default(),
             method: std::marker::PhantomData,
         }
     }

@@ -19,7 +19,7 @@ use super::status::Status;
 use super::tickets::Outcome;
 use crate::error::{OpenError, Violation};
 use crate::lane::Outgoing;
-use crate::layout::head::Inline;
+use crate::layout::inline::Inline;
 use crate::os::Credentials;
 use crate::session::{Config, Control, PeerB, PeerState, Session, Stats};
 

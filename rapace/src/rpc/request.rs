@@ -22,7 +22,7 @@ use super::stream_arguments::Streams;
 use super::watch::Watch;
 use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
-use crate::layout::head::Lead;
+use crate::layout::inline::Lead;
 
 /// A request that is given to its handler.
 pub struct Request<'a> {

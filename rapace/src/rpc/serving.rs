@@ -8,7 +8,8 @@ use super::link::{After, Core};
 use super::status::Status;
 use crate::error::Violation;
 use crate::lane::Outgoing;
-use crate::layout::head::{Head, Inline};
+use crate::layout::head::Head;
+use crate::layout::inline::Inline;
 use crate::segment::count;
 use crate::session::{Payload, Sending};
 

@@ -13,7 +13,8 @@ use super::link::{Begun, Core, Target};
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::layout::head::{Arrival, Head, Inline, Lead};
+use crate::layout::head::{Arrival, Head};
+use crate::layout::inline::{Inline, Lead};
 use crate::segment::count;
 use crate::session::Payload;
 

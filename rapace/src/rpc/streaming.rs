@@ -66,6 +66,10 @@ impl Core {
         if matches!(item.state, ItemState::Fresh) {
             self.outbox.check(&head, payload.len()).map_err(|error| self.item_error(error))?;
             if !self.engine.streams.put(item.end, payload.len()) {
+                if self.engine.streams.owes() {
+                    self.owes = true;
+                    self.pay();
+                }
                 return Ok(Put::NoCredit);
             }
             item.state = ItemState::Put(call, stream, Sending::default());
@@ -163,6 +167,8 @@ impl Core {
                 Notice::Credit { call, stream, taken } => {
                     self.tell(&Head::credit(call.0, stream), &taken.to_ne_bytes())
                 }
+                // Credit that the writer sends is none.
+                Notice::Waits { call, stream } => self.tell(&Head::credit(call.0, stream), &0_u64.to_ne_bytes()),
                 Notice::End { call, stream } => self.tell(&Head::end(call.0, stream), &[]),
             };
             if !told {

@@ -62,6 +62,8 @@ pub(crate) enum Over {
 pub(crate) enum Notice {
     /// That so much was taken out.
     Credit { call: CallId, stream: u32, taken: u64 },
+    /// That the writer waits for the reader: it has more to send than it may.
+    Waits { call: CallId, stream: u32 },
     /// That nothing more is sent, or read.
     End { call: CallId, stream: u32 },
 }
@@ -95,6 +97,9 @@ struct End<I, W> {
     out: u64,
     over: Option<Over>,
     owes_end: bool,
+    /// The writer waits for the reader, who is told once: of a sending end that it is to be told or was, of a receiving one
+    /// that it was told.
+    waits: Waits,
     /// It is among those of its call.
     of_call: bool,
     /// It has a handle.
@@ -104,6 +109,14 @@ struct End<I, W> {
     /// It is among the notices.
     queued: bool,
     waker: Option<W>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Waits {
+    #[default]
+    No,
+    Owed,
+    Told,
 }
 
 #[derive(Debug)]
@@ -155,6 +168,7 @@ impl<I, W> Streams<I, W> {
                 out: 0,
                 over: None,
                 owes_end: false,
+                waits: Waits::No,
                 of_call: true,
                 held: false,
                 was_read: false,
@@ -238,6 +252,7 @@ impl<I, W> Streams<I, W> {
             return Err(Violation::Credit { call: call.0, stream, amount: cost });
         }
         items.push_back((cost, item));
+        end.waits = Waits::No;
         woken.extend(end.waker.take());
         Ok(())
     }
@@ -265,7 +280,7 @@ impl<I, W> Streams<I, W> {
         Ok(())
     }
 
-    /// The reader of a stream took something out.
+    /// The reader of a stream took something out, or its writer waits for that.
     pub(super) fn handle_credit(
         &mut self,
         whose: Whose,
@@ -278,6 +293,10 @@ impl<I, W> Streams<I, W> {
         let Self { ends, outgoing, woken, .. } = self;
         let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
         match (&end.way, end.over) {
+            (Way::Receiving { .. }, _) if taken == 0 => {
+                end.waits = Waits::Told;
+                return Ok(());
+            }
             (Way::Receiving { .. }, _) => return Err(lie),
             (Way::Sending, None | Some(Over::Finished)) => {}
             (Way::Sending, Some(_)) => return Ok(()),
@@ -298,11 +317,23 @@ impl<I, W> Streams<I, W> {
         }
     }
 
-    /// Puts an item on its way; false when the reader has to take something out first.
+    /// Puts an item on its way; false when the reader has to take something out first, of which it is to be told.
     pub(crate) fn put(&mut self, key: EndKey, len: usize) -> bool {
-        let Self { ends, outgoing, .. } = self;
-        let end = ends.get_mut(key.0 as usize).and_then(Option::as_mut);
-        end.is_some_and(|end| outgoing.put(&mut end.out, credit::cost(len)))
+        let Self { ends, outgoing, notices, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
+        let may = outgoing.put(&mut end.out, credit::cost(len));
+        if may {
+            if std::mem::take(&mut end.waits) == Waits::Owed && !end.owes_end {
+                end.queued = false;
+                notices.retain(|queued| *queued != key);
+            }
+        } else if end.waits == Waits::No {
+            end.waits = Waits::Owed;
+            if !std::mem::replace(&mut end.queued, true) {
+                notices.push_back(key);
+            }
+        }
+        may
     }
 
     /// Takes out some of what came, to `out`: true when there was something. Why nothing more comes, when all is read.
@@ -444,8 +475,9 @@ impl<I, W> Streams<I, W> {
         let end = self.end(key)?;
         let (call, stream) = (end.call, end.stream);
         Some(match &end.way {
-            Way::Receiving { untold, .. } if !end.owes_end => Notice::Credit { call, stream, taken: *untold },
-            _ => Notice::End { call, stream },
+            _ if end.owes_end => Notice::End { call, stream },
+            Way::Receiving { untold, .. } => Notice::Credit { call, stream, taken: *untold },
+            Way::Sending => Notice::Waits { call, stream },
         })
     }
 
@@ -456,26 +488,12 @@ impl<I, W> Streams<I, W> {
         let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return };
         end.queued = false;
         match &mut end.way {
-            Way::Receiving { untold, .. } if !end.owes_end => {
+            _ if std::mem::take(&mut end.owes_end) => {}
+            Way::Receiving { untold, .. } => {
                 incoming.take(&mut end.out, std::mem::take(untold));
             }
-            _ => end.owes_end = false,
+            Way::Sending => end.waits = Waits::Told,
         }
-    }
-
-    /// Whether so much came and was not taken out that no further item may come.
-    fn is_stuck(&mut self, key: EndKey) -> bool {
-        let Self { ends, incoming, .. } = self;
-        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
-        let mut out = end.out;
-        if end.over.is_some() {
-            return false;
-        }
-        let may = incoming.put(&mut out, credit::cost(0));
-        if may {
-            incoming.take(&mut out, credit::cost(0));
-        }
-        !may
     }
 
     /// Whether the other side is to be told something.
@@ -499,14 +517,15 @@ impl<I, W> Streams<I, W> {
         }
     }
 
-    /// Whether a begun call has a reader here that never read; with `stuck` only one for which the call waits, because as
-    /// much came as may come.
+    /// Whether a begun call has a reader here that never read; with `stuck` only one for which its writer waits.
     pub(super) fn is_unread(&mut self, call: CallId, stuck: bool) -> bool {
         let keys = self.begun.get(call.index()).cloned().unwrap_or_default();
         keys.iter().any(|key| {
-            let reads = |end: &mut End<I, W>| matches!(end.way, Way::Receiving { .. });
-            let never_read = self.end(*key).is_some_and(|end| end.held && !end.was_read && reads(end));
-            never_read && (!stuck || self.is_stuck(*key))
+            self.end(*key).is_some_and(|end| {
+                let reads = matches!(end.way, Way::Receiving { .. });
+                let never_read = end.held && !end.was_read && end.over.is_none();
+                reads && never_read && (!stuck || end.waits == Waits::Told)
+            })
         })
     }
 

@@ -5,7 +5,7 @@
 use super::engine::Ticket;
 use super::error::RpcError;
 use super::status::Status;
-use crate::layout::head::Inline;
+use crate::layout::inline::Inline;
 use crate::session::Payload;
 use crate::session::waiting::Waker;
 

@@ -15,7 +15,7 @@ use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
-use crate::layout::head::Lead;
+use crate::layout::inline::Lead;
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker, look};
 use crate::session::{Spin, Stall};

@@ -17,7 +17,7 @@ use super::trace::{Scope, Trace, record};
 use crate::codec::Encoder;
 use crate::lane::Outgoing;
 #[cfg(feature = "tracing")]
-use crate::layout::head::Inline;
+use crate::layout::inline::Inline;
 #[cfg(feature = "tracing")]
 use crate::layout::metadata::{METADATA_BYTES, Metadata};
 use crate::session::Payload;

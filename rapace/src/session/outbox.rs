@@ -9,7 +9,8 @@ use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
-use crate::layout::head::{Head, Kind, Lead};
+use crate::layout::head::{Head, Kind};
+use crate::layout::inline::Lead;
 use crate::segment::Sent;
 use crate::slots::Claim;
 
@@ -466,7 +467,7 @@ mod tests {
 
     use super::*;
     use crate::error::RecvError;
-    use crate::layout::head::Inline;
+    use crate::layout::inline::Inline;
     use crate::session::{Config, PeerA, PeerB, PeerState, Receiver, Sender, Session};
     use crate::{Geometry, SlotClass};
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::shared::Shared;
 use crate::error::Violation;
 use crate::lane::{Body, release_slot};
-use crate::layout::head::{Head, InSlot, Inline};
+use crate::layout::head::{Head, InSlot};
+use crate::layout::inline::Inline;
 use crate::layout::metadata::{METADATA_BYTES, Metadata};
 use crate::slots::bytes::{PeerBytes, Trust};
 
