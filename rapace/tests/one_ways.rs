@@ -38,6 +38,9 @@ trait Ledger {
     /// Notes a number once there is such a file.
     #[rapace(oneway, blocking)]
     fn notes_late(&self, number: u32, until: PathBuf);
+    /// As `notes_late`, when [`gate`] is there.
+    #[rapace(oneway, blocking)]
+    fn notes_behind_gate(&self, number: u32);
     #[rapace(oneway)]
     fn panics(&self);
     /// Says what it knows of its call.
@@ -64,6 +67,8 @@ mod awaited {
         #[rapace(oneway)]
         async fn notes_late(&self, number: u32, until: PathBuf);
         #[rapace(oneway)]
+        async fn notes_behind_gate(&self, number: u32);
+        #[rapace(oneway)]
         async fn panics(&self);
         #[rapace(oneway)]
         async fn tells(&self, cx: &Context);
@@ -80,6 +85,12 @@ struct Book {
     kept: Mutex<Vec<usize>>,
     told: Mutex<Vec<String>>,
     begun: AtomicUsize,
+    gate: PathBuf,
+}
+
+/// Beside the server's socket.
+fn gate(socket: &Path) -> PathBuf {
+    socket.with_extension("gate")
 }
 
 impl Ledger for Book {
@@ -97,6 +108,9 @@ impl Ledger for Book {
     fn notes_late(&self, number: u32, until: PathBuf) {
         self.holds(until);
         self.note(number);
+    }
+    fn notes_behind_gate(&self, number: u32) {
+        self.notes_late(number, self.gate.clone());
     }
     fn panics(&self) {
         panic!("on purpose")
@@ -140,6 +154,9 @@ impl awaited::Ledger for Book {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         Ledger::note(self, number);
+    }
+    async fn notes_behind_gate(&self, number: u32) {
+        awaited::Ledger::notes_late(self, number, self.gate.clone()).await;
     }
     async fn panics(&self) {
         tokio::task::yield_now().await;
@@ -190,16 +207,17 @@ fn serve(role: &str, argument: &str) {
     config.limits.oneway_max = words.next().unwrap().parse().unwrap();
     config.geometry.ring_entries = words.next().unwrap().parse().unwrap();
     let path = words.next().unwrap();
+    let book = Book { gate: gate(Path::new(path)), ..Book::default() };
     if role == THREADS {
-        let server = Server::new(LedgerServer::new(Book::default())).config(config).bind(path).unwrap();
+        let server = Server::new(LedgerServer::new(book)).config(config).bind(path).unwrap();
         say("serving");
         server.join().unwrap();
         return;
     }
     runtime().block_on(async {
         let server = match role {
-            SYNC_TASKS => rapace::aio::Server::new(LedgerServer::new(Book::default())),
-            _ => rapace::aio::Server::new(awaited::LedgerServer::new(Book::default())),
+            SYNC_TASKS => rapace::aio::Server::new(LedgerServer::new(book)),
+            _ => rapace::aio::Server::new(awaited::LedgerServer::new(book)),
         };
         let server = server.config(config).bind(path).unwrap();
         say("serving");
@@ -282,8 +300,8 @@ fn one_that_is_refused_is_not_executed_and_one_that_is_not_refused_is() {
         assert!(client.note(0).send().unwrap_err().is_retryable());
         // Another session has its own room.
         if role == THREADS {
-            other.note(1_000).send().unwrap();
-            until(|| other.noted().wait() == Ok(vec![1_000]));
+            other.note(u32::MAX).send().unwrap();
+            until(|| other.noted().wait() == Ok(vec![u32::MAX]));
         }
         touch(&over);
         // As there is room again, some more get through.
@@ -296,7 +314,7 @@ fn one_that_is_refused_is_not_executed_and_one_that_is_not_refused_is() {
             }
         }
         let noted = client.noted().wait().unwrap();
-        assert!(noted.into_iter().filter(|number| *number != 1_000 || role != THREADS).eq(sent));
+        assert!(noted.into_iter().filter(|number| *number != u32::MAX).eq(sent));
     }
 }
 
@@ -393,6 +411,32 @@ fn whoever_waits_for_room_gets_it_or_has_sent_nothing() {
         };
         until(|| noted().len() >= all.len());
         assert_eq!(noted(), all);
+    }
+}
+
+#[test]
+fn whoever_waits_is_told_of_room_that_one_call_gives_back_at_its_end() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role, 3, 256);
+        let (client, other) = (served.client(), served.client());
+        // All are taken out, and hold no slot: only that they end makes room.
+        for number in 0..3 {
+            client.notes_behind_gate(number).wait().unwrap();
+        }
+        until(|| other.begun().wait() == Ok(3));
+        runtime().block_on(async {
+            let mut kept = [3, 4].map(|number| client.note(number).into_future());
+            for kept in &mut kept {
+                assert!(poll_once(kept).await.is_pending());
+            }
+            // Nobody else does anything here, which could be what wakes them.
+            touch(&gate(&served.path));
+            for kept in kept {
+                kept.await.unwrap();
+            }
+        });
+        until(|| client.noted().wait().unwrap().len() == 5);
     }
 }
 

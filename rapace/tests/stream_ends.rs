@@ -281,6 +281,8 @@ fn a_server_that_is_killed_is_told_after_what_it_sent() {
                 let (call, mut tx, mut others) = begin!(face, client, 10, Then::Receives);
                 served.process.kill();
                 let died = RpcError::PeerDied { may_have_executed: true };
+                // It is known here before any of it is read.
+                assert!(matches!(end!(face, client.add(1, 2)), Err(RpcError::PeerDied { .. })));
                 let (count, why) = rest(face, &mut rx).await;
                 assert_eq!(why, Err(died.clone().into()));
                 assert!(count >= 4_096, "{count}");
@@ -733,11 +735,22 @@ fn futures_that_are_dropped_in_mid_send_and_mid_receive_lose_nothing() {
                 tokio::task::yield_now().await;
             }
             assert!(dropped > 0 && !expected.is_empty(), "{dropped} of 400 were dropped");
-            drop(tx);
-            while let Some(item) = rx.recv().await.unwrap() {
-                assert!(item == expected[taken], "item {taken}");
-                taken += 1;
-            }
+            // Nor is their room lost.
+            expected.extend([10, 1 << 20, 300_000, 10].map(|len| vec![7; len]));
+            let last = expected[expected.len() - 4..].to_vec();
+            let sends = async {
+                for item in last {
+                    tx.send(item).await.unwrap();
+                }
+                drop(tx);
+            };
+            let receives = async {
+                while let Some(item) = rx.recv().await.unwrap() {
+                    assert!(item == expected[taken], "item {taken}");
+                    taken += 1;
+                }
+            };
+            tokio::join!(sends, receives);
             assert_eq!((taken, call.await), (expected.len(), Ok(expected.len() as u32)));
         };
         if role == SYNC_TASKS { two_threads().block_on(play) } else { one_thread().block_on(play) }
