@@ -15,6 +15,7 @@
 
 mod begin;
 pub(crate) mod call;
+pub(crate) mod call_id;
 pub(crate) mod client;
 pub(crate) mod context;
 mod credit;

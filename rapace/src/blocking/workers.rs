@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use crate::rpc::engine::{CallId, ONE_WAY};
+use crate::rpc::call_id::{CallId, ONE_WAY};
 use crate::rpc::handling::handle_here;
 use crate::rpc::link::Link;
 use crate::rpc::service::Services;

@@ -1,7 +1,8 @@
 //! How a call is begun: a ticket, a number, and its request sent, or as much of it as there is room for.
 
+use super::call_id::CallId;
 use super::deadline::Deadline;
-use super::engine::{CallId, Ticket};
+use super::engine::Ticket;
 use super::error::{RpcError, TooLarge};
 use super::link::{After, Core, end_error};
 use super::streams::Flow;

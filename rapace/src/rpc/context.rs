@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::call_id::CallId;
 use super::client::{Client, ConnectError};
-use super::engine::CallId;
 use super::link::Link;
 use super::method::Stub;
 use crate::os::Credentials;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use super::engine::ONE_WAY;
+use super::call_id::ONE_WAY;
 use super::link::Link;
 use super::request::{Face, Handled, HandlerFuture, Request};
 use super::service::{DESCRIBE, Services};

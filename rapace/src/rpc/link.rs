@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 pub(crate) use super::begin::{Begin, Begun, Target};
-use super::engine::{CallId, Cancel, Engine, Forgotten, Keeps, ONE_WAY, Side, Ticket};
+use super::call_id::{CallId, ONE_WAY, Side};
+use super::engine::{Cancel, Engine, Forgotten, Keeps, Ticket};
 use super::error::RpcError;
 use super::extensions::Extensions;
 use super::farewell::Leave;

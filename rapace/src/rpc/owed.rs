@@ -1,7 +1,7 @@
 //! What a link owes its peer and could not send yet: at most one terminal of a call, one cancel, one goodbye, and what the
 //! [streams](super::streams) and one-way calls are to tell. It is paid as soon as there is room.
 
-use super::engine::CallId;
+use super::call_id::CallId;
 use super::link::Core;
 use super::status::Status;
 use crate::lane::Outgoing;

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
+use super::call_id::CallId;
 use super::context::Context;
 use super::deadline::Inherit;
-use super::engine::CallId;
 use super::link::Link;
 use super::method::{Method, NoError};
 use super::owed::bounded;

@@ -3,7 +3,8 @@
 use std::thread::Thread;
 use std::time::Instant;
 
-use super::engine::{CallId, ONE_WAY, Wish};
+use super::call_id::{CallId, ONE_WAY};
+use super::engine::Wish;
 use super::link::{After, Core};
 use super::status::Status;
 use crate::error::Violation;

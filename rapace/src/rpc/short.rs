@@ -7,8 +7,9 @@
 
 use std::time::Instant;
 
+use super::call_id::CallId;
 use super::deadline::Deadline;
-use super::engine::{CallId, Ticket};
+use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;

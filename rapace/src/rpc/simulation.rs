@@ -14,11 +14,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod random;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
 
+use super::call_id::{CallId, ONE_WAY};
 use super::deadline::Deadline;
-use super::engine::{CallId, ONE_WAY};
 use super::error::{RpcError, StreamError};
 use super::link::{Begin, Begun, Link, Target};
 use super::request::{Handled, Request};
@@ -32,6 +34,7 @@ use super::tickets::Outcome;
 use crate::error::Death;
 use crate::lane::Outgoing;
 use crate::session::{Config, Payload, pair_with};
+use random::Random;
 
 const UP: Flow = Flow::ToServer;
 const DOWN: Flow = Flow::ToCaller;
@@ -52,36 +55,6 @@ impl Serve for Nothing {
 
     fn call(&self, _: usize, request: Request<'_>) -> Handled {
         request.unknown_method()
-    }
-}
-
-/// The seed's decisions: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<T>(&mut self, from: &[T]) -> Option<usize> {
-        (!from.is_empty()).then(|| self.below(from.len()))
-    }
-
-    /// Inline, in a slot, and in fragments.
-    fn size(&mut self) -> usize {
-        [8, 20, 90, 200, 700][self.below(5)]
     }
 }
 

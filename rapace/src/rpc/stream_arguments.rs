@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::call_id::CallId;
 use super::client::Client;
-use super::engine::CallId;
 use super::error::StreamError;
 use super::link::Link;
 use super::stream::{Connection, ItemCodec, Place, Rx, Tx, Way};

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::call_id::CallId;
 use super::deadline::Deadline;
-use super::engine::CallId;
 use super::error::{RpcError, StreamError, TooLarge};
 use super::link::{After, Begun, Core, Link, end_error};
 use super::streams::{EndKey, Notice, Over};

@@ -17,8 +17,8 @@
 
 use std::collections::VecDeque;
 
+use super::call_id::CallId;
 use super::credit::{self, Pool};
-use super::engine::CallId;
 use crate::error::Violation;
 
 /// Which way the items of a stream go.

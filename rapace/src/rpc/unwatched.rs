@@ -2,8 +2,8 @@
 
 #![allow(clippy::unused_self, clippy::needless_pass_by_value, reason = "it stands for what there is with the feature")]
 
+use super::call_id::CallId;
 use super::client::Client;
-use super::engine::CallId;
 use super::error::RpcError;
 use super::link::Link;
 use super::service::Services;

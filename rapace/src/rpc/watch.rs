@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use super::call_id::CallId;
 use super::client::Client;
-use super::engine::CallId;
 use super::error::RpcError;
 use super::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, HookList};
 use super::link::{Link, end_error};
