@@ -67,6 +67,9 @@ trait Work {
     /// Until there is such a file.
     #[rapace(blocking)]
     fn holds(&self, until: PathBuf);
+    /// Tells the caller a number, which nobody waits for.
+    #[rapace(oneway, blocking)]
+    fn answers_later(&self, cx: &Context, number: u32);
     /// Has the caller end its own process.
     #[rapace(blocking)]
     fn kills(&self, cx: &Context);
@@ -125,6 +128,8 @@ mod awaited {
         async fn asks_kept(&self) -> Result<String, String>;
         #[rapace(blocking)]
         fn holds(&self, until: PathBuf);
+        #[rapace(oneway)]
+        async fn answers_later(&self, cx: &Context, number: u32);
         async fn kills(&self, cx: &Context);
         fn noted(&self) -> Vec<String>;
     }
@@ -266,6 +271,12 @@ impl Work for Worker {
     fn holds(&self, until: PathBuf) {
         peer::until(|| until.exists());
     }
+    fn answers_later(&self, cx: &Context, number: u32) {
+        let back = back(cx);
+        // Also one that waits for its answer.
+        back.thread().wait().unwrap();
+        back.tells(number).wait().unwrap();
+    }
     fn kills(&self, cx: &Context) {
         now(Worker::kills(self, Blocking, cx));
     }
@@ -308,6 +319,11 @@ impl awaited::Work for Worker {
     fn holds(&self, until: PathBuf) {
         Work::holds(self, until);
     }
+    async fn answers_later(&self, cx: &Context, number: u32) {
+        let back = back(cx);
+        back.thread().await.unwrap();
+        back.tells(number).await.unwrap();
+    }
     async fn kills(&self, cx: &Context) {
         Worker::kills(self, Awaiting, cx).await;
     }
@@ -320,13 +336,13 @@ impl awaited::Work for Worker {
 const MEETING: usize = 4;
 
 struct Home {
-    told: Mutex<Vec<u32>>,
+    told: Arc<Mutex<Vec<u32>>>,
     meeting: Arc<Barrier>,
 }
 
 impl Home {
     fn new() -> Self {
-        Self { told: Mutex::default(), meeting: Arc::new(Barrier::new(MEETING)) }
+        Self { told: Arc::default(), meeting: Arc::new(Barrier::new(MEETING)) }
     }
 
     async fn descends(face: Face, cx: &Context, levels: u32) -> Result<u32, String> {
@@ -632,6 +648,29 @@ fn each_callback_runs_on_the_thread_that_waits_for_its_call() {
                 });
             }
         });
+    }
+}
+
+#[test]
+fn the_handler_of_a_one_way_call_calls_back_though_nobody_waits() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let home = Home::new();
+        let told = Arc::clone(&home.told);
+        let builder = WorkClient::builder().config(config()).serve(BackServer::new(home));
+        let client = builder.connect(&served.path).unwrap();
+        for number in 0..100 {
+            client.answers_later(number).wait().unwrap();
+        }
+        // This thread does not even look at the session.
+        until(|| told.lock().unwrap().len() == 100);
+        let mut told = told.lock().unwrap().clone();
+        if role == THREADS {
+            assert!(told.iter().copied().eq(0..100), "{told:?}");
+        }
+        told.sort_unstable();
+        assert!(told.into_iter().eq(0..100));
     }
 }
 

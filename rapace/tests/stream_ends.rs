@@ -18,10 +18,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use faces::{Awaiting, Blocking, Face, end, now, one_thread, start, two_threads};
-use peer::{say, until};
+use peer::{Random, say, until};
 use pipes::{ASYNC, PipesClient, ROLES, Refused, SYNC_TASKS, Served, THREADS, Then, config, everywhere, open, serve};
 use rapace::{CallError, Pending, RpcError, Rx, StreamError, TryStartError, Tx, stream};
 use rustix::process::Signal;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// Long enough never to be over.
 const LONG: Duration = Duration::from_secs(1_000);
@@ -754,6 +756,113 @@ fn futures_that_are_dropped_in_mid_send_and_mid_receive_lose_nothing() {
             assert_eq!((taken, call.await), (expected.len(), Ok(expected.len() as u32)));
         };
         if role == SYNC_TASKS { two_threads().block_on(play) } else { one_thread().block_on(play) }
+    }
+}
+
+#[test]
+fn streams_that_are_left_at_any_instant_end_no_session() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let mut config = config();
+        config.limits.stream_bytes = 100_000;
+        let client = served.client_with(config);
+        std::thread::scope(|scope| {
+            for seed in 0..4 {
+                let client = client.clone();
+                scope.spawn(move || leave_at_random(&client, Random::new(1 + seed)));
+            }
+        });
+        assert_eq!(client.add(1, 2).wait(), Ok(3));
+        until(|| client.running().wait() == Ok(0));
+        // What those left on their way counts no more.
+        let (tx, rx) = stream();
+        let call = client.fills(90_000, 20, tx).start().unwrap();
+        assert_eq!(now(Blocking.all(rx)).len(), 20);
+        assert_eq!(call.wait(), Ok(20));
+    }
+}
+
+/// Calls of which some are waited for, and others left in the middle, in any order.
+fn leave_at_random(client: &PipesClient, mut random: Random) {
+    for _ in 0..150 {
+        let len = [0, 10, 1_000, 30_000, 200_000][random.below(5) as usize];
+        let count = random.below(40);
+        let ((mut tx, data), (back, mut rx)) = (stream::<Vec<u8>>(), stream::<Vec<u8>>());
+        let timeout = [LONG, LONG, Duration::from_millis(1 + random.below(10))][random.below(3) as usize];
+        let Ok(call) = client.echo(data, back).timeout(timeout).start() else { continue };
+        let reads = random.below(2) == 0;
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let most = if reads { u64::MAX } else { count / 2 };
+                let came = (0..most).take_while(|_| matches!(rx.recv().wait(), Ok(Some(_)))).count() as u64;
+                drop(rx);
+                came
+            });
+            let sent = (0..count).take_while(|_| tx.send(vec![1; len]).wait().is_ok()).count() as u64;
+            let first = random.below(3);
+            if first == 0 {
+                drop(call);
+                assert!(reader.join().unwrap() <= sent + 1);
+                return;
+            }
+            drop(tx);
+            let came = reader.join().unwrap();
+            if first == 1 && timeout == LONG && reads {
+                assert_eq!((call.wait(), came), (Ok(count as u32), count));
+            } else {
+                assert!(came <= sent + 1);
+            }
+        });
+    }
+}
+
+#[test]
+fn futures_that_are_dropped_at_any_instant_lose_nothing_of_what_others_wait_for() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let client = served.client();
+        two_threads().block_on(async {
+            let mut tasks = JoinSet::new();
+            for seed in 0..4 {
+                tasks.spawn(leave_tasks_at_random(client.clone(), Random::new(100 + seed)));
+            }
+            tasks.join_all().await;
+            assert_eq!(client.add(1, 2).await, Ok(3));
+        });
+        until(|| client.running().wait() == Ok(0));
+    }
+}
+
+async fn leave_tasks_at_random(client: PipesClient, mut random: Random) {
+    for _ in 0..60 {
+        let ((mut tx, data), (back, mut rx)) = (stream::<Vec<u8>>(), stream::<Vec<u8>>());
+        let call = client.echo(data, back).start_async().await.unwrap();
+        let (mut sent, mut came) = (Vec::new(), Vec::new());
+        for number in 0..random.below(40) {
+            let time = Duration::from_micros(random.below(300));
+            if random.below(2) == 0 {
+                let item = vec![number as u8; [1, 10, 1_000, 70_000, 500_000][random.below(5) as usize]];
+                // Late, it is not sent at all.
+                if let Ok(done) = timeout(time, tx.send(item.clone()).into_future()).await {
+                    done.unwrap();
+                    sent.push(item);
+                }
+            } else if let Ok(item) = timeout(time, rx.recv().into_future()).await {
+                came.push(item.unwrap().unwrap());
+            }
+        }
+        match random.below(4) {
+            0 => drop(call),
+            1 => drop(rx),
+            _ => {
+                drop(tx);
+                came.extend(Awaiting.all(rx).await);
+                assert_eq!(call.await, Ok(sent.len() as u32));
+                assert!(came == sent, "{} came of {}", came.len(), sent.len());
+            }
+        }
     }
 }
 

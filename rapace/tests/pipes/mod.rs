@@ -194,7 +194,9 @@ impl Plumber {
     async fn echo(face: Face, mut data: Rx<Vec<u8>>, mut back: Tx<Vec<u8>>) -> u32 {
         let mut count = 0;
         while let Ok(Some(item)) = face.recv(&mut data).await {
-            face.send(&mut back, item).await.unwrap();
+            if face.send(&mut back, item).await.is_err() {
+                break;
+            }
             count += 1;
         }
         count
