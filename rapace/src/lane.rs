@@ -274,7 +274,7 @@ pub(crate) enum Body {
 }
 
 /// The reading end of a peer's ring.
-pub(crate) type Incoming = Consumer<View<[Entry]>, View<AtomicU64>>;
+type Incoming = Consumer<View<[Entry]>, View<AtomicU64>>;
 
 /// The receiving end: the peer's ring and slots, our half's answers.
 #[derive(Debug)]
@@ -346,11 +346,21 @@ impl RecvLane {
         self.ring.try_pop()
     }
 
-    /// Takes one message out, if `accept` makes something of it: one of those that
-    /// [nearly all are](Arrival::parse_short).
+    /// A private copy of the next message, if it is there and can be read.
     #[inline(always)]
-    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Incoming) -> Option<X>) -> Option<X> {
-        self.ring.pop_if(accept)
+    pub(crate) fn peek(&self) -> Option<Descriptor> {
+        self.ring.peek().ok()?
+    }
+
+    /// The message that [`peek`](Self::peek) returned is taken out.
+    #[inline(always)]
+    pub(crate) fn consume(&mut self) {
+        self.ring.consume();
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_next_followed(&self) -> bool {
+        self.ring.is_next_followed()
     }
 
     /// Checks a descriptor with the flag SLOT alone, and takes its slot as held.

@@ -221,17 +221,9 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         Ok(descriptor)
     }
 
-    /// Takes the next message out, if it is there and `accept` makes something of it, which sees this end as well.
-    #[inline(always)]
-    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Self) -> Option<X>) -> Option<X> {
-        let accepted = accept(&self.peek().ok()??, self)?;
-        self.consume();
-        Some(accepted)
-    }
-
     /// A private copy of the next message, if it is there.
     #[inline(always)]
-    fn peek(&self) -> Result<Option<Descriptor>, Violation> {
+    pub(crate) fn peek(&self) -> Result<Option<Descriptor>, Violation> {
         let entry = entry(&self.entries, self.next);
         let first = entry.first().load(Ordering::Relaxed);
         if seq_of(first) != self.next as u32 {
@@ -244,9 +236,9 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         Ok(Some(copy_out(&entry.words, first)))
     }
 
-    /// Gives the entry of the next message back, after it was copied out.
+    /// Gives the entry of the next message back, after [`peek`](Self::peek) copied it out.
     #[inline(always)]
-    fn consume(&mut self) {
+    pub(crate) fn consume(&mut self) {
         let order = if planted(Fault::ConsumedRelaxed) { Ordering::Relaxed } else { Ordering::Release };
         // Pairs with the fence in `Producer::refresh`: our loads of the entry are done before it may be overwritten.
         self.consumed.store(self.next, order);

@@ -282,7 +282,7 @@ impl<I, W> Engine<I, W> {
     }
 
     /// A terminal came of a call that [was awaited](Self::is_awaited).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_awaited(&mut self, call: CallId, has_result: bool) {
         if let Some(entry) = self.begun.get_mut(call.index()) {
             entry.state = BegunState::Free;
@@ -451,12 +451,12 @@ impl<I, W> Engine<I, W> {
     }
 
     /// A request came whose handler begins at once.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn start_request(&mut self, call: CallId) -> Result<(), Violation> {
         self.receive(call, ReceivedState::Running)
     }
 
-    #[inline]
+    #[inline(always)]
     fn receive(&mut self, call: CallId, state: ReceivedState) -> Result<(), Violation> {
         if !call.is_of(self.side.other()) || call.generation() == 0 {
             return Err(Violation::UnknownCall { call: call.0 });

@@ -75,11 +75,12 @@ impl Core {
         if self.inbox.shared.urgent() != self.seen_urgent {
             return None;
         }
-        let (head, inline) = self.inbox.pop_if(|descriptor, ring| {
-            let (head, inline) = Arrival::parse_short_request(descriptor)?;
-            // If time runs, that of those behind may run as well.
-            (head.timeout_us() == 0 || !ring.is_next_followed()).then_some((head, inline))
-        })?;
+        let (head, inline) = Arrival::parse_short_request(&self.inbox.peek()?)?;
+        // If time runs, that of those behind may run as well.
+        if head.timeout_us() != 0 && self.inbox.is_next_followed() {
+            return None;
+        }
+        self.inbox.consume();
         if let Err(violation) = self.engine.start_request(CallId(head.call())) {
             self.fail(violation);
             return None;
@@ -152,13 +153,13 @@ impl Core {
         if self.end.is_some() {
             return None;
         }
-        let engine = &self.engine;
-        let (status, inline) = self.inbox.pop_if(|descriptor, _| {
-            let (status, inline) = Arrival::parse_short_terminal(descriptor, begun.call.0)?;
-            // Of a call that has its outcome already the number may be another one's by now.
-            let is_it = engine.is_awaited(begun.call, begun.ticket);
-            if is_it { Some((Status::parse(status).ok()?, inline)) } else { None }
-        })?;
+        let (status, inline) = Arrival::parse_short_terminal(&self.inbox.peek()?, begun.call.0)?;
+        let status = Status::parse(status).ok()?;
+        // Of a call that has its outcome already the number may be another one's by now.
+        if !self.engine.is_awaited(begun.call, begun.ticket) {
+            return None;
+        }
+        self.inbox.consume();
         self.engine.end_awaited(begun.call, matches!(status, Status::Ok | Status::App));
         self.wake_streams();
         let dropped = self.tickets.give_back(begun.ticket);

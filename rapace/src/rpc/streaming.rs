@@ -200,15 +200,21 @@ impl Core {
     }
 
     /// Has those woken for whom something happened at a stream.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wake_streams(&mut self) {
-        if !self.engine.streams.woken.is_empty() {
-            let woken = std::mem::take(&mut self.engine.streams.woken);
-            self.do_all_after(woken.into_iter().map(After::Wake));
+        let streams = &self.engine.streams;
+        if !streams.woken.is_empty() || streams.has_ended {
+            self.wake_ends();
         }
+    }
+
+    #[inline(never)]
+    fn wake_ends(&mut self) {
+        let woken = std::mem::take(&mut self.engine.streams.woken);
+        self.do_all_after(woken.into_iter().map(After::Wake));
         // The leader is woken by messages. A call that ends on this side, by its answer or because nobody waits for it any
         // more, brings none.
-        if self.leaders_at_ends > 0 && std::mem::take(&mut self.engine.streams.has_ended) {
+        if std::mem::take(&mut self.engine.streams.has_ended) && self.leaders_at_ends > 0 {
             self.nudge_leader();
         }
     }

@@ -53,7 +53,7 @@ impl Tickets {
     }
 
     /// Gives a ticket back. What was still there for it comes out, to be dropped where foreign code may run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn give_back(&mut self, ticket: Ticket) -> Option<Dropped> {
         let place = self.places.get(ticket as usize)?;
         self.free.push(ticket);

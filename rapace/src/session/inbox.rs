@@ -10,7 +10,7 @@ use super::stats::Stats;
 use super::waiting::{Spinner, Wait, look};
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
-use crate::lane::{Incoming, RecvLane, Step};
+use crate::lane::{RecvLane, Step};
 use crate::layout::descriptor::{Descriptor, WORDS, flag};
 use crate::layout::head::Arrival;
 
@@ -83,13 +83,24 @@ impl Inbox {
         Ok(popped)
     }
 
-    /// Takes out the next message, if `accept` makes something of it: one of those that
-    /// [nearly all are](Arrival::parse_short).
+    /// A private copy of the next message, if it is there and can be read: for who knows whether it is one of those that
+    /// [nearly all are](Arrival::parse_short), and then [consumes](Self::consume) it.
     #[inline(always)]
-    pub(crate) fn pop_if<X>(&mut self, accept: impl FnOnce(&Descriptor, &Incoming) -> Option<X>) -> Option<X> {
-        let popped = self.lane.pop_if(accept)?;
+    pub(crate) fn peek(&self) -> Option<Descriptor> {
+        self.lane.peek()
+    }
+
+    /// The message that [`peek`](Self::peek) returned is taken out.
+    #[inline(always)]
+    pub(crate) fn consume(&mut self) {
+        self.lane.consume();
         self.shared.took_one();
-        Some(popped)
+    }
+
+    /// Whether there is, or may be, a message behind the next one.
+    #[inline(always)]
+    pub(crate) fn is_next_followed(&self) -> bool {
+        self.lane.is_next_followed()
     }
 
     /// The message that a descriptor completes, if it does, whatever it is. The descriptor comes as words so that the
