@@ -90,6 +90,7 @@ impl Core {
             self.outbox.give_up(&Head::item(call.0, *stream), sending);
             self.engine.streams.unput(item.end, len);
             item.state = ItemState::Fresh;
+            self.wake_streams();
         }
         if !self.blocked.is_empty() {
             self.wake_blocked();
@@ -202,7 +203,7 @@ impl Core {
         }
         // The leader is woken by messages. A call that ends on this side, by its answer or because nobody waits for it any
         // more, brings none.
-        if self.leaders_at_ends > 0 && std::mem::take(&mut self.engine.streams.has_ended) {
+        if self.leaders_at_ends > 0 && std::mem::take(&mut self.engine.streams.has_changed) {
             self.nudge_leader();
         }
     }
