@@ -307,6 +307,38 @@ fn each_stream_has_a_share_that_the_readers_of_others_cannot_keep() {
 }
 
 #[test]
+fn a_stream_that_waits_for_what_others_keep_goes_on_when_they_leave_it() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let mut config = config();
+        config.limits.stream_bytes = 0;
+        let client = served.client_with(config);
+        for how in ["read", "dropped", "cancelled"] {
+            let before = client.filled().wait().unwrap();
+            let ((a, keeps), (b, waits)) = (stream(), stream());
+            let keeping = client.fills(1 << 20, 2, a).start().unwrap();
+            now(rests_at(Blocking, &client, before, 1));
+            // Its first item does not fit its share.
+            let waiting = client.fills(20_000, 10, b).start().unwrap();
+            let reads = std::thread::spawn(move || now(Blocking.all(waits)).len());
+            while client.running().wait() != Ok(2) {
+                now(Blocking.rest());
+            }
+            now(rests_at(Blocking, &client, before, 1));
+            match how {
+                "read" => assert_eq!(now(Blocking.all(keeps)).len(), 2),
+                "dropped" => drop(keeps),
+                _ => drop(keeping),
+            }
+            assert_eq!(reads.join().unwrap(), 10);
+            assert_eq!(waiting.wait(), Ok(10));
+            client.notes().wait().unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_thousand_streams_are_read_from_the_last_to_the_first() {
     let guard = guard!();
     for role in ROLES {

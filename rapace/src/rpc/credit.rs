@@ -33,11 +33,13 @@ pub(crate) struct Pool {
     beyond: u64,
     /// The receiver's limit `stream_bytes`.
     max: u64,
+    /// A stream was refused for what others have on their way.
+    has_refused: bool,
 }
 
 impl Pool {
     pub(crate) fn new(max: u64) -> Self {
-        Self { beyond: 0, max }
+        Self { beyond: 0, max, has_refused: false }
     }
 
     /// Puts an item on its way in a stream that has `out` on its way; false when there is no room for it.
@@ -48,12 +50,18 @@ impl Pool {
             let in_window = after <= WINDOW || *out <= TOLD;
             let in_pool = self.beyond == 0 || self.beyond.saturating_add(more) <= self.max;
             if !in_window || !in_pool {
+                self.has_refused |= in_window;
                 return false;
             }
         }
         self.beyond = self.beyond.saturating_add(more);
         *out = after;
         true
+    }
+
+    /// Whether a stream was refused for what others have on their way, since this was last asked.
+    pub(crate) fn has_refused(&mut self) -> bool {
+        std::mem::take(&mut self.has_refused)
     }
 
     /// What was on its way was taken out; false when it was not on its way.

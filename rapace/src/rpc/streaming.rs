@@ -94,6 +94,7 @@ impl Core {
             self.outbox.give_up(&Head::item(call.0, *stream), sending);
             self.engine.streams.unput(item.end, len);
             item.state = ItemState::Fresh;
+            self.wake_streams();
         }
         if !self.blocked.is_empty() {
             self.wake_blocked();
@@ -203,7 +204,7 @@ impl Core {
     #[inline(always)]
     pub(super) fn wake_streams(&mut self) {
         let streams = &self.engine.streams;
-        if !streams.woken.is_empty() || streams.has_ended {
+        if !streams.woken.is_empty() || streams.has_changed {
             self.wake_ends();
         }
     }
@@ -214,7 +215,7 @@ impl Core {
         self.do_all_after(woken.into_iter().map(After::Wake));
         // The leader is woken by messages. A call that ends on this side, by its answer or because nobody waits for it any
         // more, brings none.
-        if std::mem::take(&mut self.engine.streams.has_ended) && self.leaders_at_ends > 0 {
+        if std::mem::take(&mut self.engine.streams.has_changed) && self.leaders_at_ends > 0 {
             self.nudge_leader();
         }
     }

@@ -84,8 +84,8 @@ pub(crate) struct Streams<I, W> {
     notices: VecDeque<EndKey>,
     /// Who is to be woken once the lock is released.
     pub(crate) woken: Vec<W>,
-    /// Ends have ended with their call since this was last looked at.
-    pub(crate) has_ended: bool,
+    /// Something changed at ends of which no message told, since this was last looked at.
+    pub(crate) has_changed: bool,
 }
 
 #[derive(Debug)]
@@ -143,7 +143,7 @@ impl<I, W> Streams<I, W> {
             incoming: Pool::new(ours),
             notices: VecDeque::new(),
             woken: Vec::new(),
-            has_ended: false,
+            has_changed: false,
         }
     }
 
@@ -305,6 +305,7 @@ impl<I, W> Streams<I, W> {
             return Err(lie);
         }
         woken.extend(end.waker.take());
+        self.wake_refused();
         Ok(())
     }
 
@@ -393,15 +394,27 @@ impl<I, W> Streams<I, W> {
         let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return };
         let out = end.out;
         match &mut end.way {
-            Way::Sending => outgoing.take(&mut end.out, out),
+            Way::Sending => {
+                outgoing.take(&mut end.out, out);
+                self.wake_refused();
+            }
             Way::Receiving { items, untold } => {
                 *untold = 0;
                 if !end.held {
                     items.clear();
                 }
-                incoming.take(&mut end.out, out)
+                incoming.take(&mut end.out, out);
             }
-        };
+        }
+    }
+
+    /// Something on its way counts no more: who was refused for it tries again, whichever stream it was of.
+    fn wake_refused(&mut self) {
+        if self.outgoing.has_refused() {
+            let sends = |end: &&mut End<I, W>| matches!(end.way, Way::Sending);
+            self.woken.extend(self.ends.iter_mut().flatten().filter(sends).filter_map(|end| end.waker.take()));
+            self.has_changed = true;
+        }
     }
 
     fn wake(&mut self, key: EndKey) {
@@ -429,7 +442,7 @@ impl<I, W> Streams<I, W> {
             return;
         }
         self.calls = self.calls.saturating_sub(1);
-        self.has_ended = true;
+        self.has_changed = true;
         for key in keys {
             self.settle(key);
             let Some(end) = self.end(key) else { continue };
@@ -514,6 +527,7 @@ impl<I, W> Streams<I, W> {
         if let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) {
             let cost = credit::cost(len).min(end.out);
             outgoing.take(&mut end.out, cost);
+            self.wake_refused();
         }
     }
 
@@ -533,5 +547,68 @@ impl<I, W> Streams<I, W> {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.ends.iter().flatten().count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const CALL: CallId = CallId(1 << 16);
+    const LARGE: usize = 100_000;
+
+    /// Two streams to the other side, of which the second one waits for what the first one keeps.
+    fn refused() -> (Streams<(), &'static str>, EndKey) {
+        let mut streams = Streams::new(0, 0);
+        streams.open(Whose::Begun, CALL, &[Flow::ToServer, Flow::ToServer]);
+        let [keeps, waits] = [0, 1].map(|stream| streams.hold(Whose::Begun, CALL, stream).unwrap());
+        assert!(streams.put(keeps, LARGE) && !streams.put(waits, LARGE));
+        assert!(streams.wait(waits, "the second").is_none());
+        (streams, keeps)
+    }
+
+    #[test]
+    fn who_was_refused_for_what_another_stream_keeps_is_woken_when_that_is_taken_out() {
+        let (mut streams, _) = refused();
+        streams.handle_credit(Whose::Begun, CALL, 0, LARGE as u64).unwrap();
+        assert_eq!(streams.woken, ["the second"]);
+    }
+
+    #[test]
+    fn who_was_refused_for_what_another_stream_keeps_is_woken_when_nobody_reads_that_any_more() {
+        let (mut streams, _) = refused();
+        streams.handle_end(Whose::Begun, CALL, 0).unwrap();
+        assert_eq!(streams.woken, ["the second"]);
+    }
+
+    #[test]
+    fn who_was_refused_for_what_another_stream_keeps_is_woken_when_that_is_not_sent_after_all() {
+        let (mut streams, keeps) = refused();
+        streams.unput(keeps, LARGE);
+        assert_eq!(streams.woken, ["the second"]);
+    }
+
+    #[test]
+    fn an_end_is_there_as_long_as_its_handle_or_its_call() {
+        let (mut streams, keeps) = refused();
+        streams.release(keeps, true);
+        assert_eq!(streams.len(), 2);
+        streams.call_over(Whose::Begun, CALL, Over::CallEnded);
+        // The handle of the second one is there.
+        assert_eq!(streams.len(), 1);
+    }
+
+    #[test]
+    fn one_that_waits_for_its_own_reader_is_left_alone() {
+        let mut streams = Streams::<(), _>::new(u64::MAX, 0);
+        streams.open(Whose::Begun, CALL, &[Flow::ToServer, Flow::ToServer]);
+        let [full, other] = [0, 1].map(|stream| streams.hold(Whose::Begun, CALL, stream).unwrap());
+        while streams.put(full, LARGE) {}
+        assert!(streams.wait(full, "the first").is_none());
+        assert!(streams.put(other, LARGE));
+        streams.handle_credit(Whose::Begun, CALL, 1, LARGE as u64).unwrap();
+        assert_eq!(streams.woken, [""; 0]);
     }
 }
