@@ -20,7 +20,7 @@ use crate::error::OpenError;
 use crate::os::Credentials;
 use crate::rpc::extensions::Extensions;
 use crate::rpc::farewell::Farewell;
-use crate::rpc::handling::{admit, handle_here};
+use crate::rpc::handling::{admit, handle_here, handle_in_place};
 use crate::rpc::link::Link;
 use crate::rpc::router::ServableOnThreads;
 use crate::rpc::service::{Needs, Serve, Services};
@@ -454,7 +454,7 @@ pub(crate) fn serve_request(
     arrived: &mut Option<Arrived>,
 ) {
     match arrived {
-        Some(request) if services.is_plain(request.method) => handle_here(link, services, request),
+        Some(request) if services.is_plain(request.method) => handle_in_place(link, services, request),
         _ => serve_with_care(link, services, workers, arrived.take()),
     }
 }

@@ -25,12 +25,16 @@ thread_local! {
 
 /// Has a request handled to its end on this thread.
 pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
-    let call = arrived.call;
+    handle_in_place(link, services, arrived);
+    if arrived.call == ONE_WAY {
+        link.lock().finish_one_way();
+    }
+}
+
+/// As [`handle_here`], but [`Link::request`] finds the request in its place and says of a one-way call that it is finished.
+pub(crate) fn handle_in_place(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
     if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
         block_on(future);
-    }
-    if call == ONE_WAY {
-        link.lock().finish_one_way();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use super::call::encoded;
+use super::call::prepared;
 use super::client::Client;
 use super::deadline::Deadline;
 use super::error::{RpcError, TooLarge};
@@ -59,9 +59,8 @@ impl<'a, M: Method> OneWay<'a, M> {
     /// sent. Then nothing was.
     #[inline]
     pub fn send(self) -> Result<(), RpcError> {
-        let target = self.client.target(M::INDEX)?;
-        let send = |payload: &Outgoing<'_>| self.client.link().send_one_way(target.method, payload);
-        encoded::<M, _>(self.client, &self.args, send).map(|((), watch)| watch.came(Status::Ok, 0))
+        let Self { client, args, .. } = self;
+        send::<M>(client, &args, |method, payload| client.link().send_one_way(method, payload))
     }
 
     /// Sends it, and blocks this thread while there is no room.
@@ -69,11 +68,33 @@ impl<'a, M: Method> OneWay<'a, M> {
     /// # Errors
     /// Why it could not be sent. Then nothing was.
     pub fn wait(self) -> Result<(), RpcError> {
-        let target = self.client.target(M::INDEX)?;
-        let mut deadline = Deadline::new(self.client.timeout());
-        let send =
-            |payload: &Outgoing<'_>| self.client.link().send_one_way_in_time(target.method, payload, &mut deadline);
-        encoded::<M, _>(self.client, &self.args, send).map(|((), watch)| watch.came(Status::Ok, 0))
+        let Self { client, args, .. } = self;
+        let mut deadline = Deadline::new(client.timeout());
+        send::<M>(client, &args, |method, payload| client.link().send_one_way_in_time(method, payload, &mut deadline))
+    }
+}
+
+/// Sends the call in a straight line if it fits a descriptor and nothing is unusual, else as `slowly` does.
+#[inline]
+fn send<M: Method>(
+    client: &Client,
+    args: &M::Args<'_>,
+    slowly: impl FnOnce(u32, &Outgoing<'_>) -> Result<(), RpcError>,
+) -> Result<(), RpcError> {
+    let method = client.target(M::INDEX)?.method;
+    let (out, watch) = prepared::<M>(client, args)?;
+    let (link, watch) = (client.link(), watch.begin());
+    let short = if watch.has_metadata() { None } else { out.short() };
+    if short.and_then(|lead| link.briefly(|core| core.send_short_one_way(method, lead))).is_some() {
+        watch.came(Status::Ok, 0);
+        return Ok(());
+    }
+    match out.send(|args| watch.send(link, args, |payload| slowly(method, payload))) {
+        Ok(()) => {
+            watch.came(Status::Ok, 0);
+            Ok(())
+        }
+        Err(error) => Err(watch.failed(error)),
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use super::call_id::CallId;
+use super::call_id::{CallId, ONE_WAY};
 use super::context::Context;
 use super::deadline::Inherit;
 use super::link::Link;
@@ -249,6 +249,9 @@ fn encode_result<'v, M: Method>(
 /// As [`reply`], of what its descriptor carries.
 #[inline(never)]
 fn reply_short(link: &Arc<Link>, call: CallId, face: Face, status: Status, lead: Lead<'_>) -> Handled {
+    if call == ONE_WAY {
+        return Handled::Done;
+    }
     match link.briefly(|core| core.reply_short(call, status, lead)) {
         Some(()) => Handled::Done,
         None => reply(link, call, face, status, &Outgoing::short(lead.to_inline())),

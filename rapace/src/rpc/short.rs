@@ -14,7 +14,8 @@ use super::link::{Begun, Core, Target};
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
 use super::tickets::Outcome;
-use crate::layout::head::{Arrival, Head};
+use crate::layout::descriptor::Descriptor;
+use crate::layout::head::{Arrival, Head, Kind};
 use crate::layout::inline::{Inline, Lead};
 use crate::segment::count;
 use crate::session::Payload;
@@ -75,7 +76,10 @@ impl Core {
         if self.inbox.shared.urgent() != self.seen_urgent {
             return None;
         }
-        let (head, inline) = Arrival::parse_short_request(&self.inbox.peek()?)?;
+        let descriptor = self.inbox.peek()?;
+        let Some((head, inline)) = Arrival::parse_short_request(&descriptor) else {
+            return self.take_short_one_way(&descriptor);
+        };
         // If time runs, that of those behind may run as well.
         if head.timeout_us() != 0 && self.inbox.is_next_followed() {
             return None;
@@ -89,6 +93,34 @@ impl Core {
             self.open_streams(CallId(head.call()), head.method());
         }
         Some(Short { head, inline })
+    }
+
+    /// As [`take_short_request`](Self::take_short_request), of a one-way call, which is to be looked at.
+    #[inline(never)]
+    fn take_short_one_way(&mut self, descriptor: &Descriptor) -> Option<Short> {
+        let (head, inline) = Arrival::parse_short(descriptor)?;
+        if head.kind() != Kind::OneWay || head.timeout_us() != 0 {
+            return None;
+        }
+        self.inbox.consume();
+        if let Err(violation) = self.engine.handle_one_way(CallId(head.call())) {
+            self.fail(violation);
+            return None;
+        }
+        Some(Short { head, inline })
+    }
+
+    /// Sends a one-way call that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    #[inline(always)]
+    pub(crate) fn send_short_one_way(&mut self, method: u32, lead: Lead<'_>) -> Option<()> {
+        let may_begin = self.end.is_none() && !self.leave.is_heard() && self.engine.may_send_one_way();
+        if !may_begin || !self.outbox.can_send_short(lead.len()) {
+            return None;
+        }
+        self.outbox.send_short(&Head::message(method), lead);
+        self.engine.sent_one_way();
+        self.outbox.fetch_ahead();
+        Some(())
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::thread::Thread;
 use std::time::Instant;
 
+use super::call_id::ONE_WAY;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
@@ -362,13 +363,16 @@ impl Link {
         }
     }
 
-    /// Waits for the next request to be served, and puts it in its place. False when the session is over, or all is
-    /// answered after a goodbye.
+    /// Waits for the next request to be served, and puts it in its place, where the one before was
+    /// [handled](super::handling::handle_in_place). False when the session is over, or all is answered after a goodbye.
     #[inline]
     pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
-        *place = None;
+        let was_one_way = place.take().is_some_and(|handled| handled.call == ONE_WAY);
         // Apart, as in `await_answer`.
         let short = self.briefly(|core| {
+            if was_one_way {
+                core.finish_one_way();
+            }
             let short = core.take_short_request();
             if short.is_none() {
                 *place = core.take_long_request();
