@@ -326,7 +326,7 @@ impl Work {
             Self::CountInGroups => running!(MeanOnly, |c| Ok(flows::Grouped(flows::connect(c)?))),
             Self::Sum => running!(MeanOnly, |c| Ok(flows::Summed(flows::connect(c)?))),
             Self::Note => running!(MeanOnly, |c| Ok(flows::Noted::new(flows::connect(c)?))),
-            Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect(c)?))),
+            Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect_adding(c)?))),
             #[cfg(feature = "peers")]
             Self::Iceoryx2 => Box::new(foreign::iceoryx2::Polled::start(Peer::spawn(&self.to_string(), cpu)?)?),
             Self::SessionOneWay { .. } | Self::Meeting | Self::Connect | Self::IdleA | Self::IdleB => {

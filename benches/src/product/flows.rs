@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
-use rapace::{Context, Rx, Tx, stream};
+use rapace::{ClientBuilder, Context, Rx, Tx, stream};
 
 use super::calls::{AdderClient, AdderServer, Elsewhere, Sum};
 use crate::burst::Exchange;
@@ -68,15 +68,30 @@ impl Flows for Flowing {
     }
 }
 
-/// A client of the peer that [`serve`]s. It adds when it is asked to.
+/// A client of the peer that [`serve`]s.
 ///
 /// # Errors
 /// When the handshake fails or the peer is gone.
 pub fn connect(control: &Control) -> io::Result<FlowsClient> {
+    connect_as(control, |builder| builder)
+}
+
+/// One that adds when it is asked to.
+///
+/// # Errors
+/// As [`connect`].
+pub fn connect_adding(control: &Control) -> io::Result<FlowsClient> {
+    connect_as(control, |builder| builder.serve(AdderServer::new(Sum)))
+}
+
+fn connect_as(
+    control: &Control,
+    set: impl FnOnce(ClientBuilder<FlowsClient>) -> ClientBuilder<FlowsClient>,
+) -> io::Result<FlowsClient> {
     let (ours, theirs) = UnixStream::pair()?;
     control.send_fd(theirs.as_fd())?;
     let builder = FlowsClient::builder().config(product::config(Waiting::Default));
-    builder.serve(AdderServer::new(Sum)).over(ours).map_err(io::Error::other)
+    set(builder).over(ours).map_err(io::Error::other)
 }
 
 /// The peer, which serves one client on a thread.
