@@ -53,6 +53,8 @@ pub(crate) struct Wants {
     /// requests whose time runs behind such whose time does not. Who knows of them all may begin what comes first without
     /// a look at what follows. Here for the same reason; a count that is not true harms only the owner's calls.
     pub(crate) urgent: AtomicU64,
+    /// Not zero while a thread of the owner looks for messages, so that those that sleep need not be rung.
+    hushed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -82,6 +84,23 @@ impl Wants {
             stopped: AtomicU64::new(0),
             cpu: AtomicU64::new(0),
             urgent: AtomicU64::new(0),
+            hushed: AtomicU64::new(0),
+        }
+    }
+
+    /// From now on a thread looks for messages itself, and takes out what comes.
+    pub(crate) fn hush(&self) {
+        // Relaxed: who rings all the same does no harm.
+        self.hushed.store(1, Ordering::Relaxed);
+    }
+
+    /// Nobody looks any more. The caller then [raises](Self::raise) the wish for the message that comes next, on behalf of
+    /// those who sleep, and looks again.
+    pub(crate) fn unhush(&self) {
+        if !planted(Fault::KeptHush) {
+            // Relaxed: F2 in `raise` comes before the look again. If F1 of a publisher precedes it, that look sees the
+            // publication, and if not, the publisher sees this.
+            self.hushed.store(0, Ordering::Relaxed);
         }
     }
 
@@ -114,7 +133,9 @@ impl Wants {
         }
         let moved = new.wrapping_sub(old);
         let hit = |word: &AtomicU64| word.load(Ordering::Relaxed).wrapping_sub(old).wrapping_sub(1) < moved;
-        let rings = Rings { futex: hit(self.futex.word(counter)), socket: hit(self.socket.word(counter)) };
+        let is_hushed = || counter == Counter::Message && self.hushed.load(Ordering::Relaxed) != 0;
+        let futex = hit(self.futex.word(counter)) && !is_hushed();
+        let rings = Rings { futex, socket: hit(self.socket.word(counter)) };
         if rings.any() {
             // Pairs with the Release in `raise`; only here, where a system call follows anyway.
             fence(Ordering::Acquire);

@@ -14,6 +14,7 @@
 //! * [`request`] is a call at its server, [`call`] at its caller, [`watch`] what hooks see of it at both.
 
 mod begin;
+mod beside;
 pub(crate) mod call;
 pub(crate) mod call_id;
 pub(crate) mod client;

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     ReleasedRelaxed,
     /// The waiter registers after its second look instead of before.
     LateRegistration,
+    /// Who looked in a sleeper's place leaves, and the sleeper is not rung for again.
+    KeptHush,
     /// `wants` is overwritten instead of only growing.
     ShrinkingWants,
     /// The close word is stored before the last message is published.

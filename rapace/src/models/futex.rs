@@ -237,6 +237,47 @@ fn two_sleepers_and_the_end() {
     });
 }
 
+/// A thread sleeps for message 1; another one looks in its place, takes that out if it is there, and leaves. As `look_beside`
+/// and `end_beside` of the calls.
+fn one_looks_in_a_sleepers_place() {
+    search(|| {
+        let line = Line::new();
+        let (peer, sleeper) = (Arc::clone(&line), Arc::clone(&line));
+        let publishing = thread::spawn(move || {
+            peer.publish(0, 1);
+            peer.publish(1, 2);
+        });
+        let sleeping = thread::spawn(move || {
+            sleeper.await_message(1);
+            sleeper.await_message(2);
+        });
+        line.wants.hush();
+        let taken = line.messages.load(Ordering::Acquire).min(1);
+        line.wants.unhush();
+        line.wish(Counter::Message, taken + 1);
+        if line.messages.load(Ordering::Relaxed) > taken {
+            line.futex.ring();
+        }
+        sleeping.join().unwrap();
+        publishing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sleeper_is_rung_again_once_nobody_looks_in_its_place() {
+    one_looks_in_a_sleepers_place();
+}
+
+#[test]
+fn a_sleeper_that_stays_hushed_loses_a_wake_up() {
+    assert!(with_fault(Fault::KeptHush, || by(LOST_WAKE_UP, one_looks_in_a_sleepers_place)));
+}
+
+#[test]
+fn without_the_fence_of_who_looked_a_wake_up_is_lost() {
+    assert!(with_fault(Fault::NoWaiterFence, || by(LOST_WAKE_UP, one_looks_in_a_sleepers_place)));
+}
+
 #[test]
 fn whoever_sleeps_when_the_session_ends_leaves() {
     two_sleepers_and_the_end();

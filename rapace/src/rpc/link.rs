@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
 pub(crate) use super::begin::{Begin, Begun, Target};
+use super::beside::Beside;
 use super::call_id::{CallId, ONE_WAY, Side};
 use super::engine::{Cancel, Engine, Forgotten, Keeps, Ticket};
 use super::error::RpcError;
@@ -110,7 +111,12 @@ pub(crate) struct Core {
     pub(crate) leading: bool,
     /// That thread waits for room, or for its turn to send.
     pub(crate) leader_is_blocked: bool,
-    /// Leaders that wait at the end of a stream: one at most, unless none of them ever sleeps.
+    /// It waits for requests, and sleeps or is about to.
+    pub(super) serving_sleeps: bool,
+    pub(super) beside: Beside,
+    /// What whoever looks beside the leader has learnt.
+    pub(super) spinner_beside: Spinner,
+    /// Who leads, or looks beside the leader, and waits at the end of a stream.
     pub(super) leaders_at_ends: usize,
     /// The leader waits for room, for itself or for the blocked.
     pub(crate) leader_minds_room: bool,
@@ -166,6 +172,9 @@ impl Link {
             handlers: Vec::new(),
             leading: false,
             leader_is_blocked: false,
+            serving_sleeps: false,
+            beside: Beside::Nobody,
+            spinner_beside: Spinner::new(),
             leaders_at_ends: 0,
             leader_minds_room: false,
             spinner: Spinner::new(),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 use std::thread::Thread;
 
+use super::beside::Beside;
 use super::link::Core;
 use super::tickets::Dropped;
 use crate::doorbell::Notify;
@@ -81,6 +82,9 @@ impl Locked<'_> {
     fn do_chores(&mut self) {
         if self.leave.is_said() {
             self.see_off();
+        }
+        if self.beside == Beside::Done {
+            self.end_beside();
         }
         if !self.leading && !self.standby.is_empty() {
             let next = self.standby.swap_remove(0);

@@ -436,7 +436,10 @@ impl Link {
         }
         // One that never sleeps is not woken either, so it looks for itself.
         if core.leading && self.shared.spin != Spin::Forever {
-            return self.follow(core, awaited, deadline);
+            return match self.look_beside(core, &awaited, deadline) {
+                Ok(core) => core,
+                Err(core) => self.follow(core, awaited, deadline),
+            };
         }
         let led_by_another = std::mem::replace(&mut core.leading, true);
         let spinner = std::mem::replace(&mut core.spinner, Spinner::new());
@@ -493,12 +496,14 @@ impl Link {
             core.spinner = spinner;
             return core;
         }
+        core.serving_sleeps = awaited.request;
         drop(core);
         let wishes = wishes(freed);
         let wishes = if freed.is_some() { &wishes[..] } else { wishes.get(..1).unwrap_or(&[]) };
         let slept = spinner.sleep(shared, &Wait { wishes, is_there: &|| is_there(freed), deadline });
         shared.beat();
         let mut core = self.lock();
+        core.serving_sleeps = false;
         core.spinner = spinner;
         if let Err(lost) = slept {
             core.finish(RecvError::Lost(lost));
