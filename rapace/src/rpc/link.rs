@@ -407,6 +407,7 @@ impl Core {
             _ => {
                 let [amount, ..] = payload.lead_inline().words;
                 self.engine.handle_credit(call, stream, amount)?;
+                self.owes |= self.engine.streams.owes();
                 if call == ONE_WAY {
                     // There is room for more of them.
                     self.wake_blocked();
