@@ -15,6 +15,7 @@
 )]
 
 mod random;
+mod room;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
