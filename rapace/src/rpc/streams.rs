@@ -379,7 +379,14 @@ impl<I, W> Streams<I, W> {
     pub(crate) fn release(&mut self, key: EndKey, tells: bool) {
         let Some(end) = self.end(key) else { return };
         end.held = false;
-        if end.over.is_none() {
+        if let (Some(Over::Finished), Way::Receiving { items, untold }) = (end.over, &mut end.way) {
+            // Nobody reads what came before the writer's end, and it is to weigh on neither side for as long as the call takes.
+            items.clear();
+            *untold = end.out;
+            if credit::is_worth_telling(*untold) && !std::mem::replace(&mut end.queued, true) {
+                self.notices.push_back(key);
+            }
+        } else if end.over.is_none() {
             let sends = matches!(end.way, Way::Sending);
             end.over = Some(if sends { Over::Finished } else { Over::Dropped });
             end.owes_end = tells;
@@ -620,6 +627,18 @@ mod tests {
         assert!(!streams.owes());
         assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
         assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 }));
+    }
+
+    #[test]
+    fn what_nobody_reads_of_a_stream_that_has_ended_counts_no_more() {
+        let (mut streams, end) = with_item(100);
+        assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+        streams.handle_item((Whose::Begun, CALL, 0), LARGE, ()).unwrap();
+        streams.handle_end(Whose::Begun, CALL, 0).unwrap();
+        streams.release(end, true);
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 + LARGE as u64 }));
+        streams.told();
+        assert!(!streams.owes());
     }
 
     #[test]

@@ -107,3 +107,18 @@ fn a_writer_gets_back_its_share_while_another_stream_is_not_read() {
     assert_eq!(send(a, end, 12_000), Put::Sent);
     pump(b);
 }
+
+#[test]
+fn what_nobody_reads_of_a_stream_that_has_ended_takes_no_room_from_others() {
+    let [a, b] = &links();
+    let (_, ended, reader) = call([a, b], UP);
+    let (_, end, _) = call([a, b], UP);
+    assert_eq!(send(a, ended, LARGE), Put::Sent);
+    a.lock().release_end(ended, true);
+    pump(b);
+    assert_eq!(send(a, end, LARGE), Put::NoCredit);
+    b.lock().release_end(reader, true);
+    pump(a);
+    assert_eq!(send(a, end, LARGE), Put::Sent);
+    pump(b);
+}
