@@ -476,6 +476,18 @@ impl<I, W> Streams<I, W> {
         }
     }
 
+    /// A call ends on this side, of which the other one has no word yet: so what its streams have on their way counts until the
+    /// [call is over](Self::call_over).
+    pub(super) fn cut_short(&mut self, whose: Whose, call: CallId) {
+        for key in self.of(whose).get(call.index()).cloned().unwrap_or_default() {
+            if let Some(end @ End { over: None, .. }) = self.end(key) {
+                end.over = Some(Over::Cancelled);
+                self.wake(key);
+                self.has_changed = true;
+            }
+        }
+    }
+
     /// The session is over. What came before is still read.
     pub(super) fn session_over(&mut self) {
         for whose in [Whose::Begun, Whose::Received] {

@@ -122,3 +122,21 @@ fn what_nobody_reads_of_a_stream_that_has_ended_takes_no_room_from_others() {
     assert_eq!(send(a, end, LARGE), Put::Sent);
     pump(b);
 }
+
+#[test]
+fn what_a_call_that_is_cut_short_had_on_its_way_is_not_used_before_its_terminal_is_sent() {
+    let [a, b] = &links();
+    let (cut, _, first) = call([a, b], DOWN);
+    let (_, callback, _) = call([b, a], UP);
+    assert_eq!(send(b, first, LARGE), Put::Sent);
+    pump(a);
+    b.lock().say_goodbye();
+    b.lock().cut_short();
+    assert!(b.lock().engine.streams.sends(first).is_err());
+    pump(a);
+    assert_eq!(send(b, callback, LARGE), Put::NoCredit);
+    pump(a);
+    b.lock().stop(cut.call);
+    assert_eq!(send(b, callback, LARGE), Put::Sent);
+    pump(a);
+}
