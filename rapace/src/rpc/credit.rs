@@ -13,8 +13,8 @@ const SHARE: u64 = 16 << 10;
 const WINDOW: u64 = 256 << 10;
 /// The least that an item costs, because it takes memory beside its bytes.
 const ITEM: u64 = 64;
-/// A reader that has taken so much tells its sender. Less than half of a share, so a sender that waits with all it sent
-/// taken out has more than half of its share, which lets an item of any size pass.
+/// A reader that has taken so much tells its sender, and less only one that waits: in the window half of a share lets an item
+/// of any size pass, but the pool may be full of what others do not read.
 const TOLD: u64 = SHARE / 2;
 
 /// What an item of `len` bytes costs.

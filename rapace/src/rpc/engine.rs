@@ -494,20 +494,36 @@ impl<I, W> Engine<I, W> {
         if !call.is_of(self.side.other()) || call.index() as u64 >= u64::from(self.received_max) {
             return Err(Violation::UnknownCall { call: call.0 });
         }
-        let Some(entry) = self.received(call) else { return Ok(Cancel::Answered) };
-        let cancel = match entry.state {
+        let cancel = self.cancel(call);
+        if cancel != Cancel::Answered {
+            self.end_streams(Whose::Received, call, Over::Cancelled);
+        }
+        Ok(cancel)
+    }
+
+    /// As [`handle_cancel`](Self::handle_cancel), of a call that this side does not let go on. Its caller has no word of that
+    /// before the terminal.
+    pub(crate) fn cut_short(&mut self, call: CallId) -> Cancel {
+        let cancel = self.cancel(call);
+        if cancel != Cancel::Answered {
+            self.streams.cut_short(Whose::Received, call);
+        }
+        cancel
+    }
+
+    fn cancel(&mut self, call: CallId) -> Cancel {
+        let Some(entry) = self.received(call) else { return Cancel::Answered };
+        match entry.state {
             ReceivedState::Queued => {
                 entry.state = ReceivedState::Owed;
                 Cancel::Unstarted
             }
-            ReceivedState::Owed | ReceivedState::Free => return Ok(Cancel::Answered),
+            ReceivedState::Owed | ReceivedState::Free => Cancel::Answered,
             ReceivedState::Running | ReceivedState::Cancelling => {
                 entry.state = ReceivedState::Cancelling;
                 Cancel::Running
             }
-        };
-        self.end_streams(Whose::Received, call, Over::Cancelled);
-        Ok(cancel)
+        }
     }
 
     /// The handler of a queued call begins.

@@ -108,7 +108,8 @@ impl Core {
             _ => return,
         }
         for call in unanswered {
-            self.handle_cancel(call);
+            let cancel = self.engine.cut_short(call);
+            self.cancel(call, cancel);
         }
         self.pay();
         // Those whose replies wait for room have less to say.

@@ -388,20 +388,26 @@ impl Core {
         }
     }
 
-    pub(super) fn handle_cancel(&mut self, call: CallId) {
+    fn handle_cancel(&mut self, call: CallId) {
         match self.engine.handle_cancel(call) {
-            Ok(Cancel::Unstarted) => {
+            Ok(cancel) => self.cancel(call, cancel),
+            Err(violation) => self.fail(violation),
+        }
+    }
+
+    pub(super) fn cancel(&mut self, call: CallId, cancel: Cancel) {
+        match cancel {
+            Cancel::Unstarted => {
                 // What it held goes with it.
                 self.drop_request(call);
                 self.owe(call, Status::Cancelled, "");
             }
             // One that waits for a worker will not be handled.
-            Ok(Cancel::Running) if self.stop_waiting(call).is_some() => {
+            Cancel::Running if self.stop_waiting(call).is_some() => {
                 self.refuse_unstarted(call, Status::Cancelled, "");
             }
-            Ok(Cancel::Running) => self.abort_handler(call),
-            Ok(Cancel::Answered) => {}
-            Err(violation) => self.fail(violation),
+            Cancel::Running => self.abort_handler(call),
+            Cancel::Answered => {}
         }
         self.wake_streams();
     }
@@ -416,6 +422,7 @@ impl Core {
             _ => {
                 let [amount, ..] = payload.lead_inline().words;
                 self.engine.handle_credit(call, stream, amount)?;
+                self.owes |= self.engine.streams.owes();
                 if call == ONE_WAY {
                     // There is room for more of them.
                     self.wake_blocked();

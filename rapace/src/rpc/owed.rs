@@ -35,6 +35,14 @@ impl Core {
         }
     }
 
+    /// Whether nothing is owed of calls any more. What the streams of a call that is over had on their way is free before its
+    /// terminal or cancel is sent; until then, what takes its place is not to be.
+    #[cold]
+    pub(super) fn pays_calls(&mut self) -> bool {
+        self.pay();
+        self.owed.is_empty()
+    }
+
     /// Terminals and cancels, and the goodbye.
     fn pay_calls(&mut self) {
         while let Some((head, payload)) = self.owed.front() {

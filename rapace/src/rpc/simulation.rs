@@ -15,6 +15,7 @@
 )]
 
 mod random;
+mod room;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -131,6 +132,8 @@ struct World {
     sides: [Side; 2],
     record: Record,
     next_name: u64,
+    /// Actions that a side does not take in this run, so that what the others bring about is not always undone by them.
+    left_out: [u64; 2],
 }
 
 impl World {
@@ -138,20 +141,23 @@ impl World {
         let mut random = Random(seed);
         let mut config = Config::default();
         config.geometry.ring_entries = [2, 4, 16][random.below(3)];
-        for (class, bytes) in config.geometry.classes.iter_mut().zip([64, 128, 192]) {
+        // In half of the runs streams soon have more on their way than their shares.
+        let largest: u32 = [192, 24 << 10][random.below(2)];
+        for (class, bytes) in config.geometry.classes.iter_mut().zip([64, 128, largest]) {
             (class.bytes, class.count) = (bytes, [4, 8][random.below(2)]);
         }
         let limits = &mut config.limits;
         limits.in_flight = [1, 3, 8][random.below(3)];
         limits.oneway_max = [1, 4, 9][random.below(3)];
         limits.stream_bytes = [0, 1 << 10][random.below(2)];
-        limits.payload_max = 4 << 10;
+        limits.payload_max = (largest as usize).max(4 << 10);
         limits.fragmented_calls = 1 + random.below(2);
         limits.parked_bytes = 1 << 10;
         let (a, b) = pair_with(&config).unwrap();
         let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
         let links = [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))];
-        Self { random, links, sides: Default::default(), record: Record::default(), next_name: 1 }
+        let left_out = [(); 2].map(|()| [0, random.next() & random.next()][random.below(2)]);
+        Self { random, links, sides: Default::default(), record: Record::default(), next_name: 1, left_out }
     }
 
     fn name(&mut self) -> u64 {
@@ -161,25 +167,34 @@ impl World {
 
     /// One side does one thing.
     fn step(&mut self) {
-        let at = self.random.below(2);
-        if self.sides[at].is_dead {
+        let (at, action) = (self.random.below(2), self.random.below(17));
+        if self.sides[at].is_dead || self.left_out[at] & (1 << action) != 0 {
             return;
         }
-        match self.random.below(17) {
+        match action {
             0 | 1 => self.begin(at),
             2 => self.go_on_beginning(at),
             3 | 4 => drop(self.links[at].lock().pump(None)),
             5 => self.fetch(at),
-            6 if self.random.one_in(4) => self.forget(at),
+            6 if self.random.one_in(2) => self.forget(at),
             7 | 8 => self.take_request(at),
             9 | 10 => self.reply(at),
             11 if self.random.one_in(4) => self.leave(at),
-            12 => self.use_stream(at),
-            13 => self.use_stream(at),
+            12 => self.use_stream(at, true),
+            13 => self.use_stream(at, false),
             14 if self.random.one_in(3) => self.release(at),
             15 => self.one_way(at),
             16 if self.random.one_in(12) => self.take_leave(at),
             _ => {}
+        }
+        if matches!(action, 6 | 11 | 14 | 16) && self.random.one_in(2) {
+            // What gives room back is often followed by what takes it at once.
+            if !self.sides[1 - at].is_dead {
+                drop(self.links[1 - at].lock().pump(None));
+            }
+            for _ in 0..3 {
+                self.use_stream(at, true);
+            }
         }
     }
 
@@ -353,13 +368,16 @@ impl World {
         }
     }
 
-    fn use_stream(&mut self, at: usize) {
-        let Some(place) = self.random.pick(&self.sides[at].streams) else { return };
-        if self.sides[at].streams[place].sends { self.send_item(at, place) } else { self.take_items(at, place) }
+    fn use_stream(&mut self, at: usize, sends: bool) {
+        let of_kind = |place: &usize| self.sides[at].streams[*place].sends == sends;
+        let places: Vec<_> = (0..self.sides[at].streams.len()).filter(of_kind).collect();
+        let Some(place) = self.random.pick(&places) else { return };
+        if sends { self.send_item(at, places[place]) } else { self.take_items(at, places[place]) }
     }
 
     fn send_item(&mut self, at: usize, place: usize) {
-        let size = [8, 30, 300, 20_000][self.random.below(4)].min(3 << 10);
+        let max = self.links[at].shared.terms.payload_max - 64;
+        let size = [8, 300, 20_000][self.random.below(3)].min(max);
         let stream = &mut self.sides[at].streams[place];
         let fresh = || (SendingItem::new(stream.end), content(stream.count, size));
         let (item, payload) = stream.item.get_or_insert_with(fresh);
@@ -492,7 +510,7 @@ impl World {
                 let side = &self.sides[at];
                 is_idle &= side.calls.is_empty() && side.handlers.is_empty() && side.streams.is_empty();
                 let core = self.links[at].lock();
-                is_idle &= !core.owes && (core.end.is_some() || !core.inbox.is_there());
+                is_idle &= !core.owes && core.requests.is_empty() && (core.end.is_some() || !core.inbox.is_there());
             }
             idle_rounds = if is_idle { idle_rounds + 1 } else { 0 };
             if idle_rounds > 1 {

@@ -64,6 +64,9 @@ impl Core {
         };
         let head = Head::item(call.0, stream);
         if matches!(item.state, ItemState::Fresh) {
+            if self.owes && !self.pays_calls() {
+                return Ok(Put::NoRoom);
+            }
             self.outbox.check(&head, payload.len()).map_err(|error| self.item_error(error))?;
             if !self.engine.streams.put(item.end, payload.len()) {
                 if self.engine.streams.owes() {

@@ -290,11 +290,14 @@ impl<I, W> Streams<I, W> {
     ) -> Result<(), Violation> {
         let lie = Violation::Credit { call: call.0, stream, amount: taken };
         let (key, _) = self.meant(whose, call, stream)?;
-        let Self { ends, outgoing, woken, .. } = self;
+        let Self { ends, outgoing, woken, notices, .. } = self;
         let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return Ok(()) };
         match (&end.way, end.over) {
-            (Way::Receiving { .. }, _) if taken == 0 => {
+            (Way::Receiving { untold, .. }, _) if taken == 0 => {
                 end.waits = Waits::Told;
+                if *untold > 0 && !std::mem::replace(&mut end.queued, true) {
+                    notices.push_back(key);
+                }
                 return Ok(());
             }
             (Way::Receiving { .. }, _) => return Err(lie),
@@ -355,7 +358,9 @@ impl<I, W> Streams<I, W> {
         }
         if end.of_call {
             *untold = untold.saturating_add(taken);
-            if credit::is_worth_telling(*untold) && !std::mem::replace(&mut end.queued, true) {
+            // A writer that waits may have little on its way, and need all of it back.
+            let is_due = end.waits == Waits::Told || credit::is_worth_telling(*untold);
+            if is_due && !std::mem::replace(&mut end.queued, true) {
                 notices.push_back(key);
             }
         }
@@ -374,7 +379,14 @@ impl<I, W> Streams<I, W> {
     pub(crate) fn release(&mut self, key: EndKey, tells: bool) {
         let Some(end) = self.end(key) else { return };
         end.held = false;
-        if end.over.is_none() {
+        if let (Some(Over::Finished), Way::Receiving { items, untold }) = (end.over, &mut end.way) {
+            // Nobody reads what came before the writer's end, and it is to weigh on neither side for as long as the call takes.
+            items.clear();
+            *untold = end.out;
+            if credit::is_worth_telling(*untold) && !std::mem::replace(&mut end.queued, true) {
+                self.notices.push_back(key);
+            }
+        } else if end.over.is_none() {
             let sends = matches!(end.way, Way::Sending);
             end.over = Some(if sends { Over::Finished } else { Over::Dropped });
             end.owes_end = tells;
@@ -461,6 +473,18 @@ impl<I, W> Streams<I, W> {
                 self.wake(key);
             }
             self.free_if_unused(key);
+        }
+    }
+
+    /// A call ends on this side, of which the other one has no word yet: so what its streams have on their way counts until the
+    /// [call is over](Self::call_over).
+    pub(super) fn cut_short(&mut self, whose: Whose, call: CallId) {
+        for key in self.of(whose).get(call.index()).cloned().unwrap_or_default() {
+            if let Some(end @ End { over: None, .. }) = self.end(key) {
+                end.over = Some(Over::Cancelled);
+                self.wake(key);
+                self.has_changed = true;
+            }
         }
     }
 
@@ -588,6 +612,45 @@ mod tests {
         let (mut streams, keeps) = refused();
         streams.unput(keeps, LARGE);
         assert_eq!(streams.woken, ["the second"]);
+    }
+
+    /// A stream from the other side, of which one item came.
+    fn with_item(len: usize) -> (Streams<(), &'static str>, EndKey) {
+        let mut streams = Streams::new(0, 0);
+        streams.open(Whose::Begun, CALL, &[Flow::ToCaller]);
+        let end = streams.hold(Whose::Begun, CALL, 0).unwrap();
+        streams.handle_item((Whose::Begun, CALL, 0), len, ()).unwrap();
+        (streams, end)
+    }
+
+    #[test]
+    fn a_writer_that_waits_is_told_of_little_that_was_taken_out_before() {
+        let (mut streams, end) = with_item(100);
+        assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+        assert!(!streams.owes(), "not worth a message");
+        streams.handle_credit(Whose::Begun, CALL, 0, 0).unwrap();
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 }));
+    }
+
+    #[test]
+    fn a_writer_that_waits_is_told_of_little_that_is_taken_out_later() {
+        let (mut streams, end) = with_item(100);
+        streams.handle_credit(Whose::Begun, CALL, 0, 0).unwrap();
+        assert!(!streams.owes());
+        assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 }));
+    }
+
+    #[test]
+    fn what_nobody_reads_of_a_stream_that_has_ended_counts_no_more() {
+        let (mut streams, end) = with_item(100);
+        assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+        streams.handle_item((Whose::Begun, CALL, 0), LARGE, ()).unwrap();
+        streams.handle_end(Whose::Begun, CALL, 0).unwrap();
+        streams.release(end, true);
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 + LARGE as u64 }));
+        streams.told();
+        assert!(!streams.owes());
     }
 
     #[test]
