@@ -93,6 +93,10 @@ impl AwaitedItem {
     fn poll(&mut self, deadline: Deadline, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
         let Some((link, item, payload)) = &mut self.rest else { return Poll::Ready(Ok(())) };
         if let Poll::Ready(sent) = link.poll_send_item(cx, item, payload) {
+            if sent.is_err() {
+                // Without a runtime a part of it may be sent.
+                link.lock().give_up_item(item, payload.len());
+            }
             self.rest = None;
             return Poll::Ready(sent);
         }
@@ -387,4 +391,74 @@ debug! {
     RecvFuture<'_, T>;
     StreamStartFuture<'_, M: Method>;
     OneWayFuture<'_, M: Method>;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::OnceLock;
+    use std::task::Waker;
+
+    use super::*;
+    use crate::layout::inline::Inline;
+    use crate::rpc::link::{Begin, Target};
+    use crate::rpc::request::{Handled, Request};
+    use crate::rpc::service::{MethodInfo, Serve, Service, Services};
+    use crate::rpc::setting::Setting;
+    use crate::rpc::streams::Flow;
+    use crate::session::{Config, pair_with};
+
+    const UP: &[Flow] = &[Flow::ToServer];
+
+    struct Reads;
+
+    impl Serve for Reads {
+        fn service(&self) -> &'static Service {
+            static SERVICE: OnceLock<Service> = OnceLock::new();
+            SERVICE.get_or_init(|| Service::new("Reads", vec![MethodInfo::new("", "", |_| {}).streams(UP)]))
+        }
+
+        fn call(&self, _: usize, request: Request<'_>) -> Handled {
+            request.unknown_method()
+        }
+    }
+
+    /// Two ends of a session, and the end of a stream from the first to the second.
+    fn pair() -> (Arc<Link>, Arc<Link>, EndKey) {
+        let mut config = Config::default();
+        config.geometry.ring_entries = 4;
+        let (a, b) = pair_with(&config).unwrap();
+        let services = Services::new(vec![Arc::new(Reads)], Setting::default()).unwrap();
+        let (a, b) = (Link::new(a, None), Link::new(b, Some(services)));
+        let begin = Begin::with_streams(Target { method: 1, parent: 0 }, UP);
+        let (_, ends) =
+            a.try_start_streaming(begin, &Outgoing::short(Inline::default()), Deadline::None).unwrap().unwrap();
+        b.lock().pump(None);
+        (a, b, *ends.first().unwrap())
+    }
+
+    #[test]
+    fn an_item_that_is_half_sent_when_there_is_no_runtime_is_taken_back() {
+        let (a, b, end) = pair();
+        // More fragments than the ring has entries, and more than the credit that is left beside it.
+        let payload = vec![7; 8 << 20];
+        let mut item = SendingItem::new(end);
+        assert_eq!(a.lock().send_item(&mut item, &Outgoing::whole(&payload.as_slice())), Ok(Put::NoRoom));
+        let mut awaited = AwaitedItem { rest: Some((Arc::clone(&a), item, payload.clone())), timer: Timer::default() };
+        let mut cx = Context::from_waker(Waker::noop());
+        let polled = awaited.poll(Deadline::None, &mut cx);
+        assert_eq!(polled, Poll::Ready(Err(StreamError::Rpc(RpcError::NoRuntime))));
+
+        let mut next = SendingItem::new(end);
+        let mut send = || {
+            b.lock().pump(None);
+            let mut core = a.lock();
+            core.pump(None);
+            core.send_item(&mut next, &Outgoing::whole(&payload.as_slice())) == Ok(Put::Sent)
+        };
+        assert!((0..1_000).any(|_| send()), "the next one is not sent");
+        b.lock().pump(None);
+        assert_eq!(b.lock().end, None, "the next one is taken for a lie");
+    }
 }
