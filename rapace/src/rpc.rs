@@ -43,7 +43,7 @@ pub(crate) mod serving;
 pub(crate) mod setting;
 mod short;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod stream_arguments;

@@ -397,41 +397,21 @@ debug! {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::sync::OnceLock;
     use std::task::Waker;
 
     use super::*;
     use crate::layout::inline::Inline;
     use crate::rpc::link::{Begin, Target};
-    use crate::rpc::request::{Handled, Request};
-    use crate::rpc::service::{MethodInfo, Serve, Service, Services};
-    use crate::rpc::setting::Setting;
+    use crate::rpc::simulation::links;
     use crate::rpc::streams::Flow;
-    use crate::session::{Config, pair_with};
-
-    const UP: &[Flow] = &[Flow::ToServer];
-
-    struct Reads;
-
-    impl Serve for Reads {
-        fn service(&self) -> &'static Service {
-            static SERVICE: OnceLock<Service> = OnceLock::new();
-            SERVICE.get_or_init(|| Service::new("Reads", vec![MethodInfo::new("", "", |_| {}).streams(UP)]))
-        }
-
-        fn call(&self, _: usize, request: Request<'_>) -> Handled {
-            request.unknown_method()
-        }
-    }
+    use crate::session::Config;
 
     /// Two ends of a session, and the end of a stream from the first to the second.
     fn pair() -> (Arc<Link>, Arc<Link>, EndKey) {
         let mut config = Config::default();
         config.geometry.ring_entries = 4;
-        let (a, b) = pair_with(&config).unwrap();
-        let services = Services::new(vec![Arc::new(Reads)], Setting::default()).unwrap();
-        let (a, b) = (Link::new(a, None), Link::new(b, Some(services)));
-        let begin = Begin::with_streams(Target { method: 1, parent: 0 }, UP);
+        let [a, b] = links(&config);
+        let begin = Begin::with_streams(Target { method: 3, parent: 0 }, &[Flow::ToServer]);
         let (_, ends) =
             a.try_start_streaming(begin, &Outgoing::short(Inline::default()), Deadline::None).unwrap().unwrap();
         b.lock().pump(None);

@@ -84,6 +84,8 @@ pub(crate) struct Core {
     pub(crate) owed: VecDeque<(Head, Box<[u8]>)>,
     /// Something is owed: one of these, or by the engine.
     pub(super) owes: bool,
+    /// Whoever waited when something came to be owed that there was no room for was told.
+    pub(super) is_debt_known: bool,
     /// Requests that wait for a handler.
     pub(super) requests: VecDeque<Arrived>,
     /// Requests that wait for a worker.
@@ -112,7 +114,7 @@ pub(crate) struct Core {
     pub(crate) leader_is_blocked: bool,
     /// Leaders that wait at the end of a stream: one at most, unless none of them ever sleeps.
     pub(super) leaders_at_ends: usize,
-    /// The leader waits for room, for itself or for the blocked.
+    /// The leader waits for room, for itself, for the blocked, or for what is owed.
     pub(crate) leader_minds_room: bool,
     pub(crate) spinner: Spinner,
     /// Threads that are parked, and could lead.
@@ -152,6 +154,7 @@ impl Link {
             tickets: Tickets::default(),
             owed: VecDeque::new(),
             owes: false,
+            is_debt_known: false,
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
@@ -312,7 +315,12 @@ impl Core {
             };
             if head.kind() == Kind::Terminal {
                 match self.handle_terminal(&head) {
-                    Ok((Some(ticket), status)) if Some(ticket) == own => return Some(Outcome::Answer(status, payload)),
+                    Ok((Some(ticket), status)) if Some(ticket) == own => {
+                        if self.owes {
+                            self.pay();
+                        }
+                        return Some(Outcome::Answer(status, payload));
+                    }
                     Ok((Some(ticket), status)) => self.put_aside(ticket, status, payload),
                     Ok((None, _)) => {}
                     Err(violation) => self.fail(violation),

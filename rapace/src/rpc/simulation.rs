@@ -58,6 +58,13 @@ impl Serve for Nothing {
     }
 }
 
+/// Two links whose requests nobody handles but the test.
+pub(crate) fn links(config: &Config) -> [Arc<Link>; 2] {
+    let (a, b) = pair_with(config).unwrap();
+    let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
+    [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))]
+}
+
 /// Bytes that say what they are.
 fn content(name: u64, len: usize) -> Vec<u8> {
     name.to_ne_bytes().into_iter().chain((8..len).map(|n| (name as usize).wrapping_add(n) as u8)).take(len).collect()
@@ -148,10 +155,7 @@ impl World {
         limits.payload_max = 4 << 10;
         limits.fragmented_calls = 1 + random.below(2);
         limits.parked_bytes = 1 << 10;
-        let (a, b) = pair_with(&config).unwrap();
-        let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
-        let links = [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))];
-        Self { random, links, sides: Default::default(), record: Record::default(), next_name: 1 }
+        Self { random, links: links(&config), sides: Default::default(), record: Record::default(), next_name: 1 }
     }
 
     fn name(&mut self) -> u64 {

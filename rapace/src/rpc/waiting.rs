@@ -457,9 +457,10 @@ impl Link {
     ) -> Locked<'a> {
         let shared = &self.shared;
         let next = core.inbox.next();
-        // Those who are blocked and do not lead are woken by whoever does: it waits for room on their behalf.
+        // Those who are blocked and do not lead are woken by whoever does: it waits for room on their behalf, and for what
+        // is owed. What comes to be owed later ends this wait.
         core.note_room();
-        let room = awaited.freed.or_else(|| core.room_for_blocked());
+        let room = awaited.freed.or_else(|| core.room_for_blocked()).or_else(|| core.room_owed());
         core.leader_minds_room = room.is_some();
         // Read under the lock: a nudge from now on ends the wait, also before the sleep begins.
         let epoch = shared.epoch.load(Ordering::Acquire);
@@ -483,16 +484,15 @@ impl Link {
         // What the peer may be waiting for is told before this side sleeps.
         shared.report_room();
         let mut core = self.lock();
-        let freed = room.or_else(|| core.room_owed());
         let is_due = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if is_due || core.inbox.next() != next || is_there(freed) || core.check_end() {
+        if is_due || core.inbox.next() != next || is_there(room) || core.check_end() {
             core.spinner = spinner;
             return core;
         }
         drop(core);
-        let wishes = wishes(freed);
-        let wishes = if freed.is_some() { &wishes[..] } else { wishes.get(..1).unwrap_or(&[]) };
-        let slept = spinner.sleep(shared, &Wait { wishes, is_there: &|| is_there(freed), deadline });
+        let wishes = wishes(room);
+        let wishes = if room.is_some() { &wishes[..] } else { wishes.get(..1).unwrap_or(&[]) };
+        let slept = spinner.sleep(shared, &Wait { wishes, is_there: &|| is_there(room), deadline });
         shared.beat();
         let mut core = self.lock();
         core.spinner = spinner;
