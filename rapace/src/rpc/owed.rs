@@ -94,28 +94,19 @@ pub(crate) fn bounded(text: &str, max: usize) -> &str {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use super::*;
     use crate::layout::inline::Inline;
     use crate::rpc::deadline::Deadline;
     use crate::rpc::link::Target;
     use crate::rpc::serving::Replying;
-    use crate::rpc::simulation::links;
+    use crate::rpc::simulation::{links, until};
     use crate::session::{Config, Spin};
-
-    #[track_caller]
-    fn until(condition: impl Fn() -> bool) {
-        let end = Instant::now() + Duration::from_secs(20);
-        while !condition() {
-            assert!(Instant::now() < end);
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
 
     #[test]
     fn what_another_thread_comes_to_owe_is_paid_by_the_leader_that_sleeps() {

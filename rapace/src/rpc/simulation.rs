@@ -18,6 +18,7 @@ mod random;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use super::call_id::{CallId, ONE_WAY};
 use super::deadline::Deadline;
@@ -63,6 +64,16 @@ pub(crate) fn links(config: &Config) -> [Arc<Link>; 2] {
     let (a, b) = pair_with(config).unwrap();
     let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
     [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))]
+}
+
+/// Waits for what another thread does.
+#[track_caller]
+pub(crate) fn until(condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < Duration::from_secs(20));
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// Bytes that say what they are.
