@@ -105,6 +105,17 @@ impl Core {
         self.start(request)
     }
 
+    /// What was left to a thread, or to nobody yet, is now for whoever serves.
+    pub(super) fn offer_requests(&mut self) {
+        if !self.requests.is_empty() {
+            self.wake_serving();
+            // Who leads may be the one that serves.
+            if self.leading {
+                self.nudge_leader();
+            }
+        }
+    }
+
     /// The next request that no other thread is to handle.
     fn next_request(&mut self) -> Option<Arrived> {
         let is_free = |request: &Arrived| self.who_handles(request.parent).is_none();
@@ -275,13 +286,7 @@ impl Core {
             self.parked_bytes = self.parked_bytes.saturating_sub(std::mem::take(&mut reply.parked));
             // Another one's turn, and perhaps more work can be begun.
             self.wake_blocked();
-            if !self.requests.is_empty() {
-                self.wake_serving();
-                // Who leads may be the one that serves.
-                if self.leading {
-                    self.nudge_leader();
-                }
-            }
+            self.offer_requests();
         }
     }
 

@@ -326,19 +326,14 @@ impl Link {
                 self.handle_nested(services, request);
                 let mut core = self.lock();
                 core.awaiting.retain(|other| !is_this(other));
+                core.offer_requests();
                 return core;
             }
         }
         core.awaiting.extend(awaiting(NO_PARENT));
         let mut core = self.wait(core, awaited, deadline);
         core.awaiting.retain(|other| !is_this(other));
-        if !core.requests.is_empty() {
-            // What was left to this thread is anybody's now.
-            core.wake_serving();
-            if core.leading {
-                core.nudge_leader();
-            }
-        }
+        core.offer_requests();
         core
     }
 
@@ -538,5 +533,81 @@ impl Link {
         core.standby.retain(|thread| !is_this(thread));
         core.blocked.retain(|waker| !matches!(waker, Waker::Thread(thread) if is_this(thread)));
         core
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::OnceLock;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::layout::inline::Inline;
+    use crate::rpc::request::{Handled, Request};
+    use crate::rpc::service::{MethodInfo, Serve, Service, Services};
+    use crate::rpc::setting::Setting;
+    use crate::rpc::simulation::until;
+    use crate::rpc::status::Status;
+    use crate::session::{Config, pair_with};
+
+    type Step = Box<dyn Fn() + Send + Sync>;
+
+    /// Answers, and does something before it is done.
+    struct Lingers(Arc<OnceLock<Step>>);
+
+    impl Serve for Lingers {
+        fn service(&self) -> &'static Service {
+            static SERVICE: OnceLock<Service> = OnceLock::new();
+            SERVICE.get_or_init(|| Service::new("Lingers", vec![MethodInfo::new("", "", |_| {})]))
+        }
+
+        fn call(&self, _: usize, request: Request<'_>) -> Handled {
+            let handled = request.unknown_method();
+            self.0.get().unwrap()();
+            handled
+        }
+    }
+
+    #[test]
+    fn what_was_left_to_a_thread_that_got_its_answer_meanwhile_is_served() {
+        let lingers = Arc::new(OnceLock::new());
+        let services = Services::new(vec![Arc::new(Lingers(Arc::clone(&lingers)))], Setting::default()).unwrap();
+        let (a, b) = pair_with(&Config { spin: Spin::Never, ..Config::default() }).unwrap();
+        let (a, b) = (Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services)));
+        let nothing = Outgoing::short(Inline::default());
+
+        let calling = std::thread::spawn({
+            let b = Arc::clone(&b);
+            move || {
+                let nothing = Outgoing::short(Inline::default());
+                b.call(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None)
+            }
+        });
+        until(|| b.lock().leading);
+        let serving = std::thread::spawn({
+            let b = Arc::clone(&b);
+            move || b.request(&mut None)
+        });
+        until(|| !b.lock().standby.is_empty());
+        let outer = a.lock().take_any_request().unwrap();
+        let back = Target { method: 1, parent: outer.call.0 };
+        // The first call back is answered; then comes the second one, for the same thread, and the answer to the outer call.
+        let step: Step = Box::new({
+            let (a, b) = (Arc::clone(&a), Arc::clone(&b));
+            move || {
+                let nothing = Outgoing::short(Inline::default());
+                a.start(back, &nothing, &mut Deadline::None).unwrap();
+                assert!(a.lock().reply(&mut Replying::new(outer.call, Status::Ok), &nothing));
+                until(|| b.lock().requests.len() == 1 && b.lock().leading);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        assert!(lingers.set(step).is_ok());
+        a.start(back, &nothing, &mut Deadline::None).unwrap();
+        assert!(matches!(calling.join().unwrap(), Outcome::Answer(Status::Ok, _) | Outcome::Short(Status::Ok, _)));
+        until(|| serving.is_finished());
+        assert!(serving.join().unwrap());
     }
 }
