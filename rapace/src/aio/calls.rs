@@ -42,7 +42,7 @@ impl Link {
         cx: &Context<'_>,
         wants_room: bool,
         mut attempt: impl FnMut(&mut Core) -> Option<T>,
-        register: impl Fn(&mut Core, Waker),
+        mut register: impl FnMut(&mut Core, Waker),
     ) -> Poll<Result<T, RpcError>> {
         let shared = &self.shared;
         let mut may_look = shared.spin != Spin::Never;
@@ -144,7 +144,7 @@ impl Link {
             None if core.end.is_some() || core.has_said_all() => Some(None),
             None => None,
         };
-        self.poll_until(cx, false, attempt, |core, waker| core.serving = Some(waker))
+        self.poll_until(cx, false, attempt, |core, waker| core.wait_for_requests(waker))
     }
 }
 

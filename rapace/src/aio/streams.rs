@@ -24,6 +24,7 @@ use crate::rpc::streaming::{Put, SendingItem};
 use crate::rpc::streams::EndKey;
 use crate::rpc::watch::Watch;
 use crate::session::Payload;
+use crate::session::waiting::Waker;
 
 impl Link {
     fn poll_send_item(
@@ -33,6 +34,8 @@ impl Link {
         payload: &[u8],
     ) -> Poll<Result<(), StreamError>> {
         let end = item.end();
+        // A waker is foreign code, so it is cloned without the lock. Once this one was used up, this is polled again.
+        let mut at_end = Some(Waker::Task(cx.waker().clone()));
         let attempt = |core: &mut Core| {
             core.pump(None);
             match core.send_item(item, &Outgoing::whole(&payload)) {
@@ -42,7 +45,9 @@ impl Link {
             }
         };
         let sent = self.poll_until(cx, true, attempt, |core, waker| {
-            core.wait_at_end(end, waker.clone());
+            if let Some(at_end) = at_end.take() {
+                core.wait_at_end(end, at_end);
+            }
             core.block(waker);
         });
         sent.map(|sent| sent?)
@@ -397,8 +402,6 @@ debug! {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use std::task::Waker;
-
     use super::*;
     use crate::layout::inline::Inline;
     use crate::rpc::link::{Begin, Target};
@@ -426,7 +429,7 @@ mod tests {
         let mut item = SendingItem::new(end);
         assert_eq!(a.lock().send_item(&mut item, &Outgoing::whole(&payload.as_slice())), Ok(Put::NoRoom));
         let mut awaited = AwaitedItem { rest: Some((Arc::clone(&a), item, payload.clone())), timer: Timer::default() };
-        let mut cx = Context::from_waker(Waker::noop());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
         let polled = awaited.poll(Deadline::None, &mut cx);
         assert_eq!(polled, Poll::Ready(Err(StreamError::Rpc(RpcError::NoRuntime))));
 

@@ -471,7 +471,9 @@ impl Core {
             (Waker::Task(other), Waker::Task(waker)) => other.will_wake(waker),
             _ => false,
         };
-        if !self.blocked.iter().any(same) {
+        if self.blocked.iter().any(same) {
+            self.do_after(After::DropWaker(waker));
+        } else {
             self.blocked.push(waker);
         }
     }

@@ -12,6 +12,7 @@ use crate::lane::Outgoing;
 use crate::layout::head::Head;
 use crate::layout::inline::Inline;
 use crate::segment::count;
+use crate::session::waiting::Waker;
 use crate::session::{Payload, Sending};
 
 /// A request that came and was not started.
@@ -103,6 +104,12 @@ impl Core {
         let place = self.requests.iter().position(|request| request.parent == parent)?;
         let request = self.requests.remove(place)?;
         self.start(request)
+    }
+
+    /// Who is told of requests.
+    pub(crate) fn wait_for_requests(&mut self, waker: Waker) {
+        let replaced = self.serving.replace(waker);
+        self.do_all_after(replaced.map(After::DropWaker));
     }
 
     /// What was left to a thread, or to nobody yet, is now for whoever serves.

@@ -507,7 +507,7 @@ impl Link {
             core.drop_later(dropped);
         }
         if awaited.request {
-            core.serving = Some(Waker::Thread(this.clone()));
+            core.wait_for_requests(Waker::Thread(this.clone()));
         }
         if let Some(end) = awaited.end {
             core.wait_at_end(end, Waker::Thread(this.clone()));
