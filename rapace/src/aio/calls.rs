@@ -320,7 +320,7 @@ impl Unread {
 
     #[cold]
     fn poll_look(&mut self, link: &Link, is_unread: bool, cx: &mut Context<'_>) -> Poll<RpcError> {
-        let patience = Deadline::After(link.shared.limits.hang_after);
+        let patience = Deadline::After(link.patience_with_readers());
         let fresh = || Box::new(Looks { next: patience, timer: Timer::default(), is_unread: false });
         let looks = self.0.get_or_insert_with(fresh);
         while let Poll::Ready(due) = looks.timer.poll(cx, &mut looks.next) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
 use super::engine::Ticket;
@@ -269,6 +269,11 @@ impl Link {
         }
     }
 
+    /// How long a reader that never reads is waited for. Looks follow each other no faster, whatever the limit says.
+    pub(crate) fn patience_with_readers(&self) -> Duration {
+        self.shared.limits.hang_after.max(Duration::from_millis(1))
+    }
+
     /// As [`wait_for`](Self::wait_for), where the call may wait for a reader that never reads: then it would not end. One that
     /// reads is given the time that a peer is before it counts as unresponsive.
     #[cold]
@@ -279,7 +284,7 @@ impl Link {
         deadline: &mut Deadline,
         unread_since: &mut Option<Instant>,
     ) -> Result<Locked<'a>, RpcError> {
-        let patience = self.shared.limits.hang_after;
+        let patience = self.patience_with_readers();
         if !core.engine.is_unread(begun.call) {
             *unread_since = None;
         } else if unread_since.get_or_insert_with(Instant::now).elapsed() >= patience {
@@ -541,7 +546,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
     use std::sync::OnceLock;
-    use std::time::Duration;
 
     use super::*;
     use crate::layout::inline::Inline;
