@@ -371,6 +371,18 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
     }
 }
 
+impl<M: Method> Drop for OneWayFuture<'_, M> {
+    fn drop(&mut self) {
+        if self.payload.is_some() {
+            let mut core = self.one_way.client.link().lock();
+            // Its own waker is among the blocked, and would stay until there is room.
+            if !core.blocked.is_empty() {
+                core.wake_blocked();
+            }
+        }
+    }
+}
+
 impl<'a, M: Method> IntoFuture for OneWay<'a, M> {
     type Output = Result<(), RpcError>;
     type IntoFuture = OneWayFuture<'a, M>;
