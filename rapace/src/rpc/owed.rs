@@ -103,13 +103,13 @@ mod tests {
     use super::*;
     use crate::layout::inline::Inline;
     use crate::rpc::deadline::Deadline;
-    use crate::rpc::link::Target;
+    use crate::rpc::link::{Link, Target};
     use crate::rpc::serving::Replying;
     use crate::rpc::simulation::{links, until};
     use crate::session::{Config, Spin};
 
-    #[test]
-    fn what_another_thread_comes_to_owe_is_paid_by_the_leader_that_sleeps() {
+    /// Comes to owe something for which there is no room while somebody waits for requests, and looks that it is paid.
+    fn owe_while(waits: impl FnOnce(&Arc<Link>)) {
         let mut config = Config::default();
         config.geometry.ring_entries = 4;
         config.spin = Spin::Never;
@@ -119,17 +119,34 @@ mod tests {
         let arrived = b.lock().take_any_request().unwrap();
         // No room is left.
         while b.lock().send_one_way(1, &nothing).unwrap() {}
-        let serving = std::thread::spawn({
-            let b = Arc::clone(&b);
-            move || b.request(&mut None)
-        });
-        until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        waits(&b);
         std::thread::sleep(Duration::from_millis(20));
         b.lock().stop(arrived.call);
         assert!(b.lock().owes);
         until(|| a.try_outcome(begun).is_some());
         b.close();
-        assert!(!serving.join().unwrap());
+    }
+
+    #[test]
+    fn what_another_thread_comes_to_owe_is_paid_by_the_leader_that_sleeps() {
+        let mut serving = None;
+        owe_while(|b| {
+            let link = Arc::clone(b);
+            serving = Some(std::thread::spawn(move || link.request(&mut None)));
+            until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        });
+        assert!(!serving.unwrap().join().unwrap());
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn what_another_thread_comes_to_owe_is_paid_where_only_tasks_wait() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        owe_while(|b| {
+            let link = Arc::clone(b);
+            runtime.spawn(async move { std::future::poll_fn(|cx| link.poll_request(cx)).await.is_ok() });
+            until(|| b.lock().serving.is_some());
+        });
     }
 
     #[test]
