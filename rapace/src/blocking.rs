@@ -406,7 +406,9 @@ impl Serving {
     fn welcome(self: &Arc<Self>, incoming: Incoming) {
         let Ok(credentials) = incoming.credentials() else { return };
         let uid = credentials.uid;
-        if let Err(reason) = self.house.lock().enter(uid, incoming.config()) {
+        // Apart, so that nobody waits for the house while a client is turned away.
+        let entered = self.house.lock().enter(uid, incoming.config());
+        if let Err(reason) = entered {
             incoming.turn_away(&reason);
             return;
         }

@@ -44,7 +44,7 @@ pub(crate) mod serving;
 pub(crate) mod setting;
 mod short;
 #[cfg(test)]
-mod simulation;
+pub(crate) mod simulation;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod stream_arguments;
@@ -55,5 +55,6 @@ pub(crate) mod tickets;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
 pub(crate) mod waiting;
+mod wakes;
 #[cfg_attr(not(feature = "hooks"), path = "rpc/unwatched.rs")]
 pub(crate) mod watch;

@@ -42,7 +42,12 @@ trait Vault {
     /// Calls back.
     #[rapace(blocking)]
     fn asks(&self, cx: &Context) -> Result<u32, String>;
+    /// Reads all, and says whether the last of it could not be read.
+    fn swells(&self, large: Rx<Large>) -> bool;
 }
+
+/// Eight kilobytes, of which a byte on the wire can say that they are not there.
+type Large = Option<[[u64; 32]; 32]>;
 
 /// Numbers of its methods on the wire.
 const ADD: u32 = 1;
@@ -52,6 +57,7 @@ const POURS: u32 = 4;
 const NOTE: u32 = 5;
 const NAPS: u32 = 6;
 const ASKS: u32 = 8;
+const SWELLS: u32 = 9;
 
 /// What callers serve.
 #[rapace::service]
@@ -127,6 +133,9 @@ impl Vault for Bank {
     fn asks(&self, cx: &Context) -> Result<u32, String> {
         let back = cx.client::<BackClient>().map_err(|error| error.to_string())?;
         back.asked().wait().map_err(|error| error.to_string())
+    }
+    fn swells(&self, large: Rx<Large>) -> bool {
+        large.into_iter().any(|item| matches!(item, Err(StreamError::Rpc(RpcError::Decode(_)))))
     }
 }
 
@@ -485,6 +494,29 @@ fn items_that_cannot_be_read_are_told_to_the_handler() {
             // A thousand and as many, as a varint.
             assert_eq!(answer.payload, [(1_000 + u32::from(readable)) as u8 | 0x80, 7], "{payload:?}");
         }
+        served.assert_serves();
+    }
+}
+
+#[test]
+fn items_of_a_byte_become_no_more_memory_than_a_message_may() {
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role);
+        let before = served.memory();
+        let mut liar = Caller::connect(&served.path);
+        liar.say(request(FIRST, SWELLS, &[]));
+        // Half a gigabyte of items that are not there.
+        liar.say(Descriptor::in_slot(2, 0, 1, 65_000).u8(field::KIND, ITEM).u32(field::CALL, FIRST));
+        liar.say(end(FIRST, 0));
+        assert_eq!(liar.hear_answer(FIRST).payload, [1]);
+        assert!(served.memory() - before < 256 << 10, "{} KiB, before {before}", served.memory());
+        // As many of them as an honest writer sends at once are read.
+        let (mut tx, large) = stream();
+        let swells = served.honest.swells(large).start().unwrap();
+        tx.send_all((0..1_000).map(|_| None)).wait().unwrap();
+        drop(tx);
+        assert_eq!(swells.wait(), Ok(false));
         served.assert_serves();
     }
 }

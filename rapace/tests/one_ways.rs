@@ -9,9 +9,9 @@ mod peer;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Wake, Waker};
 use std::time::Duration;
 
 use peer::{Guard, Peer, say, until};
@@ -412,6 +412,29 @@ fn whoever_waits_for_room_gets_it_or_has_sent_nothing() {
         until(|| noted().len() >= all.len());
         assert_eq!(noted(), all);
     }
+}
+
+#[test]
+fn one_that_is_given_up_leaves_no_waker_behind() {
+    struct Idle;
+
+    impl Wake for Idle {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    let guard = guard!();
+    let served = open(&guard, THREADS, 1, 256);
+    let client = served.client();
+    client.holds(served.file("over")).send().unwrap();
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let idle = Arc::new(Idle);
+    let waker = Waker::from(Arc::clone(&idle));
+    let mut dropped = client.note(1).into_future();
+    assert!(Pin::new(&mut dropped).poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+    drop((dropped, waker));
+    assert_eq!(Arc::strong_count(&idle), 1);
+    touch(&served.file("over"));
 }
 
 #[test]

@@ -485,6 +485,23 @@ fn a_call_that_waits_for_a_reader_that_never_reads_is_ended() {
 }
 
 #[test]
+fn without_patience_a_reader_that_is_not_waited_for_is_no_mistake() {
+    let guard = guard!();
+    everywhere(&guard, async |served, _, face| {
+        let mut config = config();
+        config.limits.hang_after = Duration::ZERO;
+        let client = served.client_with(config);
+        let (tx, rx) = stream();
+        let call = start!(face, client.count(1_000, false, tx)).unwrap();
+        assert_eq!(end!(face, call), Ok(1_000));
+        assert!(face.all(rx).await.into_iter().eq(0..1_000));
+        let (tx, _rx) = stream();
+        let call = start!(face, client.fills(1_000, u32::MAX, tx)).unwrap();
+        assert_eq!(end!(face, call), Err(RpcError::StreamNotRead));
+    });
+}
+
+#[test]
 fn ends_that_outlive_their_handler_are_refused_after_the_result() {
     let guard = guard!();
     everywhere(&guard, async |_, client, face| {

@@ -42,7 +42,7 @@ impl Link {
         cx: &Context<'_>,
         wants_room: bool,
         mut attempt: impl FnMut(&mut Core) -> Option<T>,
-        register: impl Fn(&mut Core, Waker),
+        mut register: impl FnMut(&mut Core, Waker),
     ) -> Poll<Result<T, RpcError>> {
         let shared = &self.shared;
         let mut may_look = shared.spin != Spin::Never;
@@ -144,7 +144,7 @@ impl Link {
             None if core.end.is_some() || core.has_said_all() => Some(None),
             None => None,
         };
-        self.poll_until(cx, false, attempt, |core, waker| core.serving = Some(waker))
+        self.poll_until(cx, false, attempt, |core, waker| core.wait_for_requests(waker))
     }
 }
 
@@ -320,7 +320,7 @@ impl Unread {
 
     #[cold]
     fn poll_look(&mut self, link: &Link, is_unread: bool, cx: &mut Context<'_>) -> Poll<RpcError> {
-        let patience = Deadline::After(link.shared.limits.hang_after);
+        let patience = Deadline::After(link.patience_with_readers());
         let fresh = || Box::new(Looks { next: patience, timer: Timer::default(), is_unread: false });
         let looks = self.0.get_or_insert_with(fresh);
         while let Poll::Ready(due) = looks.timer.poll(cx, &mut looks.next) {

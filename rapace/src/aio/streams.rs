@@ -24,6 +24,7 @@ use crate::rpc::streaming::{Put, SendingItem};
 use crate::rpc::streams::EndKey;
 use crate::rpc::watch::Watch;
 use crate::session::Payload;
+use crate::session::waiting::Waker;
 
 impl Link {
     fn poll_send_item(
@@ -33,6 +34,8 @@ impl Link {
         payload: &[u8],
     ) -> Poll<Result<(), StreamError>> {
         let end = item.end();
+        // A waker is foreign code, so it is cloned without the lock. Once this one was used up, this is polled again.
+        let mut at_end = Some(Waker::Task(cx.waker().clone()));
         let attempt = |core: &mut Core| {
             core.pump(None);
             match core.send_item(item, &Outgoing::whole(&payload)) {
@@ -42,7 +45,9 @@ impl Link {
             }
         };
         let sent = self.poll_until(cx, true, attempt, |core, waker| {
-            core.wait_at_end(end, waker.clone());
+            if let Some(at_end) = at_end.take() {
+                core.wait_at_end(end, at_end);
+            }
             core.block(waker);
         });
         sent.map(|sent| sent?)
@@ -93,6 +98,10 @@ impl AwaitedItem {
     fn poll(&mut self, deadline: Deadline, cx: &mut Context<'_>) -> Poll<Result<(), StreamError>> {
         let Some((link, item, payload)) = &mut self.rest else { return Poll::Ready(Ok(())) };
         if let Poll::Ready(sent) = link.poll_send_item(cx, item, payload) {
+            if sent.is_err() {
+                // Without a runtime a part of it may be sent.
+                link.lock().give_up_item(item, payload.len());
+            }
             self.rest = None;
             return Poll::Ready(sent);
         }
@@ -362,6 +371,18 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
     }
 }
 
+impl<M: Method> Drop for OneWayFuture<'_, M> {
+    fn drop(&mut self) {
+        if self.payload.is_some() {
+            let mut core = self.one_way.client.link().lock();
+            // Its own waker is among the blocked, and would stay until there is room.
+            if !core.blocked.is_empty() {
+                core.wake_blocked();
+            }
+        }
+    }
+}
+
 impl<'a, M: Method> IntoFuture for OneWay<'a, M> {
     type Output = Result<(), RpcError>;
     type IntoFuture = OneWayFuture<'a, M>;
@@ -387,4 +408,52 @@ debug! {
     RecvFuture<'_, T>;
     StreamStartFuture<'_, M: Method>;
     OneWayFuture<'_, M: Method>;
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+    use crate::layout::inline::Inline;
+    use crate::rpc::link::{Begin, Target};
+    use crate::rpc::simulation::links;
+    use crate::rpc::streams::Flow;
+    use crate::session::Config;
+
+    /// Two ends of a session, and the end of a stream from the first to the second.
+    fn pair() -> (Arc<Link>, Arc<Link>, EndKey) {
+        let mut config = Config::default();
+        config.geometry.ring_entries = 4;
+        let [a, b] = links(&config);
+        let begin = Begin::with_streams(Target { method: 3, parent: 0 }, &[Flow::ToServer]);
+        let (_, ends) =
+            a.try_start_streaming(begin, &Outgoing::short(Inline::default()), Deadline::None).unwrap().unwrap();
+        b.lock().pump(None);
+        (a, b, *ends.first().unwrap())
+    }
+
+    #[test]
+    fn an_item_that_is_half_sent_when_there_is_no_runtime_is_taken_back() {
+        let (a, b, end) = pair();
+        // More fragments than the ring has entries, and more than the credit that is left beside it.
+        let payload = vec![7; 8 << 20];
+        let mut item = SendingItem::new(end);
+        assert_eq!(a.lock().send_item(&mut item, &Outgoing::whole(&payload.as_slice())), Ok(Put::NoRoom));
+        let mut awaited = AwaitedItem { rest: Some((Arc::clone(&a), item, payload.clone())), timer: Timer::default() };
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let polled = awaited.poll(Deadline::None, &mut cx);
+        assert_eq!(polled, Poll::Ready(Err(StreamError::Rpc(RpcError::NoRuntime))));
+
+        let mut next = SendingItem::new(end);
+        let mut send = || {
+            b.lock().pump(None);
+            let mut core = a.lock();
+            core.pump(None);
+            core.send_item(&mut next, &Outgoing::whole(&payload.as_slice())) == Ok(Put::Sent)
+        };
+        assert!((0..1_000).any(|_| send()), "the next one is not sent");
+        b.lock().pump(None);
+        assert_eq!(b.lock().end, None, "the next one is taken for a lie");
+    }
 }

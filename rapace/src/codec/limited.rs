@@ -66,9 +66,9 @@ impl Reader<'_> {
         DecodeError::Limit { limit: "decode_bytes", max: self.budget.bytes }
     }
 
-    /// Counts one part of a compound value.
+    /// Counts one part of a compound value, or one more value of a message of several.
     #[inline]
-    pub(super) fn charge_element<T>(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn charge_element<T>(&mut self) -> Result<(), DecodeError> {
         self.left.elements = match self.left.elements.checked_sub(1) {
             Some(left) => left,
             None => return Err(self.too_many()),

@@ -125,11 +125,11 @@ impl Core {
     /// When the lock is released after a goodbye: once all is answered, whoever waits for requests is to look.
     #[cold]
     pub(super) fn see_off(&mut self) {
-        if !self.has_said_all() {
-            return;
-        }
-        if let Some(said) = self.leave.said.as_mut().filter(|said| !said.is_told) {
-            said.is_told = true;
+        let has_said_all = self.has_said_all();
+        let Some(said) = &mut self.leave.said else { return };
+        // A one-way call that crossed the goodbye is still handled, so there can be a last time once more.
+        let was_told = std::mem::replace(&mut said.is_told, has_said_all);
+        if has_said_all && !was_told {
             self.wake_serving();
             self.nudge_leader();
         }
@@ -191,5 +191,37 @@ impl Link {
             Control { shared: std::sync::Arc::clone(&self.shared) }.shut_down();
             self.lock().check_end();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use crate::lane::Outgoing;
+    use crate::layout::inline::Inline;
+    use crate::rpc::simulation::{links, until};
+    use crate::session::{Config, Spin};
+
+    #[test]
+    fn the_end_of_a_one_way_call_that_crossed_the_goodbye_is_told() {
+        let [a, b] = links(&Config { spin: Spin::Never, ..Config::default() });
+        b.lock().say_goodbye();
+        assert!(b.lock().has_said_all());
+        assert!(a.lock().send_one_way(1, &Outgoing::short(Inline::default())).unwrap());
+        assert!(b.lock().take_any_request().is_some());
+        let serving = std::thread::spawn({
+            let b = Arc::clone(&b);
+            move || b.request(&mut None)
+        });
+        until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        std::thread::sleep(Duration::from_millis(20));
+        b.lock().finish_one_way();
+        until(|| serving.is_finished());
+        assert!(!serving.join().unwrap());
     }
 }

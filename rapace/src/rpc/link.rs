@@ -85,6 +85,8 @@ pub(crate) struct Core {
     pub(crate) owed: VecDeque<(Head, Box<[u8]>)>,
     /// Something is owed: one of these, or by the engine.
     pub(super) owes: bool,
+    /// Whoever waited when something came to be owed that there was no room for was told.
+    pub(super) is_debt_known: bool,
     /// Requests that wait for a handler.
     pub(super) requests: VecDeque<Arrived>,
     /// Requests that wait for a worker.
@@ -118,7 +120,7 @@ pub(crate) struct Core {
     pub(super) spinner_beside: Spinner,
     /// Who leads, or looks beside the leader, and waits at the end of a stream.
     pub(super) leaders_at_ends: usize,
-    /// The leader waits for room, for itself or for the blocked.
+    /// The leader waits for room, for itself, for the blocked, or for what is owed.
     pub(crate) leader_minds_room: bool,
     pub(crate) spinner: Spinner,
     /// Threads that are parked, and could lead.
@@ -158,6 +160,7 @@ impl Link {
             tickets: Tickets::default(),
             owed: VecDeque::new(),
             owes: false,
+            is_debt_known: false,
             requests: VecDeque::new(),
             for_workers: Vec::new(),
             queued_bytes: 0,
@@ -321,7 +324,12 @@ impl Core {
             };
             if head.kind() == Kind::Terminal {
                 match self.handle_terminal(&head) {
-                    Ok((Some(ticket), status)) if Some(ticket) == own => return Some(Outcome::Answer(status, payload)),
+                    Ok((Some(ticket), status)) if Some(ticket) == own => {
+                        if self.owes {
+                            self.pay();
+                        }
+                        return Some(Outcome::Answer(status, payload));
+                    }
                     Ok((Some(ticket), status)) => self.put_aside(ticket, status, payload),
                     Ok((None, _)) => {}
                     Err(violation) => self.fail(violation),
@@ -442,81 +450,6 @@ impl Core {
             self.pay();
         }
         self.wake_streams();
-    }
-
-    /// Everybody who waits to send is to try again.
-    #[cold]
-    pub(crate) fn wake_blocked(&mut self) {
-        let blocked = std::mem::take(&mut self.blocked);
-        self.do_all_after(blocked.into_iter().map(After::Wake));
-        if self.leader_is_blocked {
-            self.nudge_leader();
-        }
-    }
-
-    /// Has the leader look again, once the lock is released.
-    #[cold]
-    pub(crate) fn nudge_leader(&mut self) {
-        self.do_after(After::Nudge(Arc::clone(&self.inbox.shared)));
-    }
-
-    /// What the blocked wait to see changed, after `note_room`.
-    pub(crate) fn room_for_blocked(&self) -> Option<u64> {
-        (!self.blocked.is_empty()).then_some(self.freed)
-    }
-
-    #[inline]
-    pub(super) fn wake_serving(&mut self) {
-        if let Some(waker) = self.serving.take() {
-            self.do_after(After::Wake(waker));
-        }
-    }
-
-    /// A task waits for room, or for its turn to send.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn block(&mut self, waker: Waker) {
-        let same = |other: &Waker| match (other, &waker) {
-            (Waker::Task(other), Waker::Task(waker)) => other.will_wake(waker),
-            _ => false,
-        };
-        if !self.blocked.iter().any(same) {
-            self.blocked.push(waker);
-        }
-    }
-
-    /// A task waits for the outcome of a call.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn wait_for(&mut self, ticket: Ticket, waker: Waker) {
-        let dropped = self.tickets.wait(ticket, waker);
-        self.drop_later(dropped);
-    }
-
-    /// Whether a task waits for anything here.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn has_waiting_tasks(&self) -> bool {
-        let is_task = |waker: &Waker| matches!(waker, Waker::Task(_));
-        self.tickets.waiting_tasks() > 0
-            || self.blocked.iter().any(is_task)
-            || self.engine.streams.waiting().any(is_task)
-            || self.serving.as_ref().is_some_and(is_task)
-    }
-
-    /// Has every task that waits here polled again.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn wake_tasks(&mut self) {
-        self.after.extend(self.tickets.wakers_of_tasks().map(After::Wake));
-        self.after.extend(self.engine.streams.waiting().cloned().map(After::Wake));
-        self.has_chores = true;
-        self.wake_blocked();
-        self.wake_serving();
-    }
-
-    /// After a wait: has the peer given something back?
-    pub(crate) fn note_room(&mut self) {
-        let freed = self.inbox.shared.freed();
-        if std::mem::replace(&mut self.freed, freed) != freed && !self.blocked.is_empty() {
-            self.wake_blocked();
-        }
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -27,12 +27,29 @@ impl Core {
     /// Sends what is owed, as far as there is room.
     #[inline(never)]
     pub(crate) fn pay(&mut self) {
+        self.pay_what_fits();
+        // Who waits from now on asks for [the room](Self::room_owed); who waits already did so when nothing was owed.
+        if self.owes && !std::mem::replace(&mut self.is_debt_known, true) && self.has_waiting() {
+            self.nudge_leader();
+        }
+    }
+
+    fn pay_what_fits(&mut self) {
         if self.end.is_none() {
             self.pay_calls();
         }
         if self.owed.is_empty() {
             self.owes = self.end.is_none() && !self.pay_streams();
         }
+        self.is_debt_known &= self.owes;
+    }
+
+    fn has_waiting(&self) -> bool {
+        #[cfg(feature = "tokio")]
+        let has_tasks = self.has_waiting_tasks();
+        #[cfg(not(feature = "tokio"))]
+        let has_tasks = false;
+        self.leading || has_tasks
     }
 
     /// Whether nothing is owed of calls any more. What the streams of a call that is over had on their way is free before its
@@ -69,7 +86,7 @@ impl Core {
         }
         // Counted before the try, so that what is given back after it ends the wait.
         let freed = self.inbox.shared.freed();
-        self.pay();
+        self.pay_what_fits();
         self.owes.then_some(freed)
     }
 }
@@ -81,4 +98,77 @@ pub(crate) fn bounded(text: &str, max: usize) -> &str {
         end = end.saturating_sub(1);
     }
     text.get(..end).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::layout::inline::Inline;
+    use crate::rpc::deadline::Deadline;
+    use crate::rpc::link::{Link, Target};
+    use crate::rpc::serving::Replying;
+    use crate::rpc::simulation::{links, until};
+    use crate::session::{Config, Spin};
+
+    /// Comes to owe something for which there is no room while somebody waits for requests, and looks that it is paid.
+    fn owe_while(waits: impl FnOnce(&Arc<Link>)) {
+        let mut config = Config::default();
+        config.geometry.ring_entries = 4;
+        config.spin = Spin::Never;
+        let [a, b] = links(&config);
+        let nothing = Outgoing::short(Inline::default());
+        let begun = a.start(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None).unwrap();
+        let arrived = b.lock().take_any_request().unwrap();
+        // No room is left.
+        while b.lock().send_one_way(1, &nothing).unwrap() {}
+        waits(&b);
+        std::thread::sleep(Duration::from_millis(20));
+        b.lock().stop(arrived.call);
+        assert!(b.lock().owes);
+        until(|| a.try_outcome(begun).is_some());
+        b.close();
+    }
+
+    #[test]
+    fn what_another_thread_comes_to_owe_is_paid_by_the_leader_that_sleeps() {
+        let mut serving = None;
+        owe_while(|b| {
+            let link = Arc::clone(b);
+            serving = Some(std::thread::spawn(move || link.request(&mut None)));
+            until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        });
+        assert!(!serving.unwrap().join().unwrap());
+    }
+
+    #[cfg(feature = "tokio")]
+    #[test]
+    fn what_another_thread_comes_to_owe_is_paid_where_only_tasks_wait() {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        owe_while(|b| {
+            let link = Arc::clone(b);
+            runtime.spawn(async move { std::future::poll_fn(|cx| link.poll_request(cx)).await.is_ok() });
+            until(|| b.lock().serving.is_some());
+        });
+    }
+
+    #[test]
+    fn what_is_owed_is_paid_when_the_receive_step_stops_at_an_answer() {
+        let [a, b] = links(&Config::default());
+        let nothing = Outgoing::short(Inline::default());
+        let target = Target { method: 1, parent: 0 };
+        let begun = b.start(target, &nothing, &mut Deadline::None).unwrap();
+        let arrived = a.lock().take_any_request().unwrap();
+        // One that is cancelled before it is begun, which is to be answered.
+        let given_up = a.start(target, &nothing, &mut Deadline::None).unwrap();
+        a.forget(given_up);
+        assert!(a.lock().reply(&mut Replying::new(arrived.call, Status::Ok), &nothing));
+        assert!(b.lock().take_answer(begun).is_some());
+        assert!(!b.lock().owes);
+    }
 }

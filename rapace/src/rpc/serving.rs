@@ -12,6 +12,7 @@ use crate::lane::Outgoing;
 use crate::layout::head::Head;
 use crate::layout::inline::Inline;
 use crate::segment::count;
+use crate::session::waiting::Waker;
 use crate::session::{Payload, Sending};
 
 /// A request that came and was not started.
@@ -103,6 +104,23 @@ impl Core {
         let place = self.requests.iter().position(|request| request.parent == parent)?;
         let request = self.requests.remove(place)?;
         self.start(request)
+    }
+
+    /// Who is told of requests.
+    pub(crate) fn wait_for_requests(&mut self, waker: Waker) {
+        let replaced = self.serving.replace(waker);
+        self.do_all_after(replaced.map(After::DropWaker));
+    }
+
+    /// What was left to a thread, or to nobody yet, is now for whoever serves.
+    pub(super) fn offer_requests(&mut self) {
+        if !self.requests.is_empty() {
+            self.wake_serving();
+            // Who leads may be the one that serves.
+            if self.leading {
+                self.nudge_leader();
+            }
+        }
     }
 
     /// The next request that no other thread is to handle.
@@ -275,13 +293,7 @@ impl Core {
             self.parked_bytes = self.parked_bytes.saturating_sub(std::mem::take(&mut reply.parked));
             // Another one's turn, and perhaps more work can be begun.
             self.wake_blocked();
-            if !self.requests.is_empty() {
-                self.wake_serving();
-                // Who leads may be the one that serves.
-                if self.leading {
-                    self.nudge_leader();
-                }
-            }
+            self.offer_requests();
         }
     }
 

@@ -14,27 +14,26 @@
     reason = "a test fails by panicking"
 )]
 
+mod links;
 mod random;
 mod room;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::call_id::{CallId, ONE_WAY};
 use super::deadline::Deadline;
 use super::error::{RpcError, StreamError};
 use super::link::{Begin, Begun, Link, Target};
-use super::request::{Handled, Request};
-use super::service::{MethodInfo, Serve, Service, Services};
 use super::serving::{Arrived, Replying};
-use super::setting::Setting;
 use super::status::Status;
 use super::streaming::{Put, SendingItem};
 use super::streams::{EndKey, Flow};
 use super::tickets::Outcome;
 use crate::error::Death;
 use crate::lane::Outgoing;
-use crate::session::{Config, Payload, pair_with};
+use crate::session::{Config, Payload};
+pub(crate) use links::{links, until};
 use random::Random;
 
 const UP: Flow = Flow::ToServer;
@@ -42,22 +41,6 @@ const DOWN: Flow = Flow::ToCaller;
 
 /// The streams of each method; the method's number is its place, from 1.
 const METHODS: [&[Flow]; 5] = [&[], &[DOWN], &[UP], &[UP, DOWN], &[DOWN, UP, UP, DOWN]];
-
-struct Nothing;
-
-impl Serve for Nothing {
-    fn service(&self) -> &'static Service {
-        static SERVICE: OnceLock<Service> = OnceLock::new();
-        SERVICE.get_or_init(|| {
-            let info = |flows: &&'static [Flow]| MethodInfo::new("", "", |_| {}).streams(flows);
-            Service::new("Simulated", METHODS.iter().map(info).collect::<Vec<_>>())
-        })
-    }
-
-    fn call(&self, _: usize, request: Request<'_>) -> Handled {
-        request.unknown_method()
-    }
-}
 
 /// Bytes that say what they are.
 fn content(name: u64, len: usize) -> Vec<u8> {
@@ -153,11 +136,9 @@ impl World {
         limits.payload_max = (largest as usize).max(4 << 10);
         limits.fragmented_calls = 1 + random.below(2);
         limits.parked_bytes = 1 << 10;
-        let (a, b) = pair_with(&config).unwrap();
-        let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
-        let links = [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))];
         let left_out = [(); 2].map(|()| [0, random.next() & random.next()][random.below(2)]);
-        Self { random, links, sides: Default::default(), record: Record::default(), next_name: 1, left_out }
+        let (sides, record) = (Default::default(), Record::default());
+        Self { random, links: links(&config), sides, record, next_name: 1, left_out }
     }
 
     fn name(&mut self) -> u64 {

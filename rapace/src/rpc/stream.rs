@@ -303,6 +303,10 @@ const GROUP_BYTES: usize = 4 << 10;
 /// How many items are taken from their iterator before they are sent.
 const GROUP_ITEMS: usize = 256;
 
+/// How much memory they take at most, if they are more than one: in a message they are counted against the reader's
+/// [`decode_bytes`](crate::Limits::decode_bytes).
+const GROUP_MEMORY: usize = 256 << 10;
+
 impl<T, I: Iterator<Item = T>> SendAll<'_, T, I> {
     /// Sends them, blocking this thread while the reader has not taken out enough.
     ///
@@ -321,7 +325,8 @@ impl<T, I: Iterator<Item = T>> SendAll<'_, T, I> {
 
 /// Some of the items, or none when there are no more.
 pub(crate) fn next_group<T>(items: &mut impl Iterator<Item = T>) -> Option<Vec<T>> {
-    let group: Vec<_> = items.take(GROUP_ITEMS).collect();
+    let fitting = GROUP_MEMORY.checked_div(size_of::<T>()).unwrap_or(GROUP_ITEMS);
+    let group: Vec<_> = items.take(fitting.clamp(1, GROUP_ITEMS)).collect();
     (!group.is_empty()).then_some(group)
 }
 
@@ -436,6 +441,8 @@ type First<T> = (T, Result<(), DecodeError>);
 fn read_rest<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<(), DecodeError> {
     let mut left = from.remaining();
     while left > 0 {
+        // A byte can become an item of a kilobyte.
+        from.charge_element::<T>()?;
         more.push_back(decode(from)?);
         let before = std::mem::replace(&mut left, from.remaining());
         if before == left {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call_id::ONE_WAY;
 use super::deadline::Deadline;
@@ -270,6 +270,11 @@ impl Link {
         }
     }
 
+    /// How long a reader that never reads is waited for. Looks follow each other no faster, whatever the limit says.
+    pub(crate) fn patience_with_readers(&self) -> Duration {
+        self.shared.limits.hang_after.max(Duration::from_millis(1))
+    }
+
     /// As [`wait_for`](Self::wait_for), where the call may wait for a reader that never reads: then it would not end. One that
     /// reads is given the time that a peer is before it counts as unresponsive.
     #[cold]
@@ -280,7 +285,7 @@ impl Link {
         deadline: &mut Deadline,
         unread_since: &mut Option<Instant>,
     ) -> Result<Locked<'a>, RpcError> {
-        let patience = self.shared.limits.hang_after;
+        let patience = self.patience_with_readers();
         if !core.engine.is_unread(begun.call) {
             *unread_since = None;
         } else if unread_since.get_or_insert_with(Instant::now).elapsed() >= patience {
@@ -327,19 +332,14 @@ impl Link {
                 self.handle_nested(services, request);
                 let mut core = self.lock();
                 core.awaiting.retain(|other| !is_this(other));
+                core.offer_requests();
                 return core;
             }
         }
         core.awaiting.extend(awaiting(NO_PARENT));
         let mut core = self.wait(core, awaited, deadline);
         core.awaiting.retain(|other| !is_this(other));
-        if !core.requests.is_empty() {
-            // What was left to this thread is anybody's now.
-            core.wake_serving();
-            if core.leading {
-                core.nudge_leader();
-            }
-        }
+        core.offer_requests();
         core
     }
 
@@ -464,9 +464,10 @@ impl Link {
     ) -> Locked<'a> {
         let shared = &self.shared;
         let next = core.inbox.next();
-        // Those who are blocked and do not lead are woken by whoever does: it waits for room on their behalf.
+        // Those who are blocked and do not lead are woken by whoever does: it waits for room on their behalf, and for what
+        // is owed. What comes to be owed later ends this wait.
         core.note_room();
-        let room = awaited.freed.or_else(|| core.room_for_blocked());
+        let room = awaited.freed.or_else(|| core.room_for_blocked()).or_else(|| core.room_owed());
         core.leader_minds_room = room.is_some();
         // Read under the lock: a nudge from now on ends the wait, also before the sleep begins.
         let epoch = shared.epoch.load(Ordering::Acquire);
@@ -490,17 +491,16 @@ impl Link {
         // What the peer may be waiting for is told before this side sleeps.
         shared.report_room();
         let mut core = self.lock();
-        let freed = room.or_else(|| core.room_owed());
         let is_due = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if is_due || core.inbox.next() != next || is_there(freed) || core.check_end() {
+        if is_due || core.inbox.next() != next || is_there(room) || core.check_end() {
             core.spinner = spinner;
             return core;
         }
         core.serving_sleeps = awaited.request;
         drop(core);
-        let wishes = wishes(freed);
-        let wishes = if freed.is_some() { &wishes[..] } else { wishes.get(..1).unwrap_or(&[]) };
-        let slept = spinner.sleep(shared, &Wait { wishes, is_there: &|| is_there(freed), deadline });
+        let wishes = wishes(room);
+        let wishes = if room.is_some() { &wishes[..] } else { wishes.get(..1).unwrap_or(&[]) };
+        let slept = spinner.sleep(shared, &Wait { wishes, is_there: &|| is_there(room), deadline });
         shared.beat();
         let mut core = self.lock();
         core.serving_sleeps = false;
@@ -521,7 +521,7 @@ impl Link {
             core.drop_later(dropped);
         }
         if awaited.request {
-            core.serving = Some(Waker::Thread(this.clone()));
+            core.wait_for_requests(Waker::Thread(this.clone()));
         }
         if let Some(end) = awaited.end {
             core.wait_at_end(end, Waker::Thread(this.clone()));
@@ -547,5 +547,80 @@ impl Link {
         core.standby.retain(|thread| !is_this(thread));
         core.blocked.retain(|waker| !matches!(waker, Waker::Thread(thread) if is_this(thread)));
         core
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::OnceLock;
+
+    use super::*;
+    use crate::layout::inline::Inline;
+    use crate::rpc::request::{Handled, Request};
+    use crate::rpc::service::{MethodInfo, Serve, Service, Services};
+    use crate::rpc::setting::Setting;
+    use crate::rpc::simulation::until;
+    use crate::rpc::status::Status;
+    use crate::session::{Config, pair_with};
+
+    type Step = Box<dyn Fn() + Send + Sync>;
+
+    /// Answers, and does something before it is done.
+    struct Lingers(Arc<OnceLock<Step>>);
+
+    impl Serve for Lingers {
+        fn service(&self) -> &'static Service {
+            static SERVICE: OnceLock<Service> = OnceLock::new();
+            SERVICE.get_or_init(|| Service::new("Lingers", vec![MethodInfo::new("", "", |_| {})]))
+        }
+
+        fn call(&self, _: usize, request: Request<'_>) -> Handled {
+            let handled = request.unknown_method();
+            self.0.get().unwrap()();
+            handled
+        }
+    }
+
+    #[test]
+    fn what_was_left_to_a_thread_that_got_its_answer_meanwhile_is_served() {
+        let lingers = Arc::new(OnceLock::new());
+        let services = Services::new(vec![Arc::new(Lingers(Arc::clone(&lingers)))], Setting::default()).unwrap();
+        let (a, b) = pair_with(&Config { spin: Spin::Never, ..Config::default() }).unwrap();
+        let (a, b) = (Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services)));
+        let nothing = Outgoing::short(Inline::default());
+
+        let calling = std::thread::spawn({
+            let b = Arc::clone(&b);
+            move || {
+                let nothing = Outgoing::short(Inline::default());
+                b.call(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None)
+            }
+        });
+        until(|| b.lock().leading);
+        let serving = std::thread::spawn({
+            let b = Arc::clone(&b);
+            move || b.request(&mut None)
+        });
+        until(|| !b.lock().standby.is_empty());
+        let outer = a.lock().take_any_request().unwrap();
+        let back = Target { method: 1, parent: outer.call.0 };
+        // The first call back is answered; then comes the second one, for the same thread, and the answer to the outer call.
+        let step: Step = Box::new({
+            let (a, b) = (Arc::clone(&a), Arc::clone(&b));
+            move || {
+                let nothing = Outgoing::short(Inline::default());
+                a.start(back, &nothing, &mut Deadline::None).unwrap();
+                assert!(a.lock().reply(&mut Replying::new(outer.call, Status::Ok), &nothing));
+                until(|| b.lock().requests.len() == 1 && b.lock().leading);
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        });
+        assert!(lingers.set(step).is_ok());
+        a.start(back, &nothing, &mut Deadline::None).unwrap();
+        assert!(matches!(calling.join().unwrap(), Outcome::Answer(Status::Ok, _) | Outcome::Short(Status::Ok, _)));
+        until(|| serving.is_finished());
+        assert!(serving.join().unwrap());
     }
 }

@@ -8,13 +8,11 @@ const LARGE: usize = 20_000;
 const ENTRIES: usize = 2;
 
 /// A link whose pools take nothing beyond the share of one stream while another one is beyond its own.
-fn links() -> [Arc<Link>; 2] {
+fn narrow_links() -> [Arc<Link>; 2] {
     let mut config = Config::default();
     config.geometry.ring_entries = ENTRIES as u32;
     config.limits.stream_bytes = 0;
-    let (a, b) = pair_with(&config).unwrap();
-    let services = Services::new(vec![Arc::new(Nothing)], Setting::default()).unwrap();
-    [Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services))]
+    links(&config)
 }
 
 fn pump(link: &Link) {
@@ -52,7 +50,7 @@ fn fill_ring(link: &Link, end: EndKey) {
 
 #[test]
 fn what_a_forgotten_call_had_on_its_way_is_not_used_before_its_cancel_is_sent() {
-    let [a, b] = &links();
+    let [a, b] = &narrow_links();
     let (forgotten, first, _) = call([a, b], UP);
     let (_, second, _) = call([a, b], UP);
     assert_eq!(send(a, first, LARGE), Put::Sent);
@@ -66,7 +64,7 @@ fn what_a_forgotten_call_had_on_its_way_is_not_used_before_its_cancel_is_sent() 
 
 #[test]
 fn what_a_call_without_a_handler_had_on_its_way_is_not_used_before_its_terminal_is_sent() {
-    let [a, b] = &links();
+    let [a, b] = &narrow_links();
     let (stopped, _, first) = call([a, b], DOWN);
     let (_, _, second) = call([a, b], DOWN);
     assert_eq!(send(b, first, LARGE), Put::Sent);
@@ -80,7 +78,7 @@ fn what_a_call_without_a_handler_had_on_its_way_is_not_used_before_its_terminal_
 
 #[test]
 fn an_item_for_which_a_cancel_waits_for_room_waits_as_well() {
-    let [a, b] = &links();
+    let [a, b] = &narrow_links();
     let (forgotten, ..) = call([a, b], UP);
     let (_, end, _) = call([a, b], UP);
     fill_ring(a, end);
@@ -93,7 +91,7 @@ fn an_item_for_which_a_cancel_waits_for_room_waits_as_well() {
 
 #[test]
 fn a_writer_gets_back_its_share_while_another_stream_is_not_read() {
-    let [a, b] = &links();
+    let [a, b] = &narrow_links();
     let (_, unread, _) = call([a, b], UP);
     let (_, end, reader) = call([a, b], UP);
     assert_eq!(send(a, unread, LARGE), Put::Sent);
@@ -110,7 +108,7 @@ fn a_writer_gets_back_its_share_while_another_stream_is_not_read() {
 
 #[test]
 fn what_nobody_reads_of_a_stream_that_has_ended_takes_no_room_from_others() {
-    let [a, b] = &links();
+    let [a, b] = &narrow_links();
     let (_, ended, reader) = call([a, b], UP);
     let (_, end, _) = call([a, b], UP);
     assert_eq!(send(a, ended, LARGE), Put::Sent);
@@ -125,7 +123,7 @@ fn what_nobody_reads_of_a_stream_that_has_ended_takes_no_room_from_others() {
 
 #[test]
 fn what_a_call_that_is_cut_short_had_on_its_way_is_not_used_before_its_terminal_is_sent() {
-    let [a, b] = &links();
+    let [a, b] = &narrow_links();
     let (cut, _, first) = call([a, b], DOWN);
     let (_, callback, _) = call([b, a], UP);
     assert_eq!(send(b, first, LARGE), Put::Sent);
