@@ -61,7 +61,8 @@ impl Link {
         core.leaders_at_ends = core.leaders_at_ends.saturating_sub(at_end);
         core.beside = Beside::Done;
         core.has_chores = true;
-        if looked || core.check_end() { Ok(core) } else { Err(core) }
+        // Another thread may have taken out what this one waits for since it last looked.
+        if looked || core.inbox.next() != next || is_there() || core.check_end() { Ok(core) } else { Err(core) }
     }
 }
 
