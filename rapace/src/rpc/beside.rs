@@ -38,7 +38,8 @@ impl Link {
     ) -> Result<Locked<'a>, Locked<'a>> {
         let shared = &self.shared;
         let waits_for_more = awaited.request || awaited.freed.is_some();
-        if !core.serving_sleeps || core.beside == Beside::Looking || waits_for_more || shared.spin == Spin::Never {
+        let is_sleeping = core.serving_sleeps && core.requests.is_empty();
+        if !is_sleeping || core.beside == Beside::Looking || waits_for_more || shared.spin == Spin::Never {
             return Err(core);
         }
         core.beside = Beside::Looking;
