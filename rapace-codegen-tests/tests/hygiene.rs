@@ -258,5 +258,6 @@ fn a_library_with_everything_of_rapace_in_scope_is_called() {
     drop(from);
     while to.send(6).wait().is_ok() {}
     assert_eq!(call.wait(), Ok(()));
-    client.send(3).send().unwrap();
+    // There may be no room yet, so many items were sent.
+    client.send(3).wait().unwrap();
 }

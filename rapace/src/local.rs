@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::blocking::{WORKERS, Workers, serve_request, serve_session};
 use crate::error::OpenError;
+use crate::rpc::call_id::ONE_WAY;
 use crate::rpc::client::{ClientBuilder, ConnectError};
 use crate::rpc::link::{Link, Step};
 use crate::rpc::method::Stub;
@@ -60,6 +61,9 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, Conn
         let mut arrived = None;
         if link.request(&mut arrived) {
             serve_request(&link, &services, &workers, &mut arrived);
+            if arrived.is_some_and(|handled| handled.call == ONE_WAY) {
+                link.lock().finish_one_way();
+            }
         }
     });
     // The link is new, so there is none yet.
