@@ -95,11 +95,12 @@ impl Core {
         Some(Short { head, inline })
     }
 
-    /// As [`take_short_request`](Self::take_short_request), of a one-way call, which is to be looked at.
+    /// As [`take_short_request`](Self::take_short_request), of a one-way call, which is to be looked at. If more follows, all is
+    /// taken out: one-way calls are counted as they come, not as they are begun, and so too many are noticed.
     #[inline(never)]
     fn take_short_one_way(&mut self, descriptor: &Descriptor) -> Option<Short> {
         let (head, inline) = Arrival::parse_short(descriptor)?;
-        if head.kind() != Kind::OneWay || head.timeout_us() != 0 {
+        if head.kind() != Kind::OneWay || head.timeout_us() != 0 || self.inbox.is_next_followed() {
             return None;
         }
         self.inbox.consume();
