@@ -24,6 +24,7 @@
 
 pub(crate) mod calls;
 mod reactor;
+mod roaming;
 mod router;
 mod serve;
 pub(crate) mod streams;

@@ -104,6 +104,13 @@ impl Wants {
         }
     }
 
+    /// Whether somebody has wished to be woken when `counter` reaches `n`, or looks for messages himself.
+    pub(crate) fn is_wished(&self, counter: Counter, n: u64) -> bool {
+        // Relaxed: nothing else is read because of it.
+        let is_wished = |pair: &Pair| pair.word(counter).load(Ordering::Relaxed) >= n;
+        is_wished(&self.futex) || is_wished(&self.socket) || self.hushed.load(Ordering::Relaxed) != 0
+    }
+
     /// Wishes to be woken when `counter` reaches `n`. True when that is a new wish. The caller looks again after it.
     pub(crate) fn raise(&self, bed: Bed, counter: Counter, n: u64) -> bool {
         let pair = if bed == Bed::Futex { &self.futex } else { &self.socket };

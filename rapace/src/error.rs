@@ -316,6 +316,18 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether the same may succeed later, without a change of either program: nobody listens there yet, or the other side
+    /// takes nobody now, or the system has no room.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Refused { .. } | Self::Timeout(_) | Self::HungUp | Self::NoServer { .. } | Self::ShuttingDown => true,
+            Self::System { source, .. } => !matches!(source.kind(), io::ErrorKind::PermissionDenied),
+            _ => false,
+        }
+    }
+}
+
 #[cfg(not(loom))]
 impl OpenError {
     pub(crate) fn system(doing: &'static str) -> impl Fn(rustix::io::Errno) -> Self {

@@ -22,7 +22,6 @@ use crate::segment::{Half, Sent, View, count};
 use crate::slots::bytes::{Area, PeerBytes};
 use crate::slots::{Acceptor, Claim, Pool, Share, release};
 use crate::sync::AtomicU64;
-#[cfg(feature = "tokio")]
 pub(crate) use outgoing::Kept;
 pub(crate) use outgoing::Outgoing;
 

@@ -128,7 +128,7 @@ pub use rpc::{
     call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
-    error::{CallError, CallResult, RpcError, StreamError, TooLarge},
+    error::{CallError, CallResult, NoConnection, RpcError, StreamError, TooLarge},
     extensions::Extensions,
     farewell::Farewell,
     guarded::Guarded,
@@ -136,6 +136,7 @@ pub use rpc::{
     router::{Router, Servable, ServableOnThreads},
     stream::{Recv, Rx, SendAll, SendItem, Tx, stream},
     stream_call::StreamCall,
+    supervision::{End, Event, Exit, Retry, Supervision, SupervisionState},
 };
 #[cfg(not(loom))]
 pub use session::{

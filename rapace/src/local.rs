@@ -66,7 +66,9 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, Conn
             }
         }
     });
-    // The link is new, so there is none yet.
-    let _ = client.client().link().instead_of_waiting.set(step);
+    if let Ok(direct) = client.client().direct() {
+        // The link is new, so there is none yet.
+        let _ = direct.link().instead_of_waiting.set(step);
+    }
     Ok(client)
 }

@@ -11,6 +11,8 @@
 //! * [`farewell`] is how one side takes its leave.
 //! * [`service`] is what a program serves, and how two programs find out whether they mean the same; [`router`] is several
 //!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
+//! * [`direct`] is a service at the other side of one session; [`lasting`] one that outlives its sessions, [`standing`] the
+//!   session that it has now, and [`supervisor`] the thread that makes the next one.
 //! * [`request`] is a call at its server, [`call`] at its caller, [`watch`] what hooks see of it at both.
 
 mod begin;
@@ -21,6 +23,7 @@ pub(crate) mod client;
 pub(crate) mod context;
 mod credit;
 pub(crate) mod deadline;
+pub(crate) mod direct;
 pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod extensions;
@@ -29,6 +32,7 @@ pub(crate) mod guarded;
 pub(crate) mod handling;
 #[cfg(feature = "hooks")]
 pub(crate) mod hooks;
+pub(crate) mod lasting;
 pub(crate) mod link;
 mod locked;
 pub(crate) mod method;
@@ -45,12 +49,15 @@ pub(crate) mod setting;
 mod short;
 #[cfg(test)]
 pub(crate) mod simulation;
+pub(crate) mod standing;
 pub(crate) mod status;
 pub(crate) mod stream;
 pub(crate) mod stream_arguments;
 pub(crate) mod stream_call;
 pub(crate) mod streaming;
 pub(crate) mod streams;
+pub(crate) mod supervision;
+pub(crate) mod supervisor;
 pub(crate) mod tickets;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;

@@ -15,6 +15,7 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Sleep, sleep_until};
 
+use super::roaming::{Roaming, goes_on, place, poll_place};
 use super::watch::keep_watch;
 
 use crate::doorbell::{Bed, Counter};
@@ -22,6 +23,7 @@ use crate::lane::{Kept, Outgoing};
 use crate::ring;
 use crate::rpc::call::{Call, Pending, decode, prepared};
 use crate::rpc::deadline::Deadline;
+use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
 use crate::rpc::link::{Begin, Begun, Core, Link};
 use crate::rpc::method::Method;
@@ -154,7 +156,7 @@ pub(crate) struct Timer(Option<(Id, Pin<Box<Sleep>>)>);
 
 impl Timer {
     /// Ready when the deadline is past.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), RpcError>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), RpcError>> {
         let Some(instant) = deadline.instant() else { return Poll::Pending };
         if Instant::now() >= instant {
             return Poll::Ready(Ok(()));
@@ -175,7 +177,7 @@ impl Timer {
 
 /// A call that is awaited, whatever its method: compiled once, for all of them.
 #[derive(Debug)]
-pub(super) struct Awaited {
+pub(crate) struct Awaited {
     deadline: Deadline,
     timer: Timer,
     unread: Unread,
@@ -340,22 +342,22 @@ impl Unread {
 struct Starting<'a, M: Method> {
     call: Call<'a, M>,
     awaited: Awaited,
+    roaming: Option<Box<Roaming>>,
 }
 
 impl<'a, M: Method> Starting<'a, M> {
     fn new(call: Call<'a, M>) -> Self {
-        Self { awaited: Awaited::new(call.deadline()), call }
+        Self { awaited: Awaited::new(call.deadline()), call, roaming: None }
     }
 
     /// Encodes and begins it, if that was not done.
-    fn begin(&mut self) -> Result<(), RpcError> {
-        let Self { call, awaited } = self;
+    fn begin(call: &Call<'a, M>, awaited: &mut Awaited, direct: &Direct) -> Result<(), RpcError> {
         if !matches!(awaited.state, State::Fresh) {
             return Ok(());
         }
         awaited.state = State::Done;
-        let (link, target) = (call.client.link(), call.client.target(M::INDEX)?);
-        let (out, watch) = prepared::<M>(call.client, &call.args)?;
+        let (link, target) = (direct.link(), direct.target(M::INDEX)?);
+        let (out, watch) = prepared::<M>(direct, &call.args)?;
         awaited.watch = watch.begin();
         let short = if awaited.watch.has_metadata() { None } else { out.short() };
         if let Some(begun) = short.and_then(|lead| link.start_short(target, lead, awaited.deadline)) {
@@ -368,14 +370,24 @@ impl<'a, M: Method> Starting<'a, M> {
             awaited.watch = watch;
             begun
         });
-        begun.map_err(|error| std::mem::take(&mut awaited.watch).failed(error))?;
-        Ok(())
+        begun.map_err(|error| std::mem::take(&mut awaited.watch).failed(error))
+    }
+
+    /// Whether the call, which ended so, is to be made again; then it is fresh.
+    fn starts_again(&mut self, error: &RpcError, is_idempotent: bool) -> bool {
+        let starts_again = goes_on(self.call.client, &mut self.roaming, error, is_idempotent);
+        if let (true, Some(roaming)) = (starts_again, &self.roaming) {
+            self.awaited = Awaited::new(roaming.trial.deadline);
+        }
+        starts_again
     }
 }
 
 impl<M: Method> Drop for Starting<'_, M> {
     fn drop(&mut self) {
-        self.awaited.leave(self.call.client.link());
+        if let Some(direct) = place(self.call.client, &self.roaming) {
+            self.awaited.leave(direct.link());
+        }
     }
 }
 
@@ -391,11 +403,24 @@ impl<M: Method> Future for CallFuture<'_, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let starting = &mut self.get_mut().0;
-        starting.begin()?;
-        let client = starting.call.client;
-        let outcome = std::task::ready!(starting.awaited.poll_outcome(client.link(), cx));
-        let watch = std::mem::take(&mut starting.awaited.watch);
-        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), watch))
+        loop {
+            let Starting { call, awaited, roaming } = &mut *starting;
+            let direct = std::task::ready!(poll_place(call.client, roaming, awaited.deadline, cx))?;
+            let outcome = match Starting::begin(call, awaited, direct) {
+                Ok(()) => std::task::ready!(awaited.poll_outcome(direct.link(), cx)),
+                Err(error) => Err(error),
+            };
+            let watch = std::mem::take(&mut awaited.watch);
+            match outcome.unwrap_or_else(Outcome::End) {
+                Outcome::End(error) => {
+                    let error = watch.failed(error);
+                    if !starting.starts_again(&error, M::IDEMPOTENT) {
+                        return Poll::Ready(Err(error.into()));
+                    }
+                }
+                outcome => return Poll::Ready(decode::<M>(direct, outcome, watch)),
+            }
+        }
     }
 }
 
@@ -422,17 +447,29 @@ impl<M: Method> Future for StartFuture<'_, M> {
         let starting = &mut self.get_mut().0;
         // From here on time runs.
         starting.awaited.deadline.fix();
-        starting.begin()?;
-        let (client, awaited) = (starting.call.client, &mut starting.awaited);
-        let sent = std::task::ready!(awaited.poll_sent(client.link(), cx));
-        let watch = std::mem::take(&mut awaited.watch);
-        Poll::Ready(match sent {
-            Ok(begun) => {
-                let (_, deadline) = awaited.finish();
-                Ok(Pending::new(client, begun, deadline, watch))
+        loop {
+            let Starting { call, awaited, roaming } = &mut *starting;
+            let direct = std::task::ready!(poll_place(call.client, roaming, awaited.deadline, cx))?;
+            let sent = match Starting::begin(call, awaited, direct) {
+                Ok(()) => std::task::ready!(awaited.poll_sent(direct.link(), cx)),
+                Err(error) => Err(error),
+            };
+            let watch = std::mem::take(&mut awaited.watch);
+            let error = match sent {
+                Ok(begun) => {
+                    let (_, deadline) = awaited.finish();
+                    let pending = Pending::new(direct, begun, deadline, watch);
+                    return Poll::Ready(match (call.client.direct(), roaming.take()) {
+                        (Err(lasting), Some(roaming)) => call.keep(pending, lasting, roaming.trial),
+                        _ => Ok(pending),
+                    });
+                }
+                Err(error) => watch.failed(error),
+            };
+            if !starting.starts_again(&error, false) {
+                return Poll::Ready(Err(error));
             }
-            Err(error) => Err(watch.failed(error)),
-        })
+        }
     }
 }
 
@@ -450,13 +487,31 @@ impl<M: Method> Future for Pending<M> {
     type Output = Result<M::Ok, M::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { client, begun, timer, unread, deadline, watch, .. } = self.get_mut();
-        let Some(this) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        let outcome = std::task::ready!(poll_begun(client.link(), this, timer, deadline, unread, cx));
-        if outcome.is_ok() {
-            *begun = None;
+        let this = self.get_mut();
+        loop {
+            let Self { direct, begun, again, timer, unread, deadline, watch, .. } = &mut *this;
+            let outcome = match (*begun, again) {
+                (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
+                (None, Some(again)) if again.is_lost => match std::task::ready!(again.poll_begin(M::INDEX, watch, cx)) {
+                    Ok((at, call)) => {
+                        (*direct, *begun) = (at, Some(call));
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+                (None, _) => Err(RpcError::Cancelled),
+            };
+            let outcome = match outcome {
+                Ok(outcome) => {
+                    *begun = None;
+                    outcome
+                }
+                Err(error) => Outcome::End(error),
+            };
+            if !this.is_to_be_begun_again(&outcome) {
+                return Poll::Ready(decode::<M>(&this.direct, outcome, std::mem::take(&mut this.watch)));
+            }
         }
-        Poll::Ready(decode::<M>(client, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
     }
 }
 

@@ -10,9 +10,11 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::calls::{Awaited, Timer};
+use super::roaming::{Roaming, goes_on, place, poll_place};
 use crate::lane::{Kept, Outgoing};
 use crate::rpc::call::{Pending, encoded};
 use crate::rpc::deadline::Deadline;
+use crate::rpc::direct::Direct;
 use crate::rpc::error::{RpcError, StreamError};
 use crate::rpc::link::{Core, Link};
 use crate::rpc::method::Method;
@@ -259,6 +261,7 @@ impl<T> Stream for Rx<T> {
 pub struct StreamStartFuture<'a, M: Method> {
     call: StreamCall<'a, M>,
     awaited: Option<Awaited>,
+    roaming: Option<Box<Roaming>>,
 }
 
 /// Nothing in it is pinned: what it holds is moved freely between polls.
@@ -268,35 +271,58 @@ impl<M: Method> Future for StreamStartFuture<'_, M> {
     type Output = Result<Pending<M>, RpcError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { call: this, awaited } = self.get_mut();
+        let Self { call: this, awaited, roaming } = self.get_mut();
         let client = this.call.client;
-        let awaited = match awaited {
-            Some(awaited) => awaited,
-            None => {
-                let (begin, deadline) = this.begin()?;
-                let awaited = awaited.insert(Awaited::new(deadline));
-                let begin = |payload: &Outgoing<'_>| awaited.begin(client.link(), begin, payload);
-                let ((), watch) = encoded::<M, _>(client, &this.call.args, begin)?;
-                awaited.watch = watch;
-                awaited
+        loop {
+            let deadline = roaming.as_ref().map_or_else(|| this.call.deadline(), |roaming| roaming.trial.deadline);
+            let direct = ready!(poll_place(client, roaming, deadline, cx))?;
+            let sent = match awaited {
+                Some(_) => Ok(()),
+                None => begin(this, awaited, direct, deadline),
+            };
+            let error = match (sent, awaited.as_mut()) {
+                (Ok(()), Some(sending)) => {
+                    let sent = ready!(sending.poll_sent(direct.link(), cx));
+                    let watch = std::mem::take(&mut sending.watch);
+                    match sent {
+                        Ok(begun) => {
+                            let (ends, deadline) = sending.finish();
+                            return Poll::Ready(Ok(this.connect(direct, begun, &ends, deadline, watch)));
+                        }
+                        Err(error) => watch.failed(error),
+                    }
+                }
+                (Ok(()), None) => RpcError::Cancelled,
+                (Err(error), _) => error,
+            };
+            // None of it was sent, and its streams are not connected.
+            if !goes_on(client, roaming, &error, false) {
+                return Poll::Ready(Err(error));
             }
-        };
-        let sent = ready!(awaited.poll_sent(client.link(), cx));
-        let watch = std::mem::take(&mut awaited.watch);
-        Poll::Ready(match sent {
-            Ok(begun) => {
-                let (ends, deadline) = awaited.finish();
-                Ok(this.connect(begun, &ends, deadline, watch))
-            }
-            Err(error) => Err(watch.failed(error)),
-        })
+            *awaited = None;
+        }
     }
+}
+
+/// Encodes the call and begins to send it.
+fn begin<M: Method>(
+    call: &StreamCall<'_, M>,
+    awaited: &mut Option<Awaited>,
+    direct: &Direct,
+    deadline: Deadline,
+) -> Result<(), RpcError> {
+    let (begin, deadline) = call.begin(direct, deadline)?;
+    let awaited = awaited.insert(Awaited::new(deadline));
+    let begin = |payload: &Outgoing<'_>| awaited.begin(direct.link(), begin, payload);
+    let ((), watch) = encoded::<M, _>(direct, &call.call.args, begin)?;
+    awaited.watch = watch;
+    Ok(())
 }
 
 impl<M: Method> Drop for StreamStartFuture<'_, M> {
     fn drop(&mut self) {
-        if let Some(awaited) = &mut self.awaited {
-            awaited.leave(self.call.call.client.link());
+        if let (Some(awaited), Some(direct)) = (&mut self.awaited, place(self.call.call.client, &self.roaming)) {
+            awaited.leave(direct.link());
         }
     }
 }
@@ -307,7 +333,7 @@ impl<'a, M: Method> StreamCall<'a, M> {
     /// # Errors
     /// As there, and [`RpcError::NoRuntime`].
     pub fn start_async(self) -> StreamStartFuture<'a, M> {
-        StreamStartFuture { call: self, awaited: None }
+        StreamStartFuture { call: self, awaited: None, roaming: None }
     }
 }
 
@@ -315,6 +341,12 @@ impl<'a, M: Method> StreamCall<'a, M> {
 #[must_use = "futures do nothing unless polled"]
 pub struct OneWayFuture<'a, M: Method> {
     one_way: OneWay<'a, M>,
+    sending: OneWaySending,
+    roaming: Option<Box<Roaming>>,
+}
+
+/// A one-way call that waits for room.
+struct OneWaySending {
     /// Encoded, and not sent.
     payload: Option<Kept>,
     watch: Watch,
@@ -322,19 +354,23 @@ pub struct OneWayFuture<'a, M: Method> {
     timer: Timer,
 }
 
-/// Nothing in it is pinned: what it holds is moved freely between polls.
-impl<M: Method> Unpin for OneWayFuture<'_, M> {}
+impl OneWaySending {
+    fn new(deadline: Deadline) -> Self {
+        Self { payload: None, watch: Watch::default(), deadline, timer: Timer::default() }
+    }
 
-impl<M: Method> Future for OneWayFuture<'_, M> {
-    type Output = Result<(), RpcError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { one_way, payload, watch, deadline, timer } = self.get_mut();
-        let (link, method) = (one_way.client.link(), one_way.client.target(M::INDEX)?.method);
+    fn poll<M: Method>(
+        &mut self,
+        one_way: &OneWay<'_, M>,
+        direct: &Direct,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), RpcError>> {
+        let Self { payload, watch, deadline, timer } = self;
+        let (link, method) = (direct.link(), direct.target(M::INDEX)?.method);
         let payload = match payload {
             Some(payload) => payload,
             None => {
-                let (rest, watching) = encoded::<M, _>(one_way.client, &one_way.args, |outgoing| {
+                let (rest, watching) = encoded::<M, _>(direct, &one_way.args, |outgoing| {
                     let sent = link.lock().send_one_way(method, outgoing)?;
                     Ok((!sent).then(|| outgoing.keep()))
                 })?;
@@ -371,10 +407,31 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
     }
 }
 
+/// Nothing in it is pinned: what it holds is moved freely between polls.
+impl<M: Method> Unpin for OneWayFuture<'_, M> {}
+
+impl<M: Method> Future for OneWayFuture<'_, M> {
+    type Output = Result<(), RpcError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { one_way, sending, roaming } = self.get_mut();
+        loop {
+            let direct = ready!(poll_place(one_way.client, roaming, sending.deadline, cx))?;
+            match ready!(sending.poll(one_way, direct, cx)) {
+                // Nothing was sent.
+                Err(error) if goes_on(one_way.client, roaming, &error, false) => {
+                    *sending = OneWaySending::new(sending.deadline);
+                }
+                sent => return Poll::Ready(sent),
+            }
+        }
+    }
+}
+
 impl<M: Method> Drop for OneWayFuture<'_, M> {
     fn drop(&mut self) {
-        if self.payload.is_some() {
-            let mut core = self.one_way.client.link().lock();
+        if let (Some(_), Some(direct)) = (&self.sending.payload, place(self.one_way.client, &self.roaming)) {
+            let mut core = direct.link().lock();
             // Its own waker is among the blocked, and would stay until there is room.
             if !core.blocked.is_empty() {
                 core.wake_blocked();
@@ -389,7 +446,7 @@ impl<'a, M: Method> IntoFuture for OneWay<'a, M> {
 
     fn into_future(self) -> OneWayFuture<'a, M> {
         let deadline = Deadline::new(self.client.timeout());
-        OneWayFuture { one_way: self, payload: None, watch: Watch::default(), deadline, timer: Timer::default() }
+        OneWayFuture { one_way: self, sending: OneWaySending::new(deadline), roaming: None }
     }
 }
 

@@ -65,7 +65,6 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The same in memory of its own, to be sent later.
-    #[cfg(feature = "tokio")]
     pub(crate) fn keep(&self) -> Kept {
         Kept {
             bytes: self.to_vec(),
@@ -127,7 +126,6 @@ impl<'a> Outgoing<'a> {
 }
 
 /// A payload in one piece of memory, which waits for room.
-#[cfg(feature = "tokio")]
 #[derive(Debug)]
 pub(crate) struct Kept {
     bytes: Vec<u8>,
@@ -135,7 +133,6 @@ pub(crate) struct Kept {
     has_metadata: bool,
 }
 
-#[cfg(feature = "tokio")]
 impl Kept {
     /// The payload as it was. `piece` is where it finds itself.
     pub(crate) fn outgoing<'p>(&'p self, piece: &'p mut &'p [u8]) -> Outgoing<'p> {

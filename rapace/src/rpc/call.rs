@@ -1,11 +1,14 @@
 //! A call as its caller holds it: not begun, or begun and not fetched.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::Client;
 use super::deadline::Deadline;
+use super::direct::Direct;
 use super::error::RpcError;
+use super::lasting::{Again, Lasting, Trial};
 use super::link::Begun;
 use super::method::{FromApp, Method};
 use super::status::Status;
@@ -75,17 +78,44 @@ impl<'a, M: Method> Call<'a, M> {
     /// The method's own error, or how else the call ended.
     #[inline]
     pub fn wait(self) -> Result<M::Ok, M::Error> {
-        let target = self.client.target(M::INDEX)?;
-        let mut deadline = self.deadline();
+        match self.client.direct() {
+            Ok(direct) => {
+                let (outcome, watch) = self.outcome(direct, &mut self.deadline())?;
+                decode::<M>(direct, outcome, watch)
+            }
+            Err(lasting) => self.wait_lastingly(lasting),
+        }
+    }
+
+    /// Makes the call in this session.
+    #[inline(always)]
+    fn outcome(&self, direct: &Direct, deadline: &mut Deadline) -> Result<(Outcome, Watch), RpcError> {
+        let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
-        let watch = Watch::of_call(self.client, M::INDEX, &out).begin();
-        let link = self.client.link();
+        let watch = Watch::of_call(direct, M::INDEX, &out).begin();
+        let link = direct.link();
         let outcome = match if watch.has_metadata() { None } else { out.short() } {
-            Some(lead) => link.call_short(target, lead, &mut deadline),
-            None => out.send(|args| watch.send(link, args, |payload| link.call(target, payload, &mut deadline))),
+            Some(lead) => link.call_short(target, lead, deadline),
+            None => out.send(|args| watch.send(link, args, |payload| link.call(target, payload, deadline))),
         };
-        decode::<M>(self.client, outcome, watch)
+        Ok((outcome, watch))
+    }
+
+    /// Makes the call in the session of now, and if need be in those that follow it.
+    #[inline(never)]
+    fn wait_lastingly(&self, lasting: &Lasting) -> Result<M::Ok, M::Error> {
+        let mut trial = Trial::new(self.deadline());
+        loop {
+            let direct = trial.connected(lasting)?;
+            let (outcome, watch) = self.outcome(&direct, &mut trial.deadline)?;
+            match outcome {
+                Outcome::End(error) if trial.goes_on(lasting, &direct, &error, M::IDEMPOTENT) => {
+                    watch.failed(error);
+                }
+                outcome => return decode::<M>(&direct, outcome, watch),
+            }
+        }
     }
 
     /// Begins the call, blocking this thread while there is no room for it, and returns while the server works on it.
@@ -97,42 +127,97 @@ impl<'a, M: Method> Call<'a, M> {
     /// # Errors
     /// Why the call could not be begun.
     pub fn start(self) -> Result<Pending<M>, RpcError> {
-        let target = self.client.target(M::INDEX)?;
-        let mut deadline = self.deadline();
-        // From here on time runs.
-        deadline.fix();
-        let (out, watch) = prepared::<M>(self.client, &self.args)?;
-        let (link, watch) = (self.client.link(), watch.begin());
+        match self.client.direct() {
+            Ok(direct) => {
+                let mut deadline = self.deadline();
+                // From here on time runs.
+                deadline.fix();
+                self.start_in(direct, deadline)
+            }
+            Err(lasting) => self.start_lastingly(lasting),
+        }
+    }
+
+    /// Begins the call in this session.
+    fn start_in(&self, direct: &Direct, mut deadline: Deadline) -> Result<Pending<M>, RpcError> {
+        let target = direct.target(M::INDEX)?;
+        let (out, watch) = prepared::<M>(direct, &self.args)?;
+        let (link, watch) = (direct.link(), watch.begin());
         let short = if watch.has_metadata() { None } else { out.short() };
         let begun = match short.and_then(|lead| link.start_short(target, lead, deadline)) {
             Some(begun) => Ok(begun),
             None => out.send(|args| watch.send(link, args, |payload| link.start(target, payload, &mut deadline))),
         };
         match begun {
-            Ok(begun) => Ok(Pending::new(self.client, begun, deadline, watch)),
+            Ok(begun) => Ok(Pending::new(direct, begun, deadline, watch)),
             Err(error) => Err(watch.failed(error)),
         }
+    }
+
+    /// Begins the call in the session of now or, if that is over, the next one.
+    #[inline(never)]
+    fn start_lastingly(&self, lasting: &Arc<Lasting>) -> Result<Pending<M>, RpcError> {
+        let mut trial = Trial::new(self.deadline());
+        loop {
+            let direct = trial.connected(lasting)?;
+            match self.start_in(&direct, trial.deadline) {
+                Ok(pending) => return self.keep(pending, lasting, trial),
+                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// A call that was begun, with what it takes to begin it again.
+    pub(crate) fn keep(
+        &self,
+        mut pending: Pending<M>,
+        lasting: &Arc<Lasting>,
+        trial: Trial,
+    ) -> Result<Pending<M>, RpcError> {
+        let mut out = Encoder::new();
+        M::encode_args(&self.args, &mut out).map_err(encode_error)?;
+        let args = out.send(|args| args.keep());
+        pending.again = Some(Box::new(Again::new(lasting, trial, args)));
+        Ok(pending)
     }
 
     /// Begins the call if there is room for all of it now. Of one that travels in fragments, as much is sent as there is
     /// room for, and given up when that is not all.
     ///
     /// # Errors
-    /// [`TryStartError::Full`] with the call when there is no room; or why it could not be begun.
+    /// [`TryStartError::Full`] with the call when there is no room; or why it could not be begun. A client that
+    /// [connects again](crate::ClientBuilder::reconnect) has no room while it has no session.
     pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
-        let target = self.client.target(M::INDEX)?;
-        let mut deadline = self.deadline();
-        deadline.fix();
-        let (begun, watch) = {
-            let (out, watch) = prepared::<M>(self.client, &self.args)?;
-            let link = self.client.link();
-            (out.send(|args| watch.send(link, args, |payload| link.try_start(target, payload, deadline))), watch)
-        };
+        match self.client.direct() {
+            Ok(direct) => {
+                let mut deadline = self.deadline();
+                deadline.fix();
+                let begun = self.try_start_in(direct, deadline)?;
+                begun.ok_or(TryStartError::Full(self))
+            }
+            Err(lasting) => {
+                let mut trial = Trial::new(self.deadline());
+                let Some(direct) = trial.connected_now(lasting)? else { return Err(TryStartError::Full(self)) };
+                match self.try_start_in(&direct, trial.deadline) {
+                    Ok(Some(pending)) => Ok(self.keep(pending, lasting, trial)?),
+                    Ok(None) => Err(TryStartError::Full(self)),
+                    Err(error) if trial.goes_on(lasting, &direct, &error, false) => Err(TryStartError::Full(self)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        }
+    }
+
+    fn try_start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Option<Pending<M>>, RpcError> {
+        let target = direct.target(M::INDEX)?;
+        let (out, watch) = prepared::<M>(direct, &self.args)?;
+        let link = direct.link();
+        let begun = out.send(|args| watch.send(link, args, |payload| link.try_start(target, payload, deadline)));
         // Hooks hear of it when it is begun or cannot be, and not of a try.
         match begun {
-            Ok(Some(begun)) => Ok(Pending::new(self.client, begun, deadline, watch.begin())),
-            Ok(None) => Err(TryStartError::Full(self)),
-            Err(error) => Err(watch.begin().failed(error).into()),
+            Ok(begun) => Ok(begun.map(|begun| Pending::new(direct, begun, deadline, watch.begin()))),
+            Err(error) => Err(watch.begin().failed(error)),
         }
     }
 }
@@ -140,13 +225,13 @@ impl<'a, M: Method> Call<'a, M> {
 /// Encodes the arguments and has them sent.
 #[inline]
 pub(crate) fn encoded<M: Method, X>(
-    client: &Client,
+    direct: &Direct,
     args: &M::Args<'_>,
     send: impl FnOnce(&Outgoing<'_>) -> Result<X, RpcError>,
 ) -> Result<(X, Watch), RpcError> {
-    let (out, watch) = prepared::<M>(client, args)?;
+    let (out, watch) = prepared::<M>(direct, args)?;
     let watch = watch.begin();
-    match out.send(|args| watch.send(client.link(), args, send)) {
+    match out.send(|args| watch.send(direct.link(), args, send)) {
         Ok(sent) => Ok((sent, watch)),
         Err(error) => Err(watch.failed(error)),
     }
@@ -155,12 +240,12 @@ pub(crate) fn encoded<M: Method, X>(
 /// The encoded arguments, and who watches the call; nobody is told of it yet.
 #[inline]
 pub(crate) fn prepared<'v, M: Method>(
-    client: &Client,
+    direct: &Direct,
     args: &'v M::Args<'_>,
 ) -> Result<(Encoder<'v>, Watch), RpcError> {
     let mut out = Encoder::new();
     M::encode_args(args, &mut out).map_err(encode_error)?;
-    let watch = Watch::of_call(client, M::INDEX, &out);
+    let watch = Watch::of_call(direct, M::INDEX, &out);
     Ok((out, watch))
 }
 
@@ -171,28 +256,28 @@ pub(crate) fn encode_error(error: EncodeError) -> RpcError {
 
 /// The result of a call that ended.
 #[inline]
-pub(crate) fn decode<M: Method>(client: &Client, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
-    let budget = Budget::new(&client.link().shared.limits);
+pub(crate) fn decode<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
+    let budget = Budget::new(&direct.link().shared.limits);
     match &outcome {
         // What came in the descriptor is read where it is.
         Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
             read::<M>(*status, &mut Reader::short(inline, &budget), watch)
         }
-        _ => decode_any::<M>(client, outcome, budget, watch),
+        _ => decode_any::<M>(direct, outcome, budget, watch),
     }
 }
 
 /// As [`decode`], of everything else.
 #[inline(never)]
-fn decode_any<M: Method>(client: &Client, outcome: Outcome, budget: Budget, watch: Watch) -> Result<M::Ok, M::Error> {
+fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, budget: Budget, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
             let message = Message::new(payload, budget);
             read::<M>(status, &mut message.reader(), watch)
         }
-        Outcome::Answer(status, payload) => Err(watch.failed(refused(client, M::INDEX, status, payload)).into()),
+        Outcome::Answer(status, payload) => Err(watch.failed(refused(direct, M::INDEX, status, payload)).into()),
         Outcome::Short(status, inline) => {
-            Err(watch.failed(refused(client, M::INDEX, status, Payload::inline(inline))).into())
+            Err(watch.failed(refused(direct, M::INDEX, status, Payload::inline(inline))).into())
         }
         Outcome::End(error) => Err(watch.failed(error).into()),
     }
@@ -227,15 +312,15 @@ fn decode_error(error: DecodeError) -> RpcError {
 
 /// What a terminal says that brings no result.
 #[cold]
-fn refused(client: &Client, method: usize, status: Status, payload: Payload) -> RpcError {
+fn refused(direct: &Direct, method: usize, status: Status, payload: Payload) -> RpcError {
     let text = || {
         let mut bytes = payload.into_vec();
-        bytes.truncate(client.link().shared.limits.error_text_bytes);
+        bytes.truncate(direct.link().shared.limits.error_text_bytes);
         let text = String::from_utf8_lossy(&bytes);
         // What could change how a terminal shows it becomes one harmless character.
         text.chars().map(|c| if c.is_control() { '?' } else { c }).collect::<String>().into_boxed_str()
     };
-    status.error(|| client.service().method_name(method), text)
+    status.error(|| direct.service().method_name(method), text)
 }
 
 /// Why a call was not begun at once.
@@ -276,9 +361,11 @@ impl<M: Method> fmt::Debug for Call<'_, M> {
 /// A call that was begun. It owns what it needs; dropping it cancels the call at the server.
 #[must_use = "dropping it cancels the call"]
 pub struct Pending<M: Method> {
-    pub(crate) client: Client,
-    /// Gone once the outcome was fetched.
+    pub(crate) direct: Direct,
+    /// Gone once the outcome was fetched, and while it is lost with a session and not begun again.
     pub(crate) begun: Option<Begun>,
+    /// Of a client that connects again, and a call without streams.
+    pub(crate) again: Option<Box<Again>>,
     pub(crate) deadline: Deadline,
     pub(crate) watch: Watch,
     #[cfg(feature = "tokio")]
@@ -289,10 +376,11 @@ pub struct Pending<M: Method> {
 }
 
 impl<M: Method> Pending<M> {
-    pub(crate) fn new(client: &Client, begun: Begun, deadline: Deadline, watch: Watch) -> Self {
+    pub(crate) fn new(direct: &Direct, begun: Begun, deadline: Deadline, watch: Watch) -> Self {
         Self {
-            client: client.clone(),
+            direct: direct.clone(),
             begun: Some(begun),
+            again: None,
             deadline,
             watch,
             #[cfg(feature = "tokio")]
@@ -308,12 +396,29 @@ impl<M: Method> Pending<M> {
     /// # Errors
     /// The method's own error, or how else the call ended.
     pub fn wait(mut self) -> Result<M::Ok, M::Error> {
-        match self.begun.take() {
-            Some(begun) => {
-                let outcome = self.client.link().outcome(begun, &mut self.deadline);
-                decode::<M>(&self.client, outcome, std::mem::take(&mut self.watch))
+        loop {
+            let outcome = match (self.begun.take(), &mut self.again) {
+                (Some(begun), _) => self.direct.link().outcome(begun, &mut self.deadline),
+                (None, Some(again)) if again.is_lost => match again.begin(M::INDEX, &self.watch) {
+                    Ok((direct, begun)) => {
+                        (self.direct, self.begun) = (direct, Some(begun));
+                        continue;
+                    }
+                    Err(error) => Outcome::End(error),
+                },
+                (None, _) => return Err(RpcError::Cancelled.into()),
+            };
+            if !self.is_to_be_begun_again(&outcome) {
+                return decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch));
             }
-            None => Err(RpcError::Cancelled.into()),
+        }
+    }
+
+    /// Whether a call that ended so was lost with its session, and may be made again in another one.
+    pub(crate) fn is_to_be_begun_again(&mut self, outcome: &Outcome) -> bool {
+        match (&mut self.again, outcome) {
+            (Some(again), Outcome::End(error)) => again.is_lost_by(&self.direct, error, M::IDEMPOTENT),
+            _ => false,
         }
     }
 
@@ -322,17 +427,27 @@ impl<M: Method> Pending<M> {
     /// # Errors
     /// This call, when it has not ended.
     pub fn try_wait(mut self) -> Result<Result<M::Ok, M::Error>, Self> {
-        let Some(begun) = self.begun else { return Ok(Err(RpcError::Cancelled.into())) };
-        match self.client.link().try_outcome(begun) {
-            Some(outcome) => {
-                self.begun = None;
-                Ok(decode::<M>(&self.client, outcome, std::mem::take(&mut self.watch)))
+        let outcome = match (self.begun, &mut self.again) {
+            (Some(begun), _) => self.direct.link().try_outcome(begun).inspect(|_| self.begun = None),
+            (None, Some(again)) if again.is_lost => match again.try_begin(M::INDEX, &self.watch) {
+                Ok(Some((direct, begun))) => {
+                    (self.direct, self.begun) = (direct, Some(begun));
+                    None
+                }
+                Ok(None) => None,
+                Err(error) => Some(Outcome::End(error)),
+            },
+            (None, _) => return Ok(Err(RpcError::Cancelled.into())),
+        };
+        match outcome {
+            Some(outcome) if !self.is_to_be_begun_again(&outcome) => {
+                Ok(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch)))
             }
             None if self.deadline != Deadline::None && self.deadline.is_past() => {
-                let late = RpcError::DeadlineExceeded { may_have_executed: true };
+                let late = RpcError::DeadlineExceeded { may_have_executed: self.begun.is_some() };
                 Ok(Err(std::mem::take(&mut self.watch).failed(late).into()))
             }
-            None => Err(self),
+            _ => Err(self),
         }
     }
 
@@ -343,7 +458,7 @@ impl<M: Method> Pending<M> {
 impl<M: Method> Drop for Pending<M> {
     fn drop(&mut self) {
         if let Some(begun) = self.begun {
-            self.client.link().forget(begun);
+            self.direct.link().forget(begun);
         }
     }
 }
@@ -351,7 +466,7 @@ impl<M: Method> Drop for Pending<M> {
 impl<M: Method> fmt::Debug for Pending<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
-            .field("method", &self.client.service().method_name(M::INDEX))
+            .field("method", &self.direct.service().method_name(M::INDEX))
             .field("is_fetched", &self.begun.is_none())
             .finish_non_exhaustive()
     }
@@ -360,7 +475,8 @@ impl<M: Method> fmt::Debug for Pending<M> {
 /// Blocks this thread until one of the calls has ended, and says which: its place, then to be
 /// [waited for](Pending::wait), which returns at once. `Ok(None)` when there are none, or the timeout passed.
 ///
-/// The calls are those of one client and its clones; they may be of different methods.
+/// The calls are those of one client and its clones; they may be of different methods. One that was lost with its session,
+/// of a client that [connects again](crate::ClientBuilder::reconnect), counts as ended: waiting for it makes it again.
 ///
 /// ```
 /// # #[rapace::service]
@@ -383,12 +499,18 @@ impl<M: Method> fmt::Debug for Pending<M> {
 /// [`RpcError::DifferentClients`].
 pub fn wait_any(calls: &[&dyn AnyPending], timeout: Option<Duration>) -> Result<Option<usize>, RpcError> {
     let Some(first) = calls.first() else { return Ok(None) };
-    let (client, _) = first.parts();
+    let (direct, client, _) = first.parts();
     let mut begun = Vec::with_capacity(calls.len());
     for (place, call) in calls.iter().enumerate() {
-        let (of, this) = call.parts();
-        if !std::ptr::eq(of.link(), client.link()) {
-            return Err(RpcError::DifferentClients);
+        let (at, of, this) = call.parts();
+        if !std::ptr::eq(Arc::as_ptr(at.link()), Arc::as_ptr(direct.link())) {
+            // Of two sessions of one client the earlier one is over, and with it its calls.
+            let lost = (client.is_some() && of == client).then(|| at.link().shared.is_over());
+            return match lost {
+                Some(true) => Ok(Some(place)),
+                Some(false) => Ok(Some(0)),
+                None => Err(RpcError::DifferentClients),
+            };
         }
         match this {
             Some(this) => begun.push(this),
@@ -400,7 +522,7 @@ pub fn wait_any(calls: &[&dyn AnyPending], timeout: Option<Duration>) -> Result<
     let mut deadline = timeout.map_or(Deadline::None, Deadline::After);
     let until = [own, deadline.instant()].into_iter().flatten().min();
     let mut until = until.map_or(Deadline::None, Deadline::At);
-    match client.link().any_outcome(&begun, &mut until) {
+    match direct.link().any_outcome(&begun, &mut until) {
         Some(place) => Ok(Some(place)),
         // One whose own deadline is past has ended.
         None => Ok(own
@@ -424,20 +546,20 @@ impl<M: Method> AnyPending for Pending<M> {}
 mod sealed {
     use std::time::Instant;
 
-    use super::{Begun, Client, Deadline, Method, Pending};
+    use super::{Begun, Deadline, Direct, Method, Pending};
 
     pub trait Parts {
         #[doc(hidden)]
         #[expect(private_interfaces, reason = "nobody else can implement or call it")]
-        fn parts(&self) -> (&Client, Option<Begun>);
+        fn parts(&self) -> (&Direct, Option<*const ()>, Option<Begun>);
         #[doc(hidden)]
         fn deadline(&self) -> Option<Instant>;
     }
 
     impl<M: Method> Parts for Pending<M> {
         #[expect(private_interfaces, reason = "nobody else can implement or call it")]
-        fn parts(&self) -> (&Client, Option<Begun>) {
-            (&self.client, self.begun)
+        fn parts(&self) -> (&Direct, Option<*const ()>, Option<Begun>) {
+            (&self.direct, self.again.as_ref().map(|again| again.client()), self.begun)
         }
 
         fn deadline(&self) -> Option<Instant> {

@@ -3,23 +3,23 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
-use super::deadline::Deadline;
+use super::direct::{Direct, Holds, Owner};
 use super::error::RpcError;
-use super::link::{Link, Target};
+use super::lasting::Lasting;
+use super::link::Link;
 use super::method::Stub;
-use super::service::{Agreement, DESCRIBE, Description, Serve, Service, Services, read};
+use super::service::{Serve, Service, Services};
 use super::setting::Setting;
-use super::status::Status;
-use super::tickets::Outcome;
-use crate::error::{OpenError, Violation};
-use crate::lane::Outgoing;
-use crate::layout::inline::Inline;
+use super::standing::{Standing, Stop};
+use super::supervision::{Event, Retry, Supervision};
+use super::supervisor::{Listeners, Orders, Source, supervise};
+use crate::error::OpenError;
 use crate::os::Credentials;
 use crate::session::{Config, Control, PeerB, PeerState, Session, Stats};
 
@@ -27,42 +27,26 @@ use crate::session::{Config, Control, PeerB, PeerState, Session, Stats};
 /// of them and of its pending calls is gone.
 #[derive(Clone)]
 pub struct Client {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    link: Arc<Link>,
-    /// Of a client that connected: all of them together keep the session open.
-    _owner: Option<Arc<Owner>>,
-    service: &'static Service,
-    /// The number of each method on the wire; zero where the server has none.
-    methods: Arc<[u32]>,
+    kind: Kind,
     timeout: Option<Duration>,
-    /// The call of the peer in whose handler this client makes its calls, or zero.
-    parent: u32,
 }
 
-/// What those who called `connect` have together. Something else may hold the link as well: who serves there.
-struct Owner(Arc<Link>);
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.0.retire();
-    }
+#[derive(Clone)]
+enum Kind {
+    /// Of one session.
+    Direct(Direct),
+    /// Of one session after the other.
+    Lasting(Arc<Lasting>),
 }
 
 impl Client {
     /// A client of what the other side of a link serves. `parent` is the call of that side in whose handler it is.
     pub(crate) fn of_peer(link: &Arc<Link>, service: &'static Service, parent: u32) -> Result<Self, ConnectError> {
-        let methods = agree(link, service)?;
-        let link = Arc::clone(link);
-        Ok(Self { inner: Arc::new(Inner { link, _owner: None, service, methods, timeout: None, parent }) })
+        Direct::new(link, service, parent, Holds::default()).map(Self::from)
     }
 
-    fn new(link: Arc<Link>, service: &'static Service, timeout: Option<Duration>) -> Result<Self, ConnectError> {
-        let _owner = Some(Arc::new(Owner(Arc::clone(&link))));
-        let methods = agree(&link, service)?;
-        Ok(Self { inner: Arc::new(Inner { link, _owner, service, methods, timeout, parent: 0 }) })
+    pub(crate) fn lasting(lasting: Lasting, timeout: Option<Duration>) -> Self {
+        Self { kind: Kind::Lasting(Arc::new(lasting)), timeout }
     }
 
     /// A client of another service of the same server, on the same session: one connection, one shared memory, one limit
@@ -85,55 +69,66 @@ impl Client {
     /// The server serves no such service, or another version of it. Only to say how it differs the server is asked, and this
     /// thread blocked.
     pub fn client<C: Stub>(&self) -> Result<C, ConnectError> {
-        let Inner { link, _owner, timeout, parent, .. } = &*self.inner;
-        let methods = agree(link, C::service())?;
-        let inner = Inner {
-            link: Arc::clone(link),
-            _owner: _owner.clone(),
-            service: C::service(),
-            methods,
-            timeout: *timeout,
-            parent: *parent,
+        let kind = match &self.kind {
+            Kind::Direct(direct) => Kind::Direct(direct.sibling(C::service())?),
+            Kind::Lasting(lasting) => {
+                let sibling = lasting.sibling(C::service());
+                sibling.check()?;
+                Kind::Lasting(Arc::new(sibling))
+            }
         };
-        Ok(C::from_client(Self { inner: Arc::new(inner) }))
+        Ok(C::from_client(Self { kind, timeout: self.timeout }))
     }
 
+    /// The one session that it is of, unless it is of one after the other.
     #[inline]
-    pub(crate) fn link(&self) -> &Arc<Link> {
-        &self.inner.link
+    pub(crate) fn direct(&self) -> Result<&Direct, &Arc<Lasting>> {
+        match &self.kind {
+            Kind::Direct(direct) => Ok(direct),
+            Kind::Lasting(lasting) => Err(lasting),
+        }
+    }
+
+    /// The session that it is of now, if it is of one.
+    fn now(&self) -> Option<Direct> {
+        match &self.kind {
+            Kind::Direct(direct) => Some(direct.clone()),
+            Kind::Lasting(lasting) => lasting.now(),
+        }
     }
 
     pub(crate) fn service(&self) -> &'static Service {
-        self.inner.service
+        match &self.kind {
+            Kind::Direct(direct) => direct.service(),
+            Kind::Lasting(lasting) => lasting.service(),
+        }
     }
 
     #[inline]
     pub(crate) fn timeout(&self) -> Option<Duration> {
-        self.inner.timeout
+        self.timeout
     }
 
-    /// A method as the wire names it, called from where this client is.
-    #[inline]
-    pub(crate) fn target(&self, index: usize) -> Result<Target, RpcError> {
-        match self.inner.methods.get(index) {
-            Some(&method) if method != DESCRIBE => Ok(Target { method, parent: self.inner.parent }),
-            _ => Err(self.unknown(index)),
+    /// What is known of the server's process now. Of a client that [connects again](ClientBuilder::reconnect), while it has
+    /// no session: [`PeerState::Closed`].
+    pub fn peer_state(&self) -> PeerState {
+        self.now().map_or(PeerState::Closed, |direct| direct.link().peer_state())
+    }
+
+    /// How things are with a client that [connects again](ClientBuilder::reconnect), or that is of a
+    /// [plugin](crate::Plugin); `None` of others, which end with their session.
+    pub fn supervision(&self) -> Option<Supervision> {
+        match &self.kind {
+            Kind::Direct(_) => None,
+            Kind::Lasting(lasting) => Some(lasting.standing.supervision()),
         }
     }
 
-    #[cold]
-    fn unknown(&self, index: usize) -> RpcError {
-        RpcError::UnknownMethod(self.inner.service.method_name(index).into())
-    }
-
-    /// What is known of the server's process now.
-    pub fn peer_state(&self) -> PeerState {
-        self.inner.link.shared.peer_state()
-    }
-
-    /// Who the server is, by the kernel's word.
+    /// Who the server is, by the kernel's word. Of a client that [connects again](ClientBuilder::reconnect), while it has no
+    /// session: nobody, with process id 0 and the user and group -1.
     pub fn peer(&self) -> Credentials {
-        self.inner.link.shared.credentials
+        let nobody = Credentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
+        self.now().map_or(nobody, |direct| direct.link().shared.credentials)
     }
 
     /// What both sides of the session have counted, and which slots of the server this side holds.
@@ -149,61 +144,42 @@ impl Client {
     /// assert_eq!(calc.session().stats().peer.messages_sent, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// Of a client that [connects again](ClientBuilder::reconnect) it is what the session of now has counted; all zero while
+    /// there is none.
     pub fn stats(&self) -> Stats {
-        self.inner.link.lock().stats()
+        self.now().map_or_else(Stats::default, |direct| direct.link().lock().stats())
     }
 
-    /// Closes the session for all clones. Calls that are not answered end with [`RpcError::Closed`].
+    /// Closes the session for all clones. Calls that are not answered end with [`RpcError::Closed`]. A client that
+    /// [connects again](ClientBuilder::reconnect) does so no more; a [plugin](crate::Plugin) is ended.
     pub fn close(&self) {
-        Control { shared: Arc::clone(&self.inner.link.shared) }.shut_down();
+        match &self.kind {
+            Kind::Direct(direct) => Control { shared: Arc::clone(&direct.link().shared) }.shut_down(),
+            Kind::Lasting(lasting) => {
+                let now = lasting.now();
+                lasting.standing.close(Stop::AtOnce);
+                if let Some(direct) = now {
+                    Control { shared: Arc::clone(&direct.link().shared) }.shut_down();
+                }
+            }
+        }
+    }
+}
+
+impl From<Direct> for Client {
+    fn from(direct: Direct) -> Self {
+        Self { kind: Kind::Direct(direct), timeout: None }
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("service", &self.inner.service.name())
+            .field("service", &self.service().name())
             .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
-}
-
-/// Compares what the other side says it serves with what is to be called there: the number of each method.
-fn agree(link: &Arc<Link>, service: &'static Service) -> Result<Arc<[u32]>, ConnectError> {
-    if let Some(known) = link.agreement(service) {
-        return Ok(known);
-    }
-    let agreement = service.agree(&link.shared.catalogue).map_err(|_| {
-        let lost = link.shared.fail(Violation::Catalogue.into());
-        ConnectError::Describe(Box::new(RpcError::Lost(Box::new(lost))))
-    })?;
-    match agreement {
-        Agreement::Methods(methods) => Ok(link.agreed(service, methods.into())),
-        Agreement::NoService(served) => {
-            Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
-        }
-        Agreement::Differs(methods) => Err(explain(link, service, &methods)),
-    }
-}
-
-/// Asks the server for its texts, to say in words what differs.
-#[cold]
-fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectError {
-    let mut deadline = Deadline::After(link.shared.limits.handshake_time);
-    let described =
-        match link.call(Target { method: DESCRIBE, parent: 0 }, &Outgoing::short(Inline::default()), &mut deadline) {
-            Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
-            Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
-            Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
-            Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
-        };
-    let theirs = described.unwrap_or_default();
-    let text = |index: &usize| {
-        service.difference(*index, &theirs).unwrap_or_else(|| {
-            format!("method `{}` differs, and the server does not say how", service.method_name(*index))
-        })
-    };
-    ConnectError::Incompatible { differences: methods.iter().map(text).collect() }
 }
 
 /// Why there is no client.
@@ -233,6 +209,18 @@ pub enum ConnectError {
     Describe(Box<RpcError>),
 }
 
+impl ConnectError {
+    /// Whether the same may succeed later, without a change of either program: nobody listens there yet, or the server
+    /// takes nobody now.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Open(error) => error.is_retryable(),
+            Self::Describe(_) => true,
+            Self::NoService { .. } | Self::Incompatible { .. } => false,
+        }
+    }
+}
+
 /// How a client connects, for those who want something else than the defaults.
 ///
 /// ```no_run
@@ -250,11 +238,12 @@ pub enum ConnectError {
 /// ```
 #[must_use = "a builder does nothing until it connects"]
 pub struct ClientBuilder<C> {
-    config: Config,
+    opening: Opening,
     timeout: Option<Duration>,
     callbacks: Option<Callbacks>,
-    #[cfg(feature = "hooks")]
-    hooks: super::hooks::HookList,
+    wait_for_server: Duration,
+    retry: Option<Retry>,
+    listeners: Listeners,
     client: PhantomData<fn() -> C>,
 }
 
@@ -264,25 +253,116 @@ struct Callbacks {
     start: StartServing,
 }
 
-fn catalogue(callbacks: &Option<(Arc<Services>, StartServing)>) -> &[u8] {
-    callbacks.as_ref().map_or(&[], |(services, _)| services.catalogue())
-}
-
 /// Has the other side of a link served from now on, until the link is over.
 pub(crate) type StartServing = fn(&Arc<Link>, &Arc<Services>) -> Result<(), OpenError>;
 
+/// How a client opens a session.
+#[derive(Default)]
+struct Opening {
+    config: Config,
+    callbacks: Option<(Arc<Services>, StartServing)>,
+    #[cfg(feature = "hooks")]
+    hooks: super::hooks::HookList,
+}
+
+impl Opening {
+    fn catalogue(&self) -> &[u8] {
+        self.callbacks.as_ref().map_or(&[], |(services, _)| services.catalogue())
+    }
+
+    fn connect(&self, path: &Path) -> Result<Arc<Link>, OpenError> {
+        Ok(self.link(Session::<PeerB>::connect_serving(path, &self.config, self.catalogue())?))
+    }
+
+    fn link(&self, session: Session<PeerB>) -> Arc<Link> {
+        let link = Link::new(session, self.callbacks.as_ref().map(|(services, _)| Arc::clone(services)));
+        // It is new, so there are none yet.
+        #[cfg(feature = "hooks")]
+        let _ = link.hooks.set(Arc::new(self.hooks.clone()));
+        link
+    }
+
+    /// Has what the client serves served.
+    fn serve(&self, link: &Arc<Link>) -> Result<(), OpenError> {
+        self.callbacks.as_ref().map_or(Ok(()), |(services, start)| start(link, services))
+    }
+}
+
+/// Sessions with whoever listens at a path.
+struct AtPath {
+    path: PathBuf,
+    opening: Opening,
+}
+
+impl Source for AtPath {
+    fn open(&mut self, _: &Standing) -> Result<Arc<Link>, ConnectError> {
+        let link = self.opening.connect(&self.path)?;
+        self.opening.serve(&link)?;
+        Ok(link)
+    }
+}
+
 impl<C: Stub> ClientBuilder<C> {
-    /// The defaults: no timeout, [`Config::default`].
+    /// The defaults: no timeout, [`Config::default`], one try to connect, and one session.
     #[expect(clippy::new_without_default, reason = "it is found as the client's `builder`")]
     pub fn new() -> Self {
         Self {
-            config: Config::default(),
+            opening: Opening::default(),
             timeout: None,
             callbacks: None,
-            #[cfg(feature = "hooks")]
-            hooks: Default::default(),
+            wait_for_server: Duration::ZERO,
+            retry: None,
+            listeners: Listeners::default(),
             client: PhantomData,
         }
+    }
+
+    /// How long to wait for a server that does not listen yet, or takes nobody now: it is tried again and again, as
+    /// [`Retry`] says. Without it one try is made.
+    pub fn wait_for_server(mut self, longest: Duration) -> Self {
+        self.wait_for_server = longest;
+        self
+    }
+
+    /// Connects again when the session ends: the next call goes to the new server. A thread watches over the session for
+    /// that.
+    ///
+    /// A call that is in flight when the server dies, and certainly did not run, is made again in the next session until its
+    /// time is over; one that may have run only if its method is marked `#[rapace(idempotent)]`, and twice at most. Others
+    /// end with [`RpcError::PeerDied`] or [`RpcError::Closed`]. Streams end with an error, and one-way calls that were sent
+    /// are not sent again. A call waits for a session for as long as [`Retry::patience`], then ends with
+    /// [`RpcError::NoConnection`]; so does one whose method the new server means something else by, at once, with both
+    /// meanings in the error.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use rapace::Retry;
+    ///
+    /// #[rapace::service]
+    /// trait Clock {
+    ///     #[rapace(idempotent)]
+    ///     fn ticks(&self) -> u64;
+    /// }
+    ///
+    /// let clock = ClockClient::builder()
+    ///     .wait_for_server(Duration::from_secs(5))
+    ///     .reconnect(Retry::default())
+    ///     .on_event(|event| eprintln!("clock: {event}"))
+    ///     .connect("/run/user/1000/clock.sock")?;
+    /// // Also after the server was killed and started again.
+    /// clock.ticks().wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reconnect(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Who is told what happens to a client that [connects again](Self::reconnect). To see whether the server hangs, the
+    /// thread that watches over the session then wakes up twice in each [`Limits::hang_after`](crate::Limits::hang_after).
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + 'static) -> Self {
+        self.listeners.add(listener);
+        self
     }
 
     /// The longest time to wait for a call that does not say otherwise. Without it such calls wait as long as the server
@@ -295,13 +375,13 @@ impl<C: Stub> ClientBuilder<C> {
     /// Who is told of each call on the session, by this client and by others on it, before and after. Feature `hooks`.
     #[cfg(feature = "hooks")]
     pub fn hooks(mut self, hooks: impl crate::Hooks) -> Self {
-        self.hooks.add(hooks);
+        self.opening.hooks.add(hooks);
         self
     }
 
     /// Limits, waiting and whom to talk to.
     pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+        self.opening.config = config;
         self
     }
 
@@ -310,20 +390,37 @@ impl<C: Stub> ClientBuilder<C> {
     /// # Errors
     /// Why there is no client.
     pub fn connect(mut self, path: impl AsRef<Path>) -> Result<C, ConnectError> {
-        let callbacks = self.callbacks()?;
-        let session = Session::<PeerB>::connect_serving(path, &self.config, catalogue(&callbacks))?;
-        self.over_session(session, callbacks)
+        self.prepare()?;
+        let path = path.as_ref();
+        if let Some(retry) = self.retry {
+            return self.connect_lastingly(path.to_owned(), retry);
+        }
+        let (began, retry) = (Instant::now(), Retry::default());
+        let mut tries = 0;
+        loop {
+            let error = match self.opening.connect(path) {
+                Ok(link) => return self.over_link(link),
+                Err(error) => error,
+            };
+            let left = self.wait_for_server.saturating_sub(began.elapsed());
+            if left.is_zero() || !error.is_retryable() {
+                return Err(error.into());
+            }
+            std::thread::sleep(retry.pause(tries).min(left));
+            tries = tries.saturating_add(1);
+        }
     }
 
     /// Connects to the server on the other end of a connected socket, which a child has
-    /// [inherited](crate::session::inherited), say.
+    /// [inherited](crate::session::inherited), say. There is only this one, so it does not connect again.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn over(mut self, socket: UnixStream) -> Result<C, ConnectError> {
-        let callbacks = self.callbacks()?;
-        let session = Session::<PeerB>::over_serving(socket, &self.config, catalogue(&callbacks))?;
-        self.over_session(session, callbacks)
+        self.prepare()?;
+        let session = Session::<PeerB>::over_serving(socket, &self.opening.config, self.opening.catalogue())?;
+        let link = self.opening.link(session);
+        self.over_link(link)
     }
 
     /// Serves these to the other side.
@@ -332,26 +429,28 @@ impl<C: Stub> ClientBuilder<C> {
         self
     }
 
-    fn callbacks(&mut self) -> Result<Option<(Arc<Services>, StartServing)>, OpenError> {
-        let Some(Callbacks { services, start }) = self.callbacks.take() else { return Ok(None) };
-        Ok(Some((Services::new(services, Setting::default())?, start)))
+    /// Puts together what is served.
+    fn prepare(&mut self) -> Result<(), OpenError> {
+        if let Some(Callbacks { services, start }) = self.callbacks.take() {
+            self.opening.callbacks = Some((Services::new(services, Setting::default())?, start));
+        }
+        Ok(())
     }
 
-    fn over_session(
-        self,
-        session: Session<PeerB>,
-        callbacks: Option<(Arc<Services>, StartServing)>,
-    ) -> Result<C, ConnectError> {
-        let services = callbacks.as_ref().map(|(services, _)| Arc::clone(services));
-        let link = Link::new(session, services);
-        // It is new, so there are none yet.
-        #[cfg(feature = "hooks")]
-        let _ = link.hooks.set(Arc::new(self.hooks));
-        let client = Client::new(link, C::service(), self.timeout)?;
-        if let Some((services, start)) = &callbacks {
-            start(client.link(), services)?;
-        }
-        Ok(C::from_client(client))
+    fn over_link(self, link: Arc<Link>) -> Result<C, ConnectError> {
+        let holds = Holds::session(Owner::new(Arc::clone(&link)));
+        let direct = Direct::new(&link, C::service(), 0, holds)?;
+        self.opening.serve(&link)?;
+        Ok(C::from_client(Client { timeout: self.timeout, ..Client::from(direct) }))
+    }
+
+    fn connect_lastingly(self, path: PathBuf, retry: Retry) -> Result<C, ConnectError> {
+        let Self { opening, timeout, wait_for_server, listeners, .. } = self;
+        let orders = Orders { retry, listeners, wait_for_first: wait_for_server, hang_max: None };
+        let keeper = supervise(AtPath { path, opening }, orders)?;
+        let lasting = Lasting::new(Arc::clone(&keeper.standing), Some(keeper), C::service());
+        lasting.check()?;
+        Ok(C::from_client(Client::lasting(lasting, timeout)))
     }
 
     /// As [`connect`](Self::connect), on the runtime's blocking pool.
@@ -370,7 +469,11 @@ impl<C: Stub> ClientBuilder<C> {
 
 impl<C> fmt::Debug for ClientBuilder<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder").field("config", &self.config).field("timeout", &self.timeout).finish()
+        f.debug_struct("ClientBuilder")
+            .field("config", &self.opening.config)
+            .field("timeout", &self.timeout)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
     }
 }
 

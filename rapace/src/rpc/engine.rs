@@ -143,7 +143,6 @@ impl<I, W> Engine<I, W> {
     }
 
     /// How many calls of this side are not answered yet; not counted any more after a goodbye.
-    #[cfg(feature = "tokio")]
     pub(crate) fn in_flight(&self) -> usize {
         self.begun.len().saturating_sub(self.free.len())
     }

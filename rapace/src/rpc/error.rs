@@ -34,6 +34,10 @@ pub enum RpcError {
         /// False when the call certainly did not run.
         may_have_executed: bool,
     },
+    /// A client that [connects again](crate::ClientBuilder::reconnect), or the client of a [plugin](crate::Plugin), has no
+    /// session now, and waited for one in vain or will get none. The call did not run.
+    #[error("{0}")]
+    NoConnection(Box<NoConnection>),
     /// The server does not have the method; its other methods can be called.
     #[error("the server has no method `{0}`: it was built from another version of the trait")]
     UnknownMethod(Box<str>),
@@ -100,6 +104,19 @@ pub struct TooLarge {
     pub max: usize,
 }
 
+/// Why a client that connects again has no session.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no session with the server now, after {tries} tries; the call did not run: {why}")]
+#[non_exhaustive]
+pub struct NoConnection {
+    /// What the last try met, or how the last session ended.
+    pub why: String,
+    /// How many tries in a row there were.
+    pub tries: u32,
+    /// Whether another try may succeed without a change of either program.
+    pub is_retryable: bool,
+}
+
 fn ran(may_have_executed: bool) -> &'static str {
     if may_have_executed { "; the call may have run" } else { "; the call did not run" }
 }
@@ -113,6 +130,7 @@ impl RpcError {
             | Self::PeerDied { may_have_executed }
             | Self::Closed { may_have_executed } => !may_have_executed,
             Self::Overloaded(_) | Self::Full { .. } => true,
+            Self::NoConnection(why) => why.is_retryable,
             _ => false,
         }
     }

@@ -171,6 +171,7 @@ impl CallOutcome {
             RpcError::Stream(_) => "stream",
             RpcError::NoRuntime => "no_runtime",
             RpcError::DifferentClients => "different_clients",
+            RpcError::NoConnection(_) => "no_connection",
             RpcError::Lost(_) => "lost",
         }
     }

@@ -26,7 +26,7 @@ use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
-use crate::session::{Inbox, Outbox, Payload, Role, Session, Stats};
+use crate::session::{Inbox, Outbox, Payload, PeerState, Role, Session, Stats};
 
 /// Messages that one receive step takes out at most, so that a peer that never stops sending outlasts nobody's deadline.
 const STEP_MAX: u32 = 1_024;
@@ -263,6 +263,26 @@ impl Link {
             core.finish(RecvError::Lost(Lost::ClosedHere));
             core.nudge_leader();
         }
+    }
+
+    /// Takes out what came if the session may be over, and says how it ended if it is.
+    pub(super) fn look_for_end(&self) -> Option<RecvError> {
+        self.shared.look_for_death();
+        let mut core = self.lock();
+        if self.shared.is_over() || self.shared.peer_closed() {
+            core.pump(None);
+            core.check_end();
+        }
+        core.end
+    }
+
+    /// What is known of the peer: it stands still also when it has taken a call, does not answer it, and does not wait for
+    /// anything else, as one does whose handlers work elsewhere.
+    pub(crate) fn peer_state(&self) -> PeerState {
+        let core = self.lock();
+        let (is_owed, next) = (core.engine.in_flight() > 0, core.outbox.published().wrapping_add(1));
+        drop(core);
+        self.shared.peer_state_while(is_owed && !self.shared.terms.never_sleeps && !self.shared.peer_waits_for(next))
     }
 
     /// A request that will not be sent to its end.

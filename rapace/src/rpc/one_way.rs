@@ -6,7 +6,9 @@ use std::marker::PhantomData;
 use super::call::prepared;
 use super::client::Client;
 use super::deadline::Deadline;
+use super::direct::Direct;
 use super::error::{RpcError, TooLarge};
+use super::lasting::{Lasting, Trial};
 use super::link::{Core, Link};
 use super::method::Method;
 use super::status::Status;
@@ -59,8 +61,28 @@ impl<'a, M: Method> OneWay<'a, M> {
     /// sent. Then nothing was.
     #[inline]
     pub fn send(self) -> Result<(), RpcError> {
-        let Self { client, args, .. } = self;
-        send::<M>(client, &args, |method, payload| client.link().send_one_way(method, payload))
+        match self.client.direct() {
+            Ok(direct) => self.send_in(direct),
+            Err(lasting) => self.send_lastingly(lasting),
+        }
+    }
+
+    #[inline]
+    fn send_in(&self, direct: &Direct) -> Result<(), RpcError> {
+        send::<M>(direct, &self.args, |method, payload| direct.link().send_one_way(method, payload))
+    }
+
+    /// In the session of now, if there is one.
+    #[inline(never)]
+    fn send_lastingly(&self, lasting: &Lasting) -> Result<(), RpcError> {
+        let mut trial = Trial::new(Deadline::None);
+        loop {
+            let Some(direct) = trial.connected_now(lasting)? else { return Err(lasting.why_none()) };
+            match self.send_in(&direct) {
+                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
+                sent => return sent,
+            }
+        }
     }
 
     /// Sends it, and blocks this thread while there is no room.
@@ -68,22 +90,39 @@ impl<'a, M: Method> OneWay<'a, M> {
     /// # Errors
     /// Why it could not be sent. Then nothing was.
     pub fn wait(self) -> Result<(), RpcError> {
-        let Self { client, args, .. } = self;
-        let mut deadline = Deadline::new(client.timeout());
-        send::<M>(client, &args, |method, payload| client.link().send_one_way_in_time(method, payload, &mut deadline))
+        let deadline = Deadline::new(self.client.timeout());
+        let lasting = match self.client.direct() {
+            Ok(direct) => return self.wait_in(direct, deadline),
+            Err(lasting) => lasting,
+        };
+        let mut trial = Trial::new(deadline);
+        loop {
+            let direct = trial.connected(lasting)?;
+            match self.wait_in(&direct, trial.deadline) {
+                // Nothing was sent.
+                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
+                sent => return sent,
+            }
+        }
+    }
+
+    fn wait_in(&self, direct: &Direct, mut deadline: Deadline) -> Result<(), RpcError> {
+        send::<M>(direct, &self.args, |method, payload| {
+            direct.link().send_one_way_in_time(method, payload, &mut deadline)
+        })
     }
 }
 
 /// Sends the call in a straight line if it fits a descriptor and nothing is unusual, else as `slowly` does.
 #[inline]
 fn send<M: Method>(
-    client: &Client,
+    direct: &Direct,
     args: &M::Args<'_>,
     slowly: impl FnOnce(u32, &Outgoing<'_>) -> Result<(), RpcError>,
 ) -> Result<(), RpcError> {
-    let method = client.target(M::INDEX)?.method;
-    let (out, watch) = prepared::<M>(client, args)?;
-    let (link, watch) = (client.link(), watch.begin());
+    let method = direct.target(M::INDEX)?.method;
+    let (out, watch) = prepared::<M>(direct, args)?;
+    let (link, watch) = (direct.link(), watch.begin());
     let short = if watch.has_metadata() { None } else { out.short() };
     if short.and_then(|lead| link.briefly(|core| core.send_short_one_way(method, lead))).is_some() {
         watch.came(Status::Ok, 0);

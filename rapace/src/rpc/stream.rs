@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::client::Client;
+use super::direct::Direct;
 use super::deadline::Deadline;
 use super::error::{RpcError, StreamError};
 use super::link::Link;
@@ -157,7 +157,7 @@ impl<T> Place<T> {
             // Relaxed: only that there is a first one matters.
             if !self.is_released.swap(true, Ordering::Relaxed) {
                 // The writer that dies with its handler did not finish: the end of the call says how it ended.
-                let has_died = way == Way::Sending && connection.client.is_none() && std::thread::panicking();
+                let has_died = way == Way::Sending && connection.holds.is_none() && std::thread::panicking();
                 connection.link.lock().release_end(connection.end, !has_died);
             }
         }
@@ -168,7 +168,7 @@ impl<T> Place<T> {
 pub(crate) struct Connection<T> {
     pub(crate) link: Arc<Link>,
     /// Of the kept end of a pair: keeps the session open.
-    pub(super) client: Option<Client>,
+    pub(super) holds: Option<Direct>,
     pub(crate) end: EndKey,
     pub(super) way: Way,
     /// When the call is over.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::call_id::CallId;
-use super::client::Client;
+use super::direct::Direct;
 use super::error::StreamError;
 use super::link::Link;
 use super::stream::{Connection, ItemCodec, Place, Rx, Tx, Way};
@@ -21,7 +21,7 @@ enum Step<'c> {
     /// The pairs that were seen, each by where it lies.
     Check(Vec<usize>),
     Connect {
-        client: &'c Client,
+        direct: &'c Direct,
         ends: std::slice::Iter<'c, EndKey>,
         deadline: Option<Instant>,
     },
@@ -33,8 +33,8 @@ impl<'c> Given<'c> {
         Self { step: Step::Check(Vec::new()), outcome: Ok(()) }
     }
 
-    pub(crate) fn connect(client: &'c Client, ends: &'c [EndKey], deadline: Option<Instant>) -> Self {
-        Self { step: Step::Connect { client, ends: ends.iter(), deadline }, outcome: Ok(()) }
+    pub(crate) fn connect(direct: &'c Direct, ends: &'c [EndKey], deadline: Option<Instant>) -> Self {
+        Self { step: Step::Connect { direct, ends: ends.iter(), deadline }, outcome: Ok(()) }
     }
 
     pub(crate) fn outcome(self) -> Result<(), StreamError> {
@@ -52,8 +52,8 @@ impl<'c> Given<'c> {
     }
 
     fn give<T>(&mut self, place: &Place<T>, way: Way, codec: ItemCodec<T>) {
-        let (client, ends, deadline) = match &mut self.step {
-            Step::Connect { client, ends, deadline } => (client, ends, deadline),
+        let (direct, ends, deadline) = match &mut self.step {
+            Step::Connect { direct, ends, deadline } => (direct, ends, deadline),
             Step::Check(pairs) => {
                 let pair = std::ptr::from_ref(place).addr();
                 // Also when both ends of a pair are arguments of this call.
@@ -65,11 +65,11 @@ impl<'c> Given<'c> {
             }
         };
         let Some(end) = ends.next() else { return };
-        let link = Arc::clone(client.link());
-        let connection = Connection { link, client: Some(client.clone()), end: *end, way, deadline: *deadline, codec };
+        let link = Arc::clone(direct.link());
+        let connection = Connection { link, holds: Some(direct.clone()), end: *end, way, deadline: *deadline, codec };
         if place.connect(connection).is_err() {
             // The other end went into a call of its own meanwhile: nobody will read or send.
-            client.link().lock().release_end(*end, true);
+            direct.link().lock().release_end(*end, true);
         }
     }
 }
@@ -106,7 +106,7 @@ impl Streams {
         drop(core);
         let (place, link) = (Place::new(), Arc::clone(&self.link));
         // It is new, so nothing is in it yet.
-        let _ = place.connect(Connection { link, client: None, end, way, deadline: self.deadline, codec });
+        let _ = place.connect(Connection { link, holds: None, end, way, deadline: self.deadline, codec });
         Arc::new(place)
     }
 }

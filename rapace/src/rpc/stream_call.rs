@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::call::{Call, Pending, TryStartError, encoded, prepared};
 use super::client::Client;
 use super::deadline::Deadline;
+use super::direct::Direct;
 use super::error::RpcError;
+use super::lasting::Trial;
 use super::link::{Begin, Begun};
 use super::method::Method;
 use super::stream_arguments::Given;
@@ -43,11 +45,27 @@ impl<'a, M: Method> StreamCall<'a, M> {
     /// Why the call could not be begun; [`StreamError::AlreadyConnected`](crate::StreamError::AlreadyConnected) in
     /// [`RpcError::Stream`] when a stream is part of another call.
     pub fn start(self) -> Result<Pending<M>, RpcError> {
-        let (begin, mut deadline) = self.begin()?;
-        let link = self.call.client.link();
+        let lasting = match self.call.client.direct() {
+            Ok(direct) => return self.start_in(direct, self.call.deadline()),
+            Err(lasting) => lasting,
+        };
+        let mut trial = Trial::new(self.call.deadline());
+        loop {
+            let direct = trial.connected(lasting)?;
+            match self.start_in(&direct, trial.deadline) {
+                // None of it was sent, and its streams are not connected.
+                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
+                started => return started,
+            }
+        }
+    }
+
+    fn start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Pending<M>, RpcError> {
+        let (begin, mut deadline) = self.begin(direct, deadline)?;
+        let link = direct.link();
         let start = |payload: &Outgoing<'_>| link.start_streaming(begin, payload, &mut deadline);
-        let ((begun, ends), watch) = encoded::<M, _>(self.call.client, &self.call.args, start)?;
-        Ok(self.connect(begun, &ends, deadline, watch))
+        let ((begun, ends), watch) = encoded::<M, _>(direct, &self.call.args, start)?;
+        Ok(self.connect(direct, begun, &ends, deadline, watch))
     }
 
     /// As [`start`](Self::start), if there is room for all of the call now.
@@ -55,17 +73,31 @@ impl<'a, M: Method> StreamCall<'a, M> {
     /// # Errors
     /// [`TryStartError::Full`] with the call when there is no room; or why it could not be begun.
     pub fn try_start(self) -> Result<Pending<M>, TryStartError<Self>> {
-        let (begin, deadline) = self.begin()?;
-        let link = self.call.client.link();
-        let (begun, watch) = {
-            let (out, watch) = prepared::<M>(self.call.client, &self.call.args)?;
-            let start = |payload: &Outgoing<'_>| link.try_start_streaming(begin, payload, deadline);
-            (out.send(|args| watch.send(link, args, start)), watch)
+        let lasting = match self.call.client.direct() {
+            Ok(direct) => {
+                let begun = self.try_start_in(direct, self.call.deadline())?;
+                return begun.ok_or(TryStartError::Full(self));
+            }
+            Err(lasting) => lasting,
         };
-        match begun {
-            Ok(Some((begun, ends))) => Ok(self.connect(begun, &ends, deadline, watch.begin())),
-            Ok(None) => Err(TryStartError::Full(self)),
-            Err(error) => Err(watch.begin().failed(error).into()),
+        let mut trial = Trial::new(self.call.deadline());
+        let Some(direct) = trial.connected_now(lasting)? else { return Err(TryStartError::Full(self)) };
+        match self.try_start_in(&direct, trial.deadline) {
+            Ok(begun) => begun.ok_or(TryStartError::Full(self)),
+            Err(error) if trial.goes_on(lasting, &direct, &error, false) => Err(TryStartError::Full(self)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn try_start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Option<Pending<M>>, RpcError> {
+        let (begin, deadline) = self.begin(direct, deadline)?;
+        let link = direct.link();
+        let (out, watch) = prepared::<M>(direct, &self.call.args)?;
+        let start = |payload: &Outgoing<'_>| link.try_start_streaming(begin, payload, deadline);
+        match out.send(|args| watch.send(link, args, start)) {
+            Ok(Some((begun, ends))) => Ok(Some(self.connect(direct, begun, &ends, deadline, watch.begin()))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(watch.begin().failed(error)),
         }
     }
 
@@ -82,22 +114,27 @@ impl<'a, M: Method> StreamCall<'a, M> {
     }
 
     /// What must hold before anything is sent.
-    pub(crate) fn begin(&self) -> Result<(Begin, Deadline), RpcError> {
-        let target = self.call.client.target(M::INDEX)?;
+    pub(crate) fn begin(&self, direct: &Direct, mut deadline: Deadline) -> Result<(Begin, Deadline), RpcError> {
+        let target = direct.target(M::INDEX)?;
         let mut given = Given::check();
         M::give(&self.call.args, &mut given);
         given.outcome()?;
-        let mut deadline = self.call.deadline();
         // From here on time runs.
         deadline.fix();
         Ok((Begin::with_streams(target, M::FLOWS), deadline))
     }
 
     /// The call is begun, and the ends of its streams are these.
-    pub(crate) fn connect(&self, begun: Begun, ends: &[EndKey], mut deadline: Deadline, watch: Watch) -> Pending<M> {
-        let client = self.call.client;
-        M::give(&self.call.args, &mut Given::connect(client, ends, deadline.instant()));
-        Pending::new(client, begun, deadline, watch)
+    pub(crate) fn connect(
+        &self,
+        direct: &Direct,
+        begun: Begun,
+        ends: &[EndKey],
+        mut deadline: Deadline,
+        watch: Watch,
+    ) -> Pending<M> {
+        M::give(&self.call.args, &mut Given::connect(direct, ends, deadline.instant()));
+        Pending::new(direct, begun, deadline, watch)
     }
 }
 

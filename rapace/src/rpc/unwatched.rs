@@ -3,7 +3,7 @@
 #![allow(clippy::unused_self, clippy::needless_pass_by_value, reason = "it stands for what there is with the feature")]
 
 use super::call_id::CallId;
-use super::client::Client;
+use super::direct::Direct;
 use super::error::RpcError;
 use super::link::Link;
 use super::service::Services;
@@ -18,7 +18,7 @@ pub(crate) struct Watch {}
 
 impl Watch {
     #[inline(always)]
-    pub(crate) fn of_call(_: &Client, _: usize, _: &Encoder<'_>) -> Self {
+    pub(crate) fn of_call(_: &Direct, _: usize, _: &Encoder<'_>) -> Self {
         Self {}
     }
 

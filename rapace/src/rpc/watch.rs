@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::call_id::CallId;
-use super::client::Client;
+use super::direct::Direct;
 use super::error::RpcError;
 use super::hooks::{CallEnd, CallInfo, CallOutcome, CallSide, HookList};
 use super::link::{Link, end_error};
@@ -69,8 +69,8 @@ impl Watch {
     }
 
     /// A call that this process may make; nobody is told yet.
-    pub(crate) fn of_call(client: &Client, method: usize, args: &Encoder<'_>) -> Self {
-        let watch = Self::new(client.link(), CallSide::Client, client.service(), method, args.len());
+    pub(crate) fn of_call(direct: &Direct, method: usize, args: &Encoder<'_>) -> Self {
+        let watch = Self::new(direct.link(), CallSide::Client, direct.service(), method, args.len());
         #[cfg(feature = "tracing")]
         let watch = watch.traced(Trace::current);
         watch

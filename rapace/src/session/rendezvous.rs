@@ -445,7 +445,7 @@ fn connect_socket(path: &Path, config: &Config) -> Result<OwnedFd, OpenError> {
                 std::thread::sleep(Duration::from_millis(1));
             }
             Err(Sys::AGAIN) => return Err(OpenError::Timeout(config.limits.handshake_time)),
-            Err(Sys::CONNREFUSED) if !is_socket(path) => return Err(refuse(path, "it is not a socket")),
+            Err(Sys::CONNREFUSED) if is_something_else(path) => return Err(refuse(path, "it is not a socket")),
             Err(Sys::NOENT | Sys::CONNREFUSED) => return Err(OpenError::NoServer { path: path.into() }),
             Err(Sys::NOTSOCK | Sys::PROTOTYPE) => return Err(refuse(path, "it is not a stream socket")),
             Err(Sys::ACCESS) => return Err(refuse(path, "this user may not connect to it")),
@@ -480,8 +480,9 @@ fn bind_and_listen(socket: &OwnedFd, path: &Path, config: &Config) -> Result<Bou
     Ok(bound)
 }
 
-fn is_socket(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.file_type().is_socket())
+/// Whether there is something that is not a socket. A server that starts may just remove the socket of a dead one.
+fn is_something_else(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|file| !file.file_type().is_socket())
 }
 
 fn refuse(path: &Path, reason: &'static str) -> OpenError {

@@ -440,6 +440,16 @@ impl Shared {
 
     /// What is known of the peer now.
     pub(crate) fn peer_state(&self) -> PeerState {
+        self.peer_state_while(false)
+    }
+
+    /// Whether the peer sleeps until this message comes, or looks for it.
+    pub(crate) fn peer_waits_for(&self, message: u64) -> bool {
+        self.peer.words().wants.is_wished(Counter::Message, message)
+    }
+
+    /// The same, when something else than a message may wait for it.
+    pub(crate) fn peer_state_while(&self, is_awaited: bool) -> PeerState {
         if self.fork.is_forked() {
             return PeerState::Closed;
         }
@@ -457,7 +467,7 @@ impl Shared {
         // Relaxed: the counters are only compared with what they were.
         let heartbeat = words.heartbeat.load(Ordering::Relaxed);
         let consumed = words.consumed.load(Ordering::Relaxed);
-        let work_waits = !self.is_vacant(consumed);
+        let work_waits = is_awaited || !self.is_vacant(consumed);
         let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         match pulse.observe(Instant::now(), heartbeat, consumed, work_waits, self.limits.hang_after) {
             None => PeerState::Alive,

@@ -1,0 +1,160 @@
+//! A service at the other side of one session, and what it takes to call it there.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::client::ConnectError;
+use super::deadline::Deadline;
+use super::error::RpcError;
+use super::link::{Link, Target};
+use super::service::{Agreement, DESCRIBE, Description, Service, read};
+use super::standing::Keeper;
+use super::status::Status;
+use super::tickets::Outcome;
+use crate::error::Violation;
+use crate::lane::Outgoing;
+use crate::layout::inline::Inline;
+
+/// A service over a link. What a client that stays with its session consists of, and what one that does not has at a time.
+#[derive(Clone)]
+pub(crate) struct Direct {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    link: Arc<Link>,
+    service: &'static Service,
+    /// The number of each method on the wire; zero where the server has none.
+    methods: Arc<[u32]>,
+    /// The call of the peer in whose handler the calls are made, or zero.
+    parent: u32,
+    /// What keeps the session open meanwhile.
+    holds: Holds,
+}
+
+/// What keeps a session open for those who call there. Nothing, if whoever serves the peer does.
+#[derive(Clone, Default)]
+pub(crate) struct Holds {
+    /// What those who call there have together.
+    _session: Option<Arc<Owner>>,
+    /// What keeps the sessions coming that follow it.
+    _sessions: Option<Arc<Keeper>>,
+}
+
+impl Holds {
+    pub(super) fn session(owner: Arc<Owner>) -> Self {
+        Self { _session: Some(owner), _sessions: None }
+    }
+
+    pub(super) fn sessions(owner: Arc<Owner>, keeper: Option<Arc<Keeper>>) -> Self {
+        Self { _session: Some(owner), _sessions: keeper }
+    }
+}
+
+/// What those who call on a session of their own have together. Something else may hold the link as well: who serves there.
+pub(crate) struct Owner(Arc<Link>);
+
+impl Owner {
+    pub(crate) fn new(link: Arc<Link>) -> Arc<Self> {
+        Arc::new(Self(link))
+    }
+
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.0
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.0.retire();
+    }
+}
+
+impl Direct {
+    /// A service that the other side of a link is to have.
+    pub(crate) fn new(
+        link: &Arc<Link>,
+        service: &'static Service,
+        parent: u32,
+        holds: Holds,
+    ) -> Result<Self, ConnectError> {
+        let methods = agree(link, service)?;
+        Ok(Self { inner: Arc::new(Inner { link: Arc::clone(link), service, methods, parent, holds }) })
+    }
+
+    /// Another service of the same other side.
+    pub(crate) fn sibling(&self, service: &'static Service) -> Result<Self, ConnectError> {
+        let Inner { link, parent, holds, .. } = &*self.inner;
+        Self::new(link, service, *parent, holds.clone())
+    }
+
+    #[inline]
+    pub(crate) fn link(&self) -> &Arc<Link> {
+        &self.inner.link
+    }
+
+    pub(crate) fn service(&self) -> &'static Service {
+        self.inner.service
+    }
+
+    /// A method as the wire names it, called from where this is.
+    #[inline]
+    pub(crate) fn target(&self, index: usize) -> Result<Target, RpcError> {
+        match self.inner.methods.get(index) {
+            Some(&method) if method != DESCRIBE => Ok(Target { method, parent: self.inner.parent }),
+            _ => Err(self.unknown(index)),
+        }
+    }
+
+    #[cold]
+    fn unknown(&self, index: usize) -> RpcError {
+        RpcError::UnknownMethod(self.inner.service.method_name(index).into())
+    }
+}
+
+impl fmt::Debug for Direct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Direct")
+            .field("service", &self.inner.service.name())
+            .field("peer", &self.inner.link.shared.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compares what the other side says it serves with what is to be called there: the number of each method.
+pub(super) fn agree(link: &Arc<Link>, service: &'static Service) -> Result<Arc<[u32]>, ConnectError> {
+    if let Some(known) = link.agreement(service) {
+        return Ok(known);
+    }
+    let agreement = service.agree(&link.shared.catalogue).map_err(|_| {
+        let lost = link.shared.fail(Violation::Catalogue.into());
+        ConnectError::Describe(Box::new(RpcError::Lost(Box::new(lost))))
+    })?;
+    match agreement {
+        Agreement::Methods(methods) => Ok(link.agreed(service, methods.into())),
+        Agreement::NoService(served) => {
+            Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
+        }
+        Agreement::Differs(methods) => Err(explain(link, service, &methods)),
+    }
+}
+
+/// Asks the server for its texts, to say in words what differs.
+#[cold]
+fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectError {
+    let mut deadline = Deadline::After(link.shared.limits.handshake_time);
+    let described =
+        match link.call(Target { method: DESCRIBE, parent: 0 }, &Outgoing::short(Inline::default()), &mut deadline) {
+            Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
+            Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
+            Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
+            Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
+        };
+    let theirs = described.unwrap_or_default();
+    let text = |index: &usize| {
+        service.difference(*index, &theirs).unwrap_or_else(|| {
+            format!("method `{}` differs, and the server does not say how", service.method_name(*index))
+        })
+    };
+    ConnectError::Incompatible { differences: methods.iter().map(text).collect() }
+}
