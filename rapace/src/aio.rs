@@ -40,8 +40,8 @@ pub use calls::{CallFuture, StartFuture};
 pub(crate) use reactor::Reactor;
 use reactor::ReactorError;
 pub use router::Router;
-pub(crate) use serve::serve_session;
 pub use serve::{Server, ServerHandle, serve, serve_on};
+pub(crate) use serve::{serve_in_task, serve_session};
 use waiting::wait;
 
 use crate::doorbell::Counter;

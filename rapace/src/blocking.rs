@@ -28,6 +28,7 @@ use crate::rpc::serving::Arrived;
 use crate::rpc::setting::Setting;
 use crate::session::waiting;
 use crate::session::{Config, Counts, EXHAUSTED_PAUSE, Incoming, Listener, PeerA, Session, is_exhausted};
+pub(crate) use callbacks::serve_in_thread;
 pub(crate) use house::{Accepting, House, LAST_WORD, Stage};
 pub use stats::{ServerStats, SessionStats};
 pub(crate) use workers::Workers;

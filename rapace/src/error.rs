@@ -288,6 +288,29 @@ pub enum OpenError {
         /// What is wrong with it, and what to do.
         reason: &'static str,
     },
+    /// A plugin's program cannot be started.
+    #[error("the plugin {program} cannot be started: {source}")]
+    Spawn {
+        /// What was to be started.
+        program: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// A plugin's process ended before it opened its session.
+    #[error("{exit}, before it opened its session; does it call rapace::host()?")]
+    PluginEnded {
+        /// How it ended, and its last words.
+        exit: String,
+    },
+    /// A plugin's process runs, but has not opened its session. It was killed.
+    #[error("the plugin did not open its session within start_time ({0:?}); does it call rapace::host()?")]
+    PluginSilent(Duration),
+    /// This process has no host, or not any more.
+    #[error("there is no host: {reason}")]
+    NoHost {
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// The number is not an open Unix stream socket of this process.
     #[error("descriptor {fd} is not an open Unix stream socket of this process")]
     NotASocket {
@@ -322,7 +345,10 @@ impl OpenError {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Refused { .. } | Self::Timeout(_) | Self::HungUp | Self::NoServer { .. } | Self::ShuttingDown => true,
-            Self::System { source, .. } => !matches!(source.kind(), io::ErrorKind::PermissionDenied),
+            Self::PluginEnded { .. } | Self::PluginSilent(_) => true,
+            Self::System { source, .. } | Self::Spawn { source, .. } => {
+                !matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
+            }
             _ => false,
         }
     }

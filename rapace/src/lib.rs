@@ -89,6 +89,8 @@ mod local;
 mod models;
 #[cfg(not(loom))]
 mod os;
+#[cfg(not(loom))]
+mod plugin;
 mod ring;
 #[cfg(not(loom))]
 mod rpc;
@@ -115,6 +117,8 @@ pub use blocking::{Server, ServerHandle, ServerStats, SessionStats, serve, serve
 pub use codec::{DecodeError, EncodeError};
 #[cfg(not(loom))]
 pub use os::Credentials;
+#[cfg(not(loom))]
+pub use plugin::{Host, HostBuilder, Plugin, PluginBuilder, host};
 #[cfg(not(loom))]
 pub use rapace_macros::service;
 #[cfg(all(feature = "hooks", not(loom)))]

@@ -1,5 +1,5 @@
-//! The few things the system offers that no safe wrapper covers: two socket options, adopting an inherited
-//! descriptor, and the page that a fork clears. Sleeping on words is in [`futex`].
+//! The few things the system offers that no safe wrapper covers: two socket options, descriptors that are inherited, and the
+//! page that a fork clears. Sleeping on words is in [`futex`].
 //!
 //! With `--cfg rapace_portable`, and wherever the system is not Linux, the replacements are used instead.
 
@@ -11,9 +11,12 @@ pub(crate) mod random;
 use std::io;
 
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::process::Child;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command};
+use std::sync::Arc;
 #[cfg(all(target_os = "linux", not(rapace_portable)))]
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// A duplicate of a descriptor that this process was started with, close-on-exec, if the number is open.
 pub(crate) fn adopt_inherited(fd: RawFd) -> io::Result<OwnedFd> {
@@ -24,6 +27,53 @@ pub(crate) fn adopt_inherited(fd: RawFd) -> io::Result<OwnedFd> {
     }
     // SAFETY: the kernel has just made this descriptor for us; nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
+}
+
+/// Takes over a descriptor that this process was started with, close-on-exec from now on, if the number is open and is the
+/// file with this inode.
+///
+/// To be called once for a number that was handed to this program to be its own.
+pub(crate) fn take_inherited(fd: RawFd, inode: u64) -> io::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number is borrowed for one question, which answers EBADF if it is not open.
+    let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
+    if stat.st_ino != inode {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    // SAFETY: it is the file that was handed over, by its inode, and the caller takes it once: so nobody else owns it.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    rustix::io::fcntl_setfd(&owned, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(owned)
+}
+
+/// Has the children that a command starts inherit the descriptor that `number` says then, which stays close-on-exec in this
+/// process. If asked to, they are killed when the thread that starts them ends, as it does with this process.
+pub(crate) fn inherit(command: &mut Command, number: Arc<AtomicI32>, die_with_parent: bool) {
+    let parent = std::process::id();
+    let in_child = move || {
+        // Relaxed: stored by the thread that starts the child.
+        let fd = number.load(Ordering::Relaxed);
+        // SAFETY: takes no pointer; answers EBADF when the number is not open.
+        if unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if die_with_parent { end_with_parent(parent) } else { Ok(()) }
+    };
+    // SAFETY: between fork and exec it only makes system calls and reads an atomic; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(in_child) };
+}
+
+/// In a forked child: has it killed when its parent ends, also if that has happened already.
+fn end_with_parent(parent: u32) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: takes no pointer.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let now = rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get());
+    if u32::try_from(now) == Ok(parent) { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::ESRCH)) }
 }
 
 /// A descriptor that stands for the process at the other end of a connected Unix socket, where the system knows it.

@@ -40,6 +40,7 @@ pub(crate) mod method;
 pub(crate) mod metrics;
 pub(crate) mod mock;
 pub(crate) mod one_way;
+pub(crate) mod opening;
 mod owed;
 pub(crate) mod request;
 pub(crate) mod router;

@@ -52,7 +52,7 @@ pub use liveness::PeerState;
 pub(crate) use outbox::{Outbox, Sending, Stall};
 pub use payload::{Inbound, Payload, Route};
 pub use receiver::Receiver;
-pub(crate) use rendezvous::{EXHAUSTED_PAUSE, is_exhausted};
+pub(crate) use rendezvous::{EXHAUSTED_PAUSE, is_connected_stream, is_exhausted};
 pub use rendezvous::{Incoming, Listener, inherited, pair, pair_with, runtime_dir};
 pub use role::{PeerA, PeerB, Role};
 pub use sender::Sender;

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["rpc"],
     &["blocking"],
     &["aio"],
+    &["plugin"],
     &["local"],
     &["private"],
 ];

@@ -492,13 +492,15 @@ impl<M: Method> Future for Pending<M> {
             let Self { direct, begun, again, timer, unread, deadline, watch, .. } = &mut *this;
             let outcome = match (*begun, again) {
                 (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
-                (None, Some(again)) if again.is_lost => match std::task::ready!(again.poll_begin(M::INDEX, watch, cx)) {
-                    Ok((at, call)) => {
-                        (*direct, *begun) = (at, Some(call));
-                        continue;
+                (None, Some(again)) if again.is_lost => {
+                    match std::task::ready!(again.poll_begin(M::INDEX, watch, cx)) {
+                        Ok((at, call)) => {
+                            (*direct, *begun) = (at, Some(call));
+                            continue;
+                        }
+                        Err(error) => Err(error),
                     }
-                    Err(error) => Err(error),
-                },
+                }
                 (None, _) => Err(RpcError::Cancelled),
             };
             let outcome = match outcome {

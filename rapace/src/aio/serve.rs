@@ -212,13 +212,16 @@ async fn wait_until_empty(house: &House, patience: Duration) -> bool {
 impl<C: Stub> ClientBuilder<C> {
     /// As [`serve`](Self::serve), by a task of the runtime in which the client connects: for services with async methods.
     pub fn serve_async(self, service: impl Servable) -> Self {
-        self.serving(service.into_services(), |link, services| {
-            let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
-            let (link, services) = (Arc::clone(link), Arc::clone(services));
-            runtime.spawn(async move { serve_session(&link, &services).await });
-            Ok(())
-        })
+        self.serving(service.into_services(), serve_in_task)
     }
+}
+
+/// Serves the other side of a link in a task of the runtime in which this is called.
+pub(crate) fn serve_in_task(link: &Arc<Link>, services: &Arc<Services>) -> Result<(), OpenError> {
+    let runtime = Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
+    let (link, services) = (Arc::clone(link), Arc::clone(services));
+    runtime.spawn(async move { serve_session(&link, &services).await });
+    Ok(())
 }
 
 /// What the tasks of a server share.

@@ -49,11 +49,12 @@ impl<C: Stub> ClientBuilder<C> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn serve(self, service: impl ServableOnThreads) -> Self {
-        self.serving(service.into_services(), start)
+        self.serving(service.into_services(), serve_in_thread)
     }
 }
 
-fn start(link: &Arc<Link>, services: &Arc<Services>) -> Result<(), OpenError> {
+/// Serves the other side of a link in a thread of its own.
+pub(crate) fn serve_in_thread(link: &Arc<Link>, services: &Arc<Services>) -> Result<(), OpenError> {
     let (link, services) = (Arc::clone(link), Arc::clone(services));
     std::thread::Builder::new()
         .name("rapace-callbacks".into())

@@ -14,14 +14,14 @@ use super::error::RpcError;
 use super::lasting::Lasting;
 use super::link::Link;
 use super::method::Stub;
-use super::service::{Serve, Service, Services};
-use super::setting::Setting;
+use super::opening::{Opening, StartServing};
+use super::service::{Serve, Service};
 use super::standing::{Standing, Stop};
 use super::supervision::{Event, Retry, Supervision};
 use super::supervisor::{Listeners, Orders, Source, supervise};
 use crate::error::OpenError;
 use crate::os::Credentials;
-use crate::session::{Config, Control, PeerB, PeerState, Session, Stats};
+use crate::session::{Config, Control, PeerState, Stats};
 
 /// The session under a generated client: `client.session()`. Clones are the same session, and it is closed when the last
 /// of them and of its pending calls is gone.
@@ -240,52 +240,10 @@ impl ConnectError {
 pub struct ClientBuilder<C> {
     opening: Opening,
     timeout: Option<Duration>,
-    callbacks: Option<Callbacks>,
     wait_for_server: Duration,
     retry: Option<Retry>,
     listeners: Listeners,
     client: PhantomData<fn() -> C>,
-}
-
-/// What a client serves, and what has it served.
-struct Callbacks {
-    services: Vec<Arc<dyn Serve>>,
-    start: StartServing,
-}
-
-/// Has the other side of a link served from now on, until the link is over.
-pub(crate) type StartServing = fn(&Arc<Link>, &Arc<Services>) -> Result<(), OpenError>;
-
-/// How a client opens a session.
-#[derive(Default)]
-struct Opening {
-    config: Config,
-    callbacks: Option<(Arc<Services>, StartServing)>,
-    #[cfg(feature = "hooks")]
-    hooks: super::hooks::HookList,
-}
-
-impl Opening {
-    fn catalogue(&self) -> &[u8] {
-        self.callbacks.as_ref().map_or(&[], |(services, _)| services.catalogue())
-    }
-
-    fn connect(&self, path: &Path) -> Result<Arc<Link>, OpenError> {
-        Ok(self.link(Session::<PeerB>::connect_serving(path, &self.config, self.catalogue())?))
-    }
-
-    fn link(&self, session: Session<PeerB>) -> Arc<Link> {
-        let link = Link::new(session, self.callbacks.as_ref().map(|(services, _)| Arc::clone(services)));
-        // It is new, so there are none yet.
-        #[cfg(feature = "hooks")]
-        let _ = link.hooks.set(Arc::new(self.hooks.clone()));
-        link
-    }
-
-    /// Has what the client serves served.
-    fn serve(&self, link: &Arc<Link>) -> Result<(), OpenError> {
-        self.callbacks.as_ref().map_or(Ok(()), |(services, start)| start(link, services))
-    }
 }
 
 /// Sessions with whoever listens at a path.
@@ -297,7 +255,7 @@ struct AtPath {
 impl Source for AtPath {
     fn open(&mut self, _: &Standing) -> Result<Arc<Link>, ConnectError> {
         let link = self.opening.connect(&self.path)?;
-        self.opening.serve(&link)?;
+        self.opening.serve_over(&link)?;
         Ok(link)
     }
 }
@@ -309,7 +267,6 @@ impl<C: Stub> ClientBuilder<C> {
         Self {
             opening: Opening::default(),
             timeout: None,
-            callbacks: None,
             wait_for_server: Duration::ZERO,
             retry: None,
             listeners: Listeners::default(),
@@ -390,7 +347,7 @@ impl<C: Stub> ClientBuilder<C> {
     /// # Errors
     /// Why there is no client.
     pub fn connect(mut self, path: impl AsRef<Path>) -> Result<C, ConnectError> {
-        self.prepare()?;
+        self.opening.prepare()?;
         let path = path.as_ref();
         if let Some(retry) = self.retry {
             return self.connect_lastingly(path.to_owned(), retry);
@@ -417,30 +374,21 @@ impl<C: Stub> ClientBuilder<C> {
     /// # Errors
     /// As [`connect`](Self::connect).
     pub fn over(mut self, socket: UnixStream) -> Result<C, ConnectError> {
-        self.prepare()?;
-        let session = Session::<PeerB>::over_serving(socket, &self.opening.config, self.opening.catalogue())?;
-        let link = self.opening.link(session);
+        self.opening.prepare()?;
+        let link = self.opening.join(socket)?;
         self.over_link(link)
     }
 
     /// Serves these to the other side.
     pub(crate) fn serving(mut self, services: Vec<Arc<dyn Serve>>, start: StartServing) -> Self {
-        self.callbacks = Some(Callbacks { services, start });
+        self.opening.serve(services, start);
         self
-    }
-
-    /// Puts together what is served.
-    fn prepare(&mut self) -> Result<(), OpenError> {
-        if let Some(Callbacks { services, start }) = self.callbacks.take() {
-            self.opening.callbacks = Some((Services::new(services, Setting::default())?, start));
-        }
-        Ok(())
     }
 
     fn over_link(self, link: Arc<Link>) -> Result<C, ConnectError> {
         let holds = Holds::session(Owner::new(Arc::clone(&link)));
         let direct = Direct::new(&link, C::service(), 0, holds)?;
-        self.opening.serve(&link)?;
+        self.opening.serve_over(&link)?;
         Ok(C::from_client(Client { timeout: self.timeout, ..Client::from(direct) }))
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct Holds {
 }
 
 impl Holds {
-    pub(super) fn session(owner: Arc<Owner>) -> Self {
+    pub(crate) fn session(owner: Arc<Owner>) -> Self {
         Self { _session: Some(owner), _sessions: None }
     }
 

@@ -228,7 +228,13 @@ impl Trial {
     }
 
     /// Whether the call is to be made again after it ended so.
-    pub(crate) fn goes_on(&mut self, lasting: &Lasting, direct: &Direct, error: &RpcError, is_idempotent: bool) -> bool {
+    pub(crate) fn goes_on(
+        &mut self,
+        lasting: &Lasting,
+        direct: &Direct,
+        error: &RpcError,
+        is_idempotent: bool,
+    ) -> bool {
         let may_have_executed = match error {
             RpcError::PeerDied { may_have_executed } | RpcError::Closed { may_have_executed } => *may_have_executed,
             RpcError::Lost(lost) if **lost != Lost::Forked => true,

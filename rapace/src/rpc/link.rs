@@ -266,7 +266,7 @@ impl Link {
     }
 
     /// Takes out what came if the session may be over, and says how it ended if it is.
-    pub(super) fn look_for_end(&self) -> Option<RecvError> {
+    pub(crate) fn look_for_end(&self) -> Option<RecvError> {
         self.shared.look_for_death();
         let mut core = self.lock();
         if self.shared.is_over() || self.shared.peer_closed() {

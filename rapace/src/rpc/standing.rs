@@ -134,7 +134,7 @@ impl Standing {
     }
 
     /// Whether the session that was published last is still the one.
-    pub(super) fn has_session(&self) -> bool {
+    pub(crate) fn has_session(&self) -> bool {
         matches!(self.lock().state, State::Connected(_))
     }
 
@@ -182,9 +182,7 @@ impl Standing {
     fn found(&self, now: &Now) -> Found {
         match (&now.state, &now.last_error) {
             // Relaxed: written under the lock.
-            (State::Connected(owner), _) => {
-                Found::Session(Arc::clone(owner), self.generation.load(Ordering::Relaxed))
-            }
+            (State::Connected(owner), _) => Found::Session(Arc::clone(owner), self.generation.load(Ordering::Relaxed)),
             (State::Connecting, Some(error)) if !error.is_retryable() => Found::End(now.no_connection()),
             (State::Connecting, _) => Found::Nothing,
             (State::GaveUp, _) => Found::End(now.no_connection()),
@@ -230,8 +228,9 @@ impl Standing {
     pub(super) fn lose(&self, generation: u64) {
         let now = self.lock();
         if matches!(now.state, State::Connected(_)) && self.is_generation(generation) {
-            self.enter(now, State::Connecting);
+            // Before the state changes: after it, nothing is pulled that the supervisor does not expect.
             self.tug.pull();
+            self.enter(now, State::Connecting);
         }
     }
 
@@ -325,7 +324,7 @@ impl Tug {
     }
 
     /// Forgets the pulls until now.
-    pub(super) fn relax(&self) {
+    pub(crate) fn relax(&self) {
         let mut pulls = [0; 64];
         while matches!((&self.felt).read(&mut pulls), Ok(1..)) {}
     }

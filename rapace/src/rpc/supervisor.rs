@@ -31,7 +31,7 @@ pub(crate) trait Source: Send + 'static {
 
     /// Sleeps until something may have happened to the session, until the standing's tug, or for so long.
     fn attend(&mut self, link: &Link, tug: BorrowedFd<'_>, longest: Option<Duration>) {
-        sleep_beside(link, tug, &[], longest);
+        sleep_beside(link, [tug], longest);
     }
 
     /// The session is over, or to end; so is what there is behind it.
@@ -217,15 +217,29 @@ impl<S: Source> Supervisor<S> {
     }
 }
 
-/// Sleeps until the other side of a session hangs up or its process ends, the tug is pulled, something comes at one of the
-/// others, or for so long.
-pub(crate) fn sleep_beside(link: &Link, tug: BorrowedFd<'_>, others: &[BorrowedFd<'_>], longest: Option<Duration>) {
+/// Sleeps until the other side of a session hangs up or its process ends, something comes at one of the others, or for so
+/// long.
+pub(crate) fn sleep_beside<'f>(
+    link: &'f Link,
+    others: impl IntoIterator<Item = BorrowedFd<'f>>,
+    longest: Option<Duration>,
+) {
     let shared = &link.shared;
-    let mut fds = vec![PollFd::new(&shared.socket, PollFlags::RDHUP), PollFd::from_borrowed_fd(tug, PollFlags::IN)];
+    let mut fds = vec![PollFd::new(&shared.socket, PollFlags::RDHUP)];
     fds.extend(shared.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-    fds.extend(others.iter().map(|other| PollFd::from_borrowed_fd(*other, PollFlags::IN)));
+    fds.extend(others.into_iter().map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN)));
     // A signal, or anything else that ends the sleep, makes this look once more.
     let _ = poll(&mut fds, longest.map(timespec).as_ref());
+}
+
+/// Blocks this thread until a session is over; how it ended.
+pub(crate) fn sleep_while_open(link: &Link) -> RecvError {
+    loop {
+        if let Some(how) = link.look_for_end() {
+            return how;
+        }
+        sleep_beside(link, [], None);
+    }
 }
 
 /// As the kernel takes it; what is too long for it is long enough.

@@ -287,8 +287,21 @@ impl Session<PeerA> {
     /// # Errors
     /// Why there is no session.
     pub fn over_child(socket: UnixStream, child: &Child, config: &Config) -> Result<Self, OpenError> {
-        let (mut opened, area) = handshake::offer(socket.into(), config, &[], None)?;
+        Self::over_child_with(socket, child, config, &[], None)
+    }
+
+    /// As [`over_child`](Self::over_child), saying what this side serves. It is broken off when there is something to read
+    /// at `sign`.
+    pub(crate) fn over_child_with(
+        socket: UnixStream,
+        child: &Child,
+        config: &Config,
+        catalogue: &[u8],
+        sign: Option<BorrowedFd<'_>>,
+    ) -> Result<Self, OpenError> {
+        let (mut opened, area) = handshake::offer(socket.into(), config, catalogue, sign)?;
         opened.pidfd = os::child_pidfd(child);
+        opened.credentials.pid = i32::try_from(child.id()).unwrap_or(0);
         Ok(Self::start(opened, area, config))
     }
 }
@@ -354,10 +367,14 @@ impl Session<PeerB> {
 /// [`OpenError::NotASocket`] when the number is not an open Unix stream socket.
 pub fn inherited(fd: RawFd) -> Result<UnixStream, OpenError> {
     let socket = os::adopt_inherited(fd).map_err(|_| OpenError::NotASocket { fd })?;
-    let is_stream = rustix::net::sockopt::socket_type(&socket) == Ok(SocketType::STREAM);
-    let is_unix = rustix::net::getsockname(&socket).is_ok_and(|own| own.address_family() == AddressFamily::UNIX);
-    let is_connected = rustix::net::getpeername(&socket).is_ok();
-    if is_stream && is_unix && is_connected { Ok(socket.into()) } else { Err(OpenError::NotASocket { fd }) }
+    if is_connected_stream(&socket) { Ok(socket.into()) } else { Err(OpenError::NotASocket { fd }) }
+}
+
+/// Whether it is a Unix stream socket with another end.
+pub(crate) fn is_connected_stream(socket: &OwnedFd) -> bool {
+    let is_stream = rustix::net::sockopt::socket_type(socket) == Ok(SocketType::STREAM);
+    let is_unix = rustix::net::getsockname(socket).is_ok_and(|own| own.address_family() == AddressFamily::UNIX);
+    is_stream && is_unix && rustix::net::getpeername(socket).is_ok()
 }
 
 /// Both ends of a session within this process, by the same handshake over a `socketpair`: for tests, and for threads that
