@@ -208,7 +208,10 @@ impl Source for Children {
             (None, _) => Duration::ZERO,
         };
         let exit = self.end(patience, standing);
-        link.close();
+        // Whoever waits for an answer learns of the death, if that is the end.
+        if link.look_for_end().is_none() {
+            link.close();
+        }
         exit
     }
 }

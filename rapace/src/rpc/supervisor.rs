@@ -161,7 +161,8 @@ impl<S: Source> Supervisor<S> {
             None => None,
         };
         let exit = self.source.close(&link, &self.standing);
-        let end = End { how: how.unwrap_or(RecvError::Closed), exit };
+        let how = how.or_else(|| link.look_for_end()).unwrap_or(RecvError::Closed);
+        let end = End { how, exit };
         self.standing.ended(end.clone());
         self.orders.listeners.tell(&Event::Ended(end));
     }

@@ -48,6 +48,16 @@ macro_rules! guard {
     }};
 }
 
+/// A command that runs this test binary in a role, which somebody else is to start.
+pub fn command(role: &str, argument: impl Display) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "peer_entry", "--nocapture", "--test-threads=2"])
+        .env(ROLE, role)
+        .env(ARGUMENT, argument.to_string());
+    command
+}
+
 /// Lives as long as a test. Kills its peers and ends the process, naming the test, when it lives for too long.
 pub struct Guard {
     peers: Arc<Mutex<Vec<Arc<OwnedFd>>>>,
@@ -103,14 +113,8 @@ impl Guard {
         // hang-up would never be seen.
         static SPAWNING: Mutex<()> = Mutex::new(());
         let numbers: Vec<_> = sockets.iter().map(|socket| socket.as_raw_fd().to_string()).collect();
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command
-            .args(["--exact", "peer_entry", "--nocapture", "--test-threads=2"])
-            .env(ROLE, role)
-            .env(ARGUMENT, argument.to_string())
-            .env(SOCKETS, numbers.join(","))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
+        let mut command = command(role, argument);
+        command.env(SOCKETS, numbers.join(",")).stdin(Stdio::piped()).stdout(Stdio::piped());
         change(&mut command);
         let inherit = |yes| {
             let flags = if yes { rustix::io::FdFlags::empty() } else { rustix::io::FdFlags::CLOEXEC };
