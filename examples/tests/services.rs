@@ -125,3 +125,24 @@ fn a_host_and_a_plugin_call_each_other() {
         assert!(said.contains(line), "{said}");
     }
 }
+
+#[test]
+fn plugins_that_crash_and_hang_are_started_again() {
+    let said = run("plugin_host");
+    for line in [
+        "works made THREE of three",
+        "crashes failed at two: the server died before it answered; the call may have run",
+        "crashes the plugin ended (signal: 6 (SIGABRT)",
+        "its last words: no filter for \"two\"",
+        "crashes made THREE of three",
+        "hangs unresponsive for ",
+        "hangs the plugin ended (signal: 9 (SIGKILL), killed by its host)",
+        "hangs made THREE of three",
+        "works at the end: the plugin ended (exit status: 0)",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let alone = Command::new(program("plugin")).output().unwrap();
+    assert!(!alone.status.success());
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("NoHost"), "{alone:?}");
+}
