@@ -24,14 +24,14 @@ impl Journal for Notes {
 /// Starts a plugin: this same program, which is one with these arguments.
 fn start(name: &'static str) -> Result<Plugin, Box<dyn std::error::Error>> {
     let mut config = Config::default();
-    config.limits.hang_after = Duration::from_millis(200);
+    config.limits.hang_after = Duration::from_millis(500);
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--plugin", name]);
     Ok(Plugin::builder()
         .config(config)
         .serve(JournalServer::new(Notes { name }))
         .restart(Retry::limited(5))
-        .kill_unresponsive_after(Duration::from_millis(500))
+        .kill_unresponsive_after(Duration::from_secs(2))
         .on_event(move |event: &Event| println!("{name:>8} {event}"))
         // The last of what it writes comes with its end.
         .stderr(|_| {})
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for text in ["one", "two", "three"] {
         for (name, filter) in names.iter().zip(&filters) {
             // A plugin that hangs keeps nobody for longer; one that died is started again meanwhile.
-            match filter.apply(text).timeout(Duration::from_secs(2)).wait() {
+            match filter.apply(text).timeout(Duration::from_secs(10)).wait() {
                 Ok(filtered) => println!("{name:>8} made {filtered} of {text}"),
                 Err(error) => println!("{name:>8} failed at {text}: {error}"),
             }
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 
     for (name, plugin) in names.into_iter().zip(plugins) {
-        if let Some(exit) = plugin.shut_down(Duration::from_secs(1)) {
+        if let Some(exit) = plugin.shut_down(Duration::from_secs(5)) {
             println!("{name:>8} at the end: {exit}");
         }
     }
