@@ -14,6 +14,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod deaths;
 mod links;
 mod random;
 mod room;
@@ -107,6 +108,9 @@ struct Record {
     received: HashMap<(u64, u32), u64>,
     finished: HashSet<(u64, u32)>,
     whole: HashSet<(u64, u32)>,
+    /// How many requests were handled where their parent's answer was waited for, and messages sent in fragments.
+    nested: usize,
+    fragmented: usize,
 }
 
 struct World {
@@ -117,6 +121,8 @@ struct World {
     next_name: u64,
     /// Actions that a side does not take in this run, so that what the others bring about is not always undone by them.
     left_out: [u64; 2],
+    /// Longer payloads travel in fragments.
+    largest_slot: usize,
 }
 
 impl World {
@@ -138,7 +144,8 @@ impl World {
         limits.parked_bytes = 1 << 10;
         let left_out = [(); 2].map(|()| [0, random.next() & random.next()][random.below(2)]);
         let (sides, record) = (Default::default(), Record::default());
-        Self { random, links: links(&config), sides, record, next_name: 1, left_out }
+        let largest_slot = largest as usize;
+        Self { random, links: links(&config), sides, record, next_name: 1, left_out, largest_slot }
     }
 
     fn name(&mut self) -> u64 {
@@ -218,6 +225,7 @@ impl World {
                 let ends = core.hold_streams(begun);
                 drop(core);
                 (call.begun, call.begin) = (Some(begun), None);
+                self.record.fragmented += usize::from(call.payload.len() > self.largest_slot);
                 let (name, flows) = (call.name, METHODS[call.method]);
                 assert_eq!(self.record.begun.insert(name, at), None);
                 assert_eq!(ends.len(), flows.len());
@@ -300,6 +308,7 @@ impl World {
         // The thread that waits for a call takes what was called back.
         let calls: Vec<_> = self.sides[at].calls.iter().filter_map(|call| call.begun).collect();
         let nested = calls.iter().find_map(|begun| core.take_nested(begun.call));
+        self.record.nested += usize::from(nested.is_some());
         let Some(arrived) = nested.or_else(|| core.take_any_request()) else { return };
         drop(core);
         let Arrived { call, method, payload, .. } = arrived;
@@ -550,20 +559,27 @@ impl World {
     }
 }
 
-fn run(seed: u64) {
-    let mut world = World::new(seed);
-    let steps = 20 + world.random.below(300);
-    // In a third of the runs one side dies, at any step.
-    let death = world.random.one_in(3).then(|| (world.random.below(steps), world.random.below(2)));
+/// A side that dies before a step.
+type Dies = (usize, usize);
+
+/// So many steps, and then the end of everything that goes on.
+fn play(world: &mut World, steps: usize, deaths: &[Dies]) {
     for step in 0..steps {
-        if let Some((at_step, at)) = death.filter(|(at_step, _)| *at_step == step) {
-            debug_assert_eq!(at_step, step);
-            world.die(at);
+        for (_, at) in deaths.iter().filter(|(at_step, _)| *at_step == step) {
+            world.die(*at);
         }
         world.step();
     }
     world.wind_down();
     world.check();
+}
+
+fn run(seed: u64) {
+    let mut world = World::new(seed);
+    let steps = 20 + world.random.below(300);
+    // In a third of the runs one side dies, at any step.
+    let death = world.random.one_in(3).then(|| (world.random.below(steps), world.random.below(2)));
+    play(&mut world, steps, death.as_slice());
 }
 
 #[test]
