@@ -21,12 +21,13 @@ use super::watch::keep_watch;
 use crate::doorbell::{Bed, Counter};
 use crate::lane::{Kept, Outgoing};
 use crate::ring;
-use crate::rpc::call::{Call, Pending, decode, prepared};
+use crate::rpc::call::{Call, decode, prepared};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
 use crate::rpc::link::{Begin, Begun, Core, Link};
 use crate::rpc::method::Method;
+use crate::rpc::pending::Pending;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::streams::EndKey;
 use crate::rpc::tickets::Outcome;
@@ -492,13 +493,15 @@ impl<M: Method> Future for Pending<M> {
             let Self { direct, begun, again, timer, unread, deadline, watch, .. } = &mut *this;
             let outcome = match (*begun, again) {
                 (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
-                (None, Some(again)) if again.is_lost => match std::task::ready!(again.poll_begin(M::INDEX, watch, cx)) {
-                    Ok((at, call)) => {
-                        (*direct, *begun) = (at, Some(call));
-                        continue;
+                (None, Some(again)) if again.is_lost => {
+                    match std::task::ready!(again.poll_begin(M::INDEX, watch, cx)) {
+                        Ok((at, call)) => {
+                            (*direct, *begun) = (at, Some(call));
+                            continue;
+                        }
+                        Err(error) => Err(error),
                     }
-                    Err(error) => Err(error),
-                },
+                }
                 (None, _) => Err(RpcError::Cancelled),
             };
             let outcome = match outcome {

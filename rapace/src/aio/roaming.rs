@@ -28,7 +28,11 @@ impl Roaming {
     }
 
     /// The session in which the call is made.
-    pub(super) fn poll<'r>(&'r mut self, lasting: &Lasting, cx: &mut Context<'_>) -> Poll<Result<&'r Direct, RpcError>> {
+    pub(super) fn poll<'r>(
+        &'r mut self,
+        lasting: &Lasting,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<&'r Direct, RpcError>> {
         let direct = match self.direct.take() {
             Some(direct) => direct,
             None => std::task::ready!(self.trial.poll_connected(lasting, &mut self.timer, cx))?,
@@ -69,7 +73,12 @@ pub(super) fn poll_place<'p>(
 }
 
 /// Whether a call that ended so is to be made again.
-pub(super) fn goes_on(client: &Client, roaming: &mut Option<Box<Roaming>>, error: &RpcError, is_idempotent: bool) -> bool {
+pub(super) fn goes_on(
+    client: &Client,
+    roaming: &mut Option<Box<Roaming>>,
+    error: &RpcError,
+    is_idempotent: bool,
+) -> bool {
     match (client.direct(), roaming) {
         (Err(lasting), Some(roaming)) => roaming.goes_on(lasting, error, is_idempotent),
         _ => false,

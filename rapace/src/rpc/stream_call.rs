@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::call::{Call, Pending, TryStartError, encoded, prepared};
+use super::call::{Call, TryStartError, encoded, prepared};
 use super::client::Client;
 use super::deadline::Deadline;
 use super::direct::Direct;
@@ -11,6 +11,7 @@ use super::error::RpcError;
 use super::lasting::Trial;
 use super::link::{Begin, Begun};
 use super::method::Method;
+use super::pending::Pending;
 use super::stream_arguments::Given;
 use super::streams::EndKey;
 use super::watch::Watch;
