@@ -93,7 +93,7 @@ impl<'a, M: Method> Call<'a, M> {
         let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
         M::encode_args(&self.args, &mut out).map_err(encode_error)?;
-        let watch = Watch::of_call(direct, M::INDEX, &out).begin();
+        let watch = Watch::of_call(direct, M::INDEX, out.len()).begin();
         let link = direct.link();
         let outcome = match if watch.has_metadata() { None } else { out.short() } {
             Some(lead) => link.call_short(target, lead, deadline),
@@ -110,9 +110,7 @@ impl<'a, M: Method> Call<'a, M> {
             let direct = trial.connected(lasting)?;
             let (outcome, watch) = self.outcome(&direct, &mut trial.deadline)?;
             match outcome {
-                Outcome::End(error) if trial.goes_on(lasting, &direct, &error, M::IDEMPOTENT) => {
-                    watch.failed(error);
-                }
+                Outcome::End(error) => trial.survive(lasting, &direct, watch.failed(error), M::IDEMPOTENT)?,
                 outcome => return decode::<M>(&direct, outcome, watch),
             }
         }
@@ -162,8 +160,7 @@ impl<'a, M: Method> Call<'a, M> {
             let direct = trial.connected(lasting)?;
             match self.start_in(&direct, trial.deadline) {
                 Ok(pending) => return self.keep(pending, lasting, trial),
-                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
-                Err(error) => return Err(error),
+                Err(error) => trial.survive(lasting, &direct, error, false)?,
             }
         }
     }
@@ -202,8 +199,10 @@ impl<'a, M: Method> Call<'a, M> {
                 match self.try_start_in(&direct, trial.deadline) {
                     Ok(Some(pending)) => Ok(self.keep(pending, lasting, trial)?),
                     Ok(None) => Err(TryStartError::Full(self)),
-                    Err(error) if trial.goes_on(lasting, &direct, &error, false) => Err(TryStartError::Full(self)),
-                    Err(error) => Err(error.into()),
+                    Err(error) => {
+                        trial.survive(lasting, &direct, error, false)?;
+                        Err(TryStartError::Full(self))
+                    }
                 }
             }
         }
@@ -245,7 +244,7 @@ pub(crate) fn prepared<'v, M: Method>(
 ) -> Result<(Encoder<'v>, Watch), RpcError> {
     let mut out = Encoder::new();
     M::encode_args(args, &mut out).map_err(encode_error)?;
-    let watch = Watch::of_call(direct, M::INDEX, &out);
+    let watch = Watch::of_call(direct, M::INDEX, out.len());
     Ok((out, watch))
 }
 

@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::call::decode;
 use super::deadline::Deadline;
 use super::direct::Direct;
 use super::error::RpcError;
-use super::lasting::Again;
-use super::link::Begun;
+use super::lasting::{Again, BegunAgain};
+use super::link::{Begun, Link};
 use super::method::Method;
 use super::tickets::Outcome;
 use super::watch::Watch;
+
+/// How long a thread waits at one of several sessions before it looks at the next.
+const ROUND: Duration = Duration::from_millis(2);
 
 /// A call that was begun. It owns what it needs; dropping it cancels the call at the server.
 #[must_use = "dropping it cancels the call"]
@@ -55,27 +58,33 @@ impl<M: Method> Pending<M> {
         loop {
             let outcome = match (self.begun.take(), &mut self.again) {
                 (Some(begun), _) => self.direct.link().outcome(begun, &mut self.deadline),
-                (None, Some(again)) if again.is_lost => match again.begin(M::INDEX, &self.watch) {
-                    Ok((direct, begun)) => {
-                        (self.direct, self.begun) = (direct, Some(begun));
+                (None, Some(again)) if again.is_lost => match again.begin(M::INDEX) {
+                    Ok(begun) => {
+                        self.is_begun_again(begun);
                         continue;
                     }
                     Err(error) => Outcome::End(error),
                 },
                 (None, _) => return Err(RpcError::Cancelled.into()),
             };
-            if !self.is_to_be_begun_again(&outcome) {
+            if let Some(outcome) = self.end(outcome) {
                 return decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch));
             }
         }
     }
 
-    /// Whether a call that ended so was lost with its session, and may be made again in another one.
-    pub(crate) fn is_to_be_begun_again(&mut self, outcome: &Outcome) -> bool {
-        match (&mut self.again, outcome) {
-            (Some(again), Outcome::End(error)) => again.is_lost_by(&self.direct, error, M::IDEMPOTENT),
-            _ => false,
-        }
+    pub(crate) fn is_begun_again(&mut self, (direct, begun, watch): BegunAgain) {
+        (self.direct, self.begun, self.watch) = (direct, Some(begun), watch);
+    }
+
+    /// The outcome of all there was, or none if the call was lost with its session, and is to be begun again in another one.
+    pub(crate) fn end(&mut self, outcome: Outcome) -> Option<Outcome> {
+        let (again, error) = match (&mut self.again, outcome) {
+            (Some(again), Outcome::End(error)) => (again, error),
+            (_, outcome) => return Some(outcome),
+        };
+        let error = std::mem::take(&mut self.watch).failed(error);
+        again.survive(&self.direct, error, M::IDEMPOTENT).err().map(Outcome::End)
     }
 
     /// The outcome if it is there now; else the call comes back.
@@ -85,25 +94,25 @@ impl<M: Method> Pending<M> {
     pub fn try_wait(mut self) -> Result<Result<M::Ok, M::Error>, Self> {
         let outcome = match (self.begun, &mut self.again) {
             (Some(begun), _) => self.direct.link().try_outcome(begun).inspect(|_| self.begun = None),
-            (None, Some(again)) if again.is_lost => match again.try_begin(M::INDEX, &self.watch) {
-                Ok(Some((direct, begun))) => {
-                    (self.direct, self.begun) = (direct, Some(begun));
+            (None, Some(again)) if again.is_lost => match again.try_begin(M::INDEX) {
+                Ok(begun) => {
+                    begun.into_iter().for_each(|begun| self.is_begun_again(begun));
                     None
                 }
-                Ok(None) => None,
                 Err(error) => Some(Outcome::End(error)),
             },
             (None, _) => return Ok(Err(RpcError::Cancelled.into())),
         };
-        match outcome {
-            Some(outcome) if !self.is_to_be_begun_again(&outcome) => {
-                Ok(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch)))
-            }
+        let outcome = match outcome {
+            Some(outcome) => self.end(outcome),
             None if self.deadline != Deadline::None && self.deadline.is_past() => {
-                let late = RpcError::DeadlineExceeded { may_have_executed: self.begun.is_some() };
-                Ok(Err(std::mem::take(&mut self.watch).failed(late).into()))
+                self.end(Outcome::End(RpcError::DeadlineExceeded { may_have_executed: self.begun.is_some() }))
             }
-            _ => Err(self),
+            None => None,
+        };
+        match outcome {
+            Some(outcome) => Ok(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch))),
+            None => Err(self),
         }
     }
 
@@ -156,34 +165,61 @@ impl<M: Method> fmt::Debug for Pending<M> {
 pub fn wait_any(calls: &[&dyn AnyPending], timeout: Option<Duration>) -> Result<Option<usize>, RpcError> {
     let Some(first) = calls.first() else { return Ok(None) };
     let (direct, client, _) = first.parts();
-    let mut begun = Vec::with_capacity(calls.len());
+    // Of a client that connects again there may be calls of a session that is over, or takes its leave.
+    let mut sessions =
+        vec![Session { link: direct.link(), begun: Vec::with_capacity(calls.len()), places: Vec::new() }];
     for (place, call) in calls.iter().enumerate() {
-        let (at, of, this) = call.parts();
-        if !std::ptr::eq(Arc::as_ptr(at.link()), Arc::as_ptr(direct.link())) {
-            // Of two sessions of one client the earlier one is over, and with it its calls.
-            let lost = (client.is_some() && of == client).then(|| at.link().shared.is_over());
-            return match lost {
-                Some(true) => Ok(Some(place)),
-                Some(false) => Ok(Some(0)),
-                None => Err(RpcError::DifferentClients),
-            };
-        }
-        match this {
-            Some(this) => begun.push(this),
+        let (at, of, begun) = call.parts();
+        let session = sessions.iter_mut().find(|session| Arc::ptr_eq(session.link, at.link()));
+        let session = match session {
+            Some(session) => session,
+            None if client.is_some() && of == client => {
+                sessions.push(Session { link: at.link(), begun: Vec::new(), places: Vec::new() });
+                sessions.last_mut().ok_or(RpcError::DifferentClients)?
+            }
+            None => return Err(RpcError::DifferentClients),
+        };
+        match begun {
+            Some(begun) => session.begun.push(begun),
             // Fetched before: there is nothing to wait for.
             None => return Ok(Some(place)),
         }
+        session.places.push(place);
     }
     let own = calls.iter().filter_map(|call| call.deadline()).min();
     let mut deadline = timeout.map_or(Deadline::None, Deadline::After);
     let until = [own, deadline.instant()].into_iter().flatten().min();
-    let mut until = until.map_or(Deadline::None, Deadline::At);
-    match direct.link().any_outcome(&begun, &mut until) {
+    match any_of(&sessions, until) {
         Some(place) => Ok(Some(place)),
         // One whose own deadline is past has ended.
         None => Ok(own
-            .filter(|own| *own <= std::time::Instant::now())
+            .filter(|own| *own <= Instant::now())
             .and_then(|own| calls.iter().position(|call| call.deadline() == Some(own)))),
+    }
+}
+
+/// Calls of one session among those that are waited for.
+struct Session<'c> {
+    link: &'c Arc<Link>,
+    begun: Vec<Begun>,
+    places: Vec<usize>,
+}
+
+/// The place of one that has ended. A thread cannot sleep at two sessions, so it goes round while there are several.
+fn any_of(sessions: &[Session<'_>], until: Option<Instant>) -> Option<usize> {
+    let mut rest = Duration::ZERO;
+    loop {
+        for Session { link, begun, places } in sessions {
+            let turn = if sessions.len() > 1 { Instant::now().checked_add(rest) } else { None };
+            let turn = [until, turn].into_iter().flatten().min();
+            if let Some(place) = link.any_outcome(begun, &mut turn.map_or(Deadline::None, Deadline::At)) {
+                return places.get(place).copied();
+            }
+        }
+        if until.is_some_and(|until| Instant::now() >= until) {
+            return None;
+        }
+        rest = ROUND;
     }
 }
 

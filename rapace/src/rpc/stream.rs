@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use super::direct::Direct;
 use super::deadline::Deadline;
+use super::direct::Direct;
 use super::error::{RpcError, StreamError};
 use super::link::Link;
 use super::streams::EndKey;

@@ -112,8 +112,13 @@ impl<S: Source> Supervisor<S> {
         let (mut tries, mut failed) = (0_u32, 0_u32);
         loop {
             let opened_at = Instant::now();
-            match self.source.open(&self.standing) {
+            let opened = self.source.open(&self.standing);
+            match opened.and_then(|link| self.standing.compare(&link).map(|()| link)) {
                 Ok(link) => {
+                    if self.first.is_some() {
+                        // It had to be waited for; what counts against the limit comes after it.
+                        tries = 0;
+                    }
                     failed = 0;
                     self.live_through(link);
                     if opened_at.elapsed() >= self.orders.retry.steady {
@@ -141,7 +146,9 @@ impl<S: Source> Supervisor<S> {
                 self.standing.give_up();
                 return self.orders.listeners.tell(&Event::GaveUp { tries });
             }
-            self.pause(self.orders.retry.pause(tries));
+            let pause = self.orders.retry.pause(tries);
+            let left = self.orders.wait_for_first.saturating_sub(began.elapsed());
+            self.pause(if self.first.is_some() { pause.min(left) } else { pause });
             tries = tries.saturating_add(1);
             self.standing.tried(tries);
         }
@@ -152,14 +159,14 @@ impl<S: Source> Supervisor<S> {
         let peer = link.shared.credentials;
         // It is closed with the last who has it: this one among them, until it is over.
         let owner = Owner::new(Arc::clone(&link));
-        let how = match self.standing.publish(Arc::clone(&owner)) {
-            Some(restarts) => {
-                self.first = None;
-                self.orders.listeners.tell(&Event::Connected { peer, restarts });
-                self.attend(&link)
-            }
-            None => None,
+        let Some(restarts) = self.standing.publish(Arc::clone(&owner)) else {
+            // Nobody has seen it.
+            self.source.close(&link, &self.standing);
+            return;
         };
+        self.first = None;
+        self.orders.listeners.tell(&Event::Connected { peer, restarts });
+        let how = self.attend(&link);
         let exit = self.source.close(&link, &self.standing);
         let end = End { how: how.unwrap_or(RecvError::Closed), exit };
         self.standing.ended(end.clone());
@@ -205,13 +212,14 @@ impl<S: Source> Supervisor<S> {
 
     /// Until it is over, or somebody wants something.
     fn pause(&self, pause: Duration) {
-        let end = Instant::now() + pause;
+        // Beyond the clock is never.
+        let end = Instant::now().checked_add(pause);
         while self.standing.stop().is_none() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
                 return;
             }
-            let _ = poll(&mut [PollFd::new(&self.standing.tug, PollFlags::IN)], Some(&timespec(left)));
+            let _ = poll(&mut [PollFd::new(&self.standing.tug, PollFlags::IN)], left.map(timespec).as_ref());
             self.standing.tug.relax();
         }
     }
