@@ -10,14 +10,16 @@ mod restarts;
 
 use std::future::IntoFuture;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use faces::{Awaiting, Blocking};
 use peer::{Peer, until};
 use rapace::{ConnectError, Event, NoConnection, OpenError, RpcError, StreamError};
-use restarts::{BellServer, DoorClient, FACES, LONG, Premises, SERVES, SERVES_CHANGED, begin, call, next, quick, run};
+use restarts::{
+    BellServer, DoorClient, FACES, LONG, Premises, RINGS, Rung, SERVES, SERVES_CHANGED, begin, call, next, quick, run,
+};
 
 #[test]
 fn peer_entry() {
@@ -235,7 +237,7 @@ fn a_call_that_may_have_run_before_it_found_no_session_says_so() {
         std::thread::scope(|scope| {
             let timely = scope.spawn(|| call!(face, client.hold_again(1).timeout(Duration::from_secs(1))));
             let closed = scope.spawn(|| call!(face, client.hold_again(2)));
-            [1, 2, 10, 11].map(|id| premises.until_ran(id, 1));
+            [1, 2, 10, 11].iter().for_each(|id| premises.until_ran(*id, 1));
             server.kill();
             next!(events, Event::Ended { .. });
             assert_eq!(timely.join().unwrap(), Err(RpcError::DeadlineExceeded { may_have_executed: true }));
@@ -380,18 +382,6 @@ fn streams_end_with_an_error_and_one_way_calls_go_on() {
         assert_eq!(premises.ran(1), 1);
     }
 }
-
-struct Rung;
-
-impl restarts::Bell for Rung {
-    fn ring(&self, id: u64) -> u32 {
-        // Both calls back of a call are here.
-        RINGS.fetch_add(id, Ordering::Relaxed);
-        std::process::id()
-    }
-}
-
-static RINGS: AtomicU64 = AtomicU64::new(0);
 
 #[test]
 fn the_new_server_can_call_back() {
