@@ -20,6 +20,7 @@ use rapace::{ConnectError, Event, NoConnection, OpenError, RpcError, StreamError
 use restarts::{
     BellServer, DoorClient, FACES, LONG, Premises, RINGS, Rung, SERVES, SERVES_CHANGED, begin, call, next, quick, run,
 };
+use rustix::process::Signal;
 
 #[test]
 fn peer_entry() {
@@ -300,6 +301,25 @@ fn begun_calls_are_made_again_however_they_are_waited_for() {
         premises.let_go(5);
         assert_eq!(call!(face, now), Ok(server.pid()));
         assert_eq!([1, 2, 3, 4, 5].map(|id| premises.ran(id)), [2, 2, 1, 1, 1]);
+    }
+}
+
+#[test]
+fn a_call_that_is_begun_again_in_part_when_its_time_is_over_stands_in_nobodys_way() {
+    for face in FACES {
+        let premises = Premises::new(guard!());
+        let mut server = premises.serve();
+        let (client, events) = premises.watched(quick());
+        let call = client.keep_again(1, vec![7; 8 << 20]).timeout(Duration::from_secs(1));
+        let pending = begin!(face, call).unwrap();
+        premises.until_ran(1, 1);
+        server.kill();
+        let server = premises.serve();
+        next!(events, Event::Connected { restarts: 1, .. });
+        server.stop();
+        assert_eq!(call!(face, pending), Err(RpcError::DeadlineExceeded { may_have_executed: true }));
+        server.signal(Signal::CONT);
+        assert_eq!(call!(face, client.pid()), Ok(server.pid()));
     }
 }
 

@@ -246,8 +246,15 @@ fn a_client_that_is_closed_connects_no_more_and_whoever_waits_is_told() {
         assert_eq!(client.session().supervision().unwrap().state, SupervisionState::Closed);
         drop(server);
 
-        // Also while a handshake is on its way.
-        let (client, events) = premises.watched_without_server(quick());
+        // Also while a handshake is on its way; and who waits for a session with a call that was begun, and did not run.
+        let mut server = premises.serve();
+        let (client, events) = premises.watched(quick());
+        assert_eq!(call!(face, client.pid()), Ok(server.pid()));
+        server.stop();
+        let [unrun, tried] = [4, 5].map(|id| begin!(face, client.note(id, vec![])).unwrap());
+        server.kill();
+        let tried = tried.try_wait().unwrap_err();
+        next!(events, Event::Failed { .. });
         std::fs::remove_file(&premises.path).unwrap();
         let mute = UnixListener::bind(&premises.path).unwrap();
         let (_silent, _) = mute.accept().unwrap();
@@ -257,6 +264,8 @@ fn a_client_that_is_closed_connects_no_more_and_whoever_waits_is_told() {
             waits.join().unwrap()
         });
         assert_eq!(waits, Err(CLOSED));
+        assert_eq!(call!(face, unrun), Err(CLOSED));
+        assert_eq!(tried.try_wait().unwrap(), Err(CLOSED));
         drop((_silent, mute));
         assert!(events.iter().all(|event| !matches!(event, Event::Connected { .. } | Event::Ended(_))));
     }
@@ -294,7 +303,7 @@ fn come_and_go(path: &str) {
     let other = client.clone();
     until(|| sleeps_of_supervisor().is_some());
     let slept = sleeps_of_supervisor();
-    (0..50).for_each(|_| drop(client.pid().wait().unwrap()));
+    (0..50).for_each(|_| assert!(client.pid().wait().is_ok()));
     assert_eq!(sleeps_of_supervisor(), slept, "the supervisor wakes up for calls");
     drop(client);
     other.pid().wait().unwrap();

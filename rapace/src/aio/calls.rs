@@ -495,13 +495,11 @@ impl<M: Method> Future for Pending<M> {
             let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *this;
             let outcome = match (*begun, again) {
                 (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
-                (None, Some(again)) if again.is_lost => match std::task::ready!(again.poll_begin(M::INDEX, cx)) {
-                    Ok(begun) => {
-                        this.is_begun_again(begun);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
+                (None, Some(again)) if again.is_lost => {
+                    let begun = std::task::ready!(again.poll_begin(M::INDEX, cx))?;
+                    this.is_begun_again(begun);
+                    continue;
+                }
                 (None, _) => Err(RpcError::Cancelled),
             };
             let outcome = match outcome {

@@ -58,13 +58,11 @@ impl<M: Method> Pending<M> {
         loop {
             let outcome = match (self.begun.take(), &mut self.again) {
                 (Some(begun), _) => self.direct.link().outcome(begun, &mut self.deadline),
-                (None, Some(again)) if again.is_lost => match again.begin(M::INDEX) {
-                    Ok(begun) => {
-                        self.is_begun_again(begun);
-                        continue;
-                    }
-                    Err(error) => Outcome::End(error),
-                },
+                (None, Some(again)) if again.is_lost => {
+                    let begun = again.begin(M::INDEX)?;
+                    self.is_begun_again(begun);
+                    continue;
+                }
                 (None, _) => return Err(RpcError::Cancelled.into()),
             };
             if let Some(outcome) = self.end(outcome) {
@@ -99,7 +97,7 @@ impl<M: Method> Pending<M> {
                     begun.into_iter().for_each(|begun| self.is_begun_again(begun));
                     None
                 }
-                Err(error) => Some(Outcome::End(error)),
+                Err(error) => return Ok(Err(error.into())),
             },
             (None, _) => return Ok(Err(RpcError::Cancelled.into())),
         };

@@ -65,6 +65,7 @@ pub(crate) enum Stop {
     /// End at once what there is.
     AtOnce,
     /// Give it so long to end by itself.
+    #[allow(dead_code, reason = "for sources with a process behind them")]
     Within(Duration),
 }
 
@@ -147,6 +148,9 @@ impl Standing {
         now.sessions = before.saturating_add(1);
         // Whoever waits for the next one is not to meet what happened before this one.
         now.last_error = None;
+        if before == 0 {
+            now.tries = 0;
+        }
         self.enter(now, State::Connected(owner));
         Some(before)
     }
@@ -395,8 +399,10 @@ impl AsFd for Tug {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) standing: Arc<Standing>,
+    #[allow(dead_code, reason = "for those who wait for its end")]
     supervisor: Mutex<Option<JoinHandle<()>>>,
     /// A forked child has the memory, and not the thread.
+    #[allow(dead_code, reason = "for those who wait for its end")]
     pid: u32,
 }
 
@@ -406,6 +412,7 @@ impl Keeper {
     }
 
     /// Has the supervisor stop, and waits until it has.
+    #[allow(dead_code, reason = "for sources with a process behind them")]
     pub(crate) fn stop(&self, stop: Stop) {
         self.standing.close(stop);
         let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();

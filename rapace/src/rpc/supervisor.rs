@@ -111,17 +111,13 @@ impl<S: Source> Supervisor<S> {
         // Tries since a session lasted, and those of them that failed in a row.
         let (mut tries, mut failed) = (0_u32, 0_u32);
         loop {
-            let opened_at = Instant::now();
+            let (opened_at, is_first) = (Instant::now(), self.first.is_some());
             let opened = self.source.open(&self.standing);
-            match opened.and_then(|link| self.standing.compare(&link).map(|()| link)) {
-                Ok(link) => {
-                    if self.first.is_some() {
-                        // It had to be waited for; what counts against the limit comes after it.
-                        tries = 0;
-                    }
+            match opened.and_then(|link| self.live_through(&link)) {
+                Ok(()) => {
                     failed = 0;
-                    self.live_through(link);
-                    if opened_at.elapsed() >= self.orders.retry.steady {
+                    // One that had to be waited for: what counts against the limit comes after it.
+                    if is_first || opened_at.elapsed() >= self.orders.retry.steady {
                         tries = 0;
                     }
                 }
@@ -154,23 +150,25 @@ impl<S: Source> Supervisor<S> {
         }
     }
 
-    /// From a session's beginning to its end.
-    fn live_through(&mut self, link: Arc<Link>) {
-        let peer = link.shared.credentials;
+    /// From a session's beginning to its end, unless it ends before it is known what the other side serves.
+    fn live_through(&mut self, link: &Arc<Link>) -> Result<(), ConnectError> {
         // It is closed with the last who has it: this one among them, until it is over.
-        let owner = Owner::new(Arc::clone(&link));
-        let Some(restarts) = self.standing.publish(Arc::clone(&owner)) else {
+        let owner = Owner::new(Arc::clone(link));
+        let compared = self.standing.compare(link);
+        let published = compared.map(|()| self.standing.publish(Arc::clone(&owner)));
+        let Ok(Some(restarts)) = published else {
             // Nobody has seen it.
-            self.source.close(&link, &self.standing);
-            return;
+            self.source.close(link, &self.standing);
+            return published.map(drop);
         };
         self.first = None;
-        self.orders.listeners.tell(&Event::Connected { peer, restarts });
-        let how = self.attend(&link);
-        let exit = self.source.close(&link, &self.standing);
+        self.orders.listeners.tell(&Event::Connected { peer: link.shared.credentials, restarts });
+        let how = self.attend(link);
+        let exit = self.source.close(link, &self.standing);
         let end = End { how: how.unwrap_or(RecvError::Closed), exit };
         self.standing.ended(end.clone());
         self.orders.listeners.tell(&Event::Ended(end));
+        Ok(())
     }
 
     /// Until the session is over, or to be left; how it ended, if it did.

@@ -32,6 +32,8 @@ pub(crate) trait Desk {
     fn hold(&self, id: u64) -> u32;
     #[rapace(blocking, idempotent)]
     fn hold_again(&self, id: u64) -> u32;
+    #[rapace(blocking, idempotent)]
+    fn keep_again(&self, id: u64, data: Vec<u8>) -> u32;
     /// The same on the thread that serves the session.
     fn stick(&self, id: u64) -> u32;
     /// Kills the server.
@@ -143,6 +145,9 @@ impl Desk for Clerk {
         self.waits(id)
     }
     fn hold_again(&self, id: u64) -> u32 {
+        self.waits(id)
+    }
+    fn keep_again(&self, id: u64, _: Vec<u8>) -> u32 {
         self.waits(id)
     }
     fn stick(&self, id: u64) -> u32 {
