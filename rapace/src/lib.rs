@@ -129,7 +129,7 @@ pub use rpc::metrics::Metrics;
 pub use rpc::trace::{Trace, Tracing};
 #[cfg(not(loom))]
 pub use rpc::{
-    call::{AnyPending, Call, Pending, TryStartError, wait_all, wait_any},
+    call::{Call, TryStartError},
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
     error::{CallError, CallResult, NoConnection, RpcError, StreamError, TooLarge},
@@ -137,6 +137,7 @@ pub use rpc::{
     farewell::Farewell,
     guarded::Guarded,
     one_way::OneWay,
+    pending::{AnyPending, Pending, wait_all, wait_any},
     router::{Router, Servable, ServableOnThreads},
     stream::{Recv, Rx, SendAll, SendItem, Tx, stream},
     stream_call::StreamCall,

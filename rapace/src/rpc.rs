@@ -13,7 +13,8 @@
 //!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
 //! * [`direct`] is a service at the other side of one session; [`lasting`] one that outlives its sessions, [`standing`] the
 //!   session that it has now, and [`supervisor`] the thread that makes the next one.
-//! * [`request`] is a call at its server, [`call`] at its caller, [`watch`] what hooks see of it at both.
+//! * [`request`] is a call at its server, [`call`] at its caller, and [`pending`] there once it is begun; [`watch`] is what
+//!   hooks see of it at both.
 
 mod begin;
 mod beside;
@@ -42,6 +43,7 @@ pub(crate) mod mock;
 pub(crate) mod one_way;
 pub(crate) mod opening;
 mod owed;
+pub(crate) mod pending;
 pub(crate) mod request;
 pub(crate) mod router;
 pub(crate) mod service;

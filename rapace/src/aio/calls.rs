@@ -15,18 +15,19 @@ use std::time::Instant;
 use tokio::runtime::{Handle, Id};
 use tokio::time::{Sleep, sleep_until};
 
-use super::roaming::{Roaming, goes_on, place, poll_place};
+use super::roaming::{Roaming, place, poll_place, survive};
 use super::watch::keep_watch;
 
 use crate::doorbell::{Bed, Counter};
 use crate::lane::{Kept, Outgoing};
 use crate::ring;
-use crate::rpc::call::{Call, Pending, decode, prepared};
+use crate::rpc::call::{Call, decode, prepared};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
 use crate::rpc::link::{Begin, Begun, Core, Link};
 use crate::rpc::method::Method;
+use crate::rpc::pending::Pending;
 use crate::rpc::serving::{Arrived, Replying};
 use crate::rpc::streams::EndKey;
 use crate::rpc::tickets::Outcome;
@@ -206,7 +207,6 @@ impl Awaited {
 
     /// Begins the request of a fresh one.
     #[inline(never)]
-    /// Begins any request.
     pub(super) fn begin(&mut self, link: &Link, mut begin: Begin, payload: &Outgoing<'_>) -> Result<(), RpcError> {
         let mut core = link.lock();
         self.state = match core.begin(&mut begin, payload, self.deadline)? {
@@ -217,6 +217,18 @@ impl Awaited {
             None => State::Sending(begin, payload.keep()),
         };
         Ok(())
+    }
+
+    /// Begins the request of a call that was begun in another session before, if that is not done yet.
+    pub(super) fn begin_again(&mut self, direct: &Direct, method: usize, args: &Kept) -> Result<(), RpcError> {
+        if !matches!(self.state, State::Fresh) {
+            return Ok(());
+        }
+        let (link, begin, mut piece) = (direct.link(), Begin::new(direct.target(method)?), &[] as &[u8]);
+        let watch = Watch::of_call(direct, method, args.len()).begin();
+        let begun = watch.send(link, &args.outgoing(&mut piece), |args| self.begin(link, begin, args));
+        self.watch = watch;
+        begun
     }
 
     /// It is sent, and its owner takes what it is now: the ends of its streams, and when it is over.
@@ -373,13 +385,11 @@ impl<'a, M: Method> Starting<'a, M> {
         begun.map_err(|error| std::mem::take(&mut awaited.watch).failed(error))
     }
 
-    /// Whether the call, which ended so, is to be made again; then it is fresh.
-    fn starts_again(&mut self, error: &RpcError, is_idempotent: bool) -> bool {
-        let starts_again = goes_on(self.call.client, &mut self.roaming, error, is_idempotent);
-        if let (true, Some(roaming)) = (starts_again, &self.roaming) {
-            self.awaited = Awaited::new(roaming.trial.deadline);
-        }
-        starts_again
+    /// After the call ended so in a session: nothing if it is to be made again; then it is fresh.
+    fn survive(&mut self, error: RpcError, is_idempotent: bool) -> Result<(), RpcError> {
+        survive(self.call.client, &mut self.roaming, error, is_idempotent)?;
+        self.awaited = Awaited::new(self.awaited.deadline);
+        Ok(())
     }
 }
 
@@ -405,19 +415,14 @@ impl<M: Method> Future for CallFuture<'_, M> {
         let starting = &mut self.get_mut().0;
         loop {
             let Starting { call, awaited, roaming } = &mut *starting;
-            let direct = std::task::ready!(poll_place(call.client, roaming, awaited.deadline, cx))?;
+            let direct = std::task::ready!(poll_place(call.client, roaming, &mut awaited.deadline, cx))?;
             let outcome = match Starting::begin(call, awaited, direct) {
                 Ok(()) => std::task::ready!(awaited.poll_outcome(direct.link(), cx)),
                 Err(error) => Err(error),
             };
             let watch = std::mem::take(&mut awaited.watch);
             match outcome.unwrap_or_else(Outcome::End) {
-                Outcome::End(error) => {
-                    let error = watch.failed(error);
-                    if !starting.starts_again(&error, M::IDEMPOTENT) {
-                        return Poll::Ready(Err(error.into()));
-                    }
-                }
+                Outcome::End(error) => starting.survive(watch.failed(error), M::IDEMPOTENT)?,
                 outcome => return Poll::Ready(decode::<M>(direct, outcome, watch)),
             }
         }
@@ -449,7 +454,7 @@ impl<M: Method> Future for StartFuture<'_, M> {
         starting.awaited.deadline.fix();
         loop {
             let Starting { call, awaited, roaming } = &mut *starting;
-            let direct = std::task::ready!(poll_place(call.client, roaming, awaited.deadline, cx))?;
+            let direct = std::task::ready!(poll_place(call.client, roaming, &mut awaited.deadline, cx))?;
             let sent = match Starting::begin(call, awaited, direct) {
                 Ok(()) => std::task::ready!(awaited.poll_sent(direct.link(), cx)),
                 Err(error) => Err(error),
@@ -466,9 +471,7 @@ impl<M: Method> Future for StartFuture<'_, M> {
                 }
                 Err(error) => watch.failed(error),
             };
-            if !starting.starts_again(&error, false) {
-                return Poll::Ready(Err(error));
-            }
+            starting.survive(error, false)?;
         }
     }
 }
@@ -489,17 +492,13 @@ impl<M: Method> Future for Pending<M> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {
-            let Self { direct, begun, again, timer, unread, deadline, watch, .. } = &mut *this;
+            let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *this;
             let outcome = match (*begun, again) {
                 (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
                 (None, Some(again)) if again.is_lost => {
-                    match std::task::ready!(again.poll_begin(M::INDEX, watch, cx)) {
-                        Ok((at, call)) => {
-                            (*direct, *begun) = (at, Some(call));
-                            continue;
-                        }
-                        Err(error) => Err(error),
-                    }
+                    let begun = std::task::ready!(again.poll_begin(M::INDEX, cx))?;
+                    this.is_begun_again(begun);
+                    continue;
                 }
                 (None, _) => Err(RpcError::Cancelled),
             };
@@ -510,7 +509,7 @@ impl<M: Method> Future for Pending<M> {
                 }
                 Err(error) => Outcome::End(error),
             };
-            if !this.is_to_be_begun_again(&outcome) {
+            if let Some(outcome) = this.end(outcome) {
                 return Poll::Ready(decode::<M>(&this.direct, outcome, std::mem::take(&mut this.watch)));
             }
         }

@@ -4,14 +4,11 @@
 use std::task::{Context, Poll, ready};
 
 use super::calls::{Awaited, Timer};
-use crate::lane::Outgoing;
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
-use crate::rpc::lasting::{Again, Lasting, Trial};
-use crate::rpc::link::{Begin, Begun};
-use crate::rpc::watch::Watch;
+use crate::rpc::lasting::{Again, BegunAgain, Lasting, Trial};
 
 /// What a call of a client that connects again has beside.
 #[derive(Debug)]
@@ -40,14 +37,12 @@ impl Roaming {
         Poll::Ready(Ok(self.direct.insert(direct)))
     }
 
-    /// Whether the call is to be made again after it ended so; then it has no session.
-    pub(super) fn goes_on(&mut self, lasting: &Lasting, error: &RpcError, is_idempotent: bool) -> bool {
-        let Some(direct) = &self.direct else { return false };
-        let goes_on = self.trial.goes_on(lasting, direct, error, is_idempotent);
-        if goes_on {
-            self.direct = None;
-        }
-        goes_on
+    /// After the call ended so in its session: nothing if it is to be made again; then it has none.
+    fn survive(&mut self, lasting: &Lasting, error: RpcError, is_idempotent: bool) -> Result<(), RpcError> {
+        let Some(direct) = &self.direct else { return Err(error) };
+        self.trial.survive(lasting, direct, error, is_idempotent)?;
+        self.direct = None;
+        Ok(())
     }
 }
 
@@ -59,72 +54,65 @@ pub(super) fn place<'p>(client: &'p Client, roaming: &'p Option<Box<Roaming>>) -
     }
 }
 
-/// The same, after it was found or waited for.
+/// The same, after it was found or waited for; then the time of the call runs.
 pub(super) fn poll_place<'p>(
     client: &'p Client,
     roaming: &'p mut Option<Box<Roaming>>,
-    deadline: Deadline,
+    deadline: &mut Deadline,
     cx: &mut Context<'_>,
 ) -> Poll<Result<&'p Direct, RpcError>> {
     match client.direct() {
         Ok(direct) => Poll::Ready(Ok(direct)),
-        Err(lasting) => roaming.get_or_insert_with(|| Roaming::new(deadline)).poll(lasting, cx),
+        Err(lasting) => {
+            deadline.fix();
+            roaming.get_or_insert_with(|| Roaming::new(*deadline)).poll(lasting, cx)
+        }
     }
 }
 
-/// Whether a call that ended so is to be made again.
-pub(super) fn goes_on(
+/// After a call ended so: nothing if it is to be made again.
+pub(super) fn survive(
     client: &Client,
     roaming: &mut Option<Box<Roaming>>,
-    error: &RpcError,
+    error: RpcError,
     is_idempotent: bool,
-) -> bool {
+) -> Result<(), RpcError> {
     match (client.direct(), roaming) {
-        (Err(lasting), Some(roaming)) => roaming.goes_on(lasting, error, is_idempotent),
-        _ => false,
+        (Err(lasting), Some(roaming)) => roaming.survive(lasting, error, is_idempotent),
+        _ => Err(error),
     }
 }
 
 impl Again {
     /// Begins the call again.
-    pub(super) fn poll_begin(
-        &mut self,
-        method: usize,
-        watch: &Watch,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(Direct, Begun), RpcError>> {
+    pub(super) fn poll_begin(&mut self, method: usize, cx: &mut Context<'_>) -> Poll<Result<BegunAgain, RpcError>> {
         loop {
-            let (direct, sent) = match self.sending.take() {
-                Some((direct, mut awaited)) => {
-                    let sent = awaited.poll_sent(direct.link(), cx);
-                    if sent.is_pending() {
-                        self.sending = Some((direct, awaited));
-                        return Poll::Pending;
-                    }
-                    awaited.finish();
-                    (direct, ready!(sent))
-                }
+            let (direct, mut awaited) = match self.sending.take() {
+                Some(sending) => sending,
                 None => {
                     let direct = ready!(self.trial.poll_connected(&self.lasting, &mut self.timer, cx))?;
-                    let (link, begin) = (direct.link(), Begin::new(direct.target(method)?));
-                    let (mut awaited, mut piece) = (Awaited::new(self.trial.deadline), &[] as &[u8]);
-                    let send = |args: &Outgoing<'_>| awaited.begin(link, begin, args);
-                    match watch.send(link, &self.args.outgoing(&mut piece), send) {
-                        Ok(()) => {
-                            self.sending = Some((direct, awaited));
-                            continue;
-                        }
-                        Err(error) => (direct, Err(error)),
-                    }
+                    (direct, Awaited::new(self.trial.deadline))
                 }
             };
+            let sent = match awaited.begin_again(&direct, method, &self.args) {
+                Ok(()) => awaited.poll_sent(direct.link(), cx),
+                Err(error) => Poll::Ready(Err(error)),
+            };
+            let Poll::Ready(sent) = sent else {
+                self.sending = Some((direct, awaited));
+                return Poll::Pending;
+            };
+            let watch = std::mem::take(&mut awaited.watch);
             match sent {
                 Ok(begun) => {
                     self.is_lost = false;
-                    return Poll::Ready(Ok((direct, begun)));
+                    return Poll::Ready(Ok((direct, begun, watch)));
                 }
-                Err(error) if self.trial.goes_on(&self.lasting, &direct, &error, false) => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) => {
+                    // A part of it may be sent.
+                    awaited.leave(direct.link());
+                    self.trial.survive(&self.lasting, &direct, watch.failed(error), false)?;
+                }
             }
         }
     }

@@ -10,15 +10,16 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::calls::{Awaited, Timer};
-use super::roaming::{Roaming, goes_on, place, poll_place};
+use super::roaming::{Roaming, place, poll_place, survive};
 use crate::lane::{Kept, Outgoing};
-use crate::rpc::call::{Pending, encoded};
+use crate::rpc::call::encoded;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::{RpcError, StreamError};
 use crate::rpc::link::{Core, Link};
 use crate::rpc::method::Method;
 use crate::rpc::one_way::OneWay;
+use crate::rpc::pending::Pending;
 use crate::rpc::status::Status;
 use crate::rpc::stream::{Connection, Recv, Rx, SendAll, SendItem, next_group};
 use crate::rpc::stream_call::StreamCall;
@@ -274,8 +275,8 @@ impl<M: Method> Future for StreamStartFuture<'_, M> {
         let Self { call: this, awaited, roaming } = self.get_mut();
         let client = this.call.client;
         loop {
-            let deadline = roaming.as_ref().map_or_else(|| this.call.deadline(), |roaming| roaming.trial.deadline);
-            let direct = ready!(poll_place(client, roaming, deadline, cx))?;
+            let mut deadline = roaming.as_ref().map_or_else(|| this.call.deadline(), |roaming| roaming.trial.deadline);
+            let direct = ready!(poll_place(client, roaming, &mut deadline, cx))?;
             let sent = match awaited {
                 Some(_) => Ok(()),
                 None => begin(this, awaited, direct, deadline),
@@ -296,9 +297,7 @@ impl<M: Method> Future for StreamStartFuture<'_, M> {
                 (Err(error), _) => error,
             };
             // None of it was sent, and its streams are not connected.
-            if !goes_on(client, roaming, &error, false) {
-                return Poll::Ready(Err(error));
-            }
+            survive(client, roaming, error, false)?;
             *awaited = None;
         }
     }
@@ -416,14 +415,13 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { one_way, sending, roaming } = self.get_mut();
         loop {
-            let direct = ready!(poll_place(one_way.client, roaming, sending.deadline, cx))?;
+            let direct = ready!(poll_place(one_way.client, roaming, &mut sending.deadline, cx))?;
             match ready!(sending.poll(one_way, direct, cx)) {
+                Ok(()) => return Poll::Ready(Ok(())),
                 // Nothing was sent.
-                Err(error) if goes_on(one_way.client, roaming, &error, false) => {
-                    *sending = OneWaySending::new(sending.deadline);
-                }
-                sent => return Poll::Ready(sent),
+                Err(error) => survive(one_way.client, roaming, error, false)?,
             }
+            *sending = OneWaySending::new(sending.deadline);
         }
     }
 }

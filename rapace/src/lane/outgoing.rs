@@ -134,6 +134,11 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// Bytes of all of it.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The payload as it was. `piece` is where it finds itself.
     pub(crate) fn outgoing<'p>(&'p self, piece: &'p mut &'p [u8]) -> Outgoing<'p> {
         *piece = &self.bytes;

@@ -157,10 +157,8 @@ impl Client {
         match &self.kind {
             Kind::Direct(direct) => Control { shared: Arc::clone(&direct.link().shared) }.shut_down(),
             Kind::Lasting(lasting) => {
-                let now = lasting.now();
-                lasting.standing.close(Stop::AtOnce);
-                if let Some(direct) = now {
-                    Control { shared: Arc::clone(&direct.link().shared) }.shut_down();
+                if let Some(owner) = lasting.standing.close(Stop::AtOnce) {
+                    Control { shared: Arc::clone(&owner.link().shared) }.shut_down();
                 }
             }
         }

@@ -123,32 +123,36 @@ impl fmt::Debug for Direct {
 
 /// Compares what the other side says it serves with what is to be called there: the number of each method.
 pub(super) fn agree(link: &Arc<Link>, service: &'static Service) -> Result<Arc<[u32]>, ConnectError> {
+    let differs = |differences| ConnectError::Incompatible { differences };
     if let Some(known) = link.agreement(service) {
-        return Ok(known);
+        return known.map_err(differs);
     }
     let agreement = service.agree(&link.shared.catalogue).map_err(|_| {
         let lost = link.shared.fail(Violation::Catalogue.into());
         ConnectError::Describe(Box::new(RpcError::Lost(Box::new(lost))))
     })?;
     match agreement {
-        Agreement::Methods(methods) => Ok(link.agreed(service, methods.into())),
+        Agreement::Methods(methods) => link.agreed(service, Ok(methods.into())).map_err(differs),
         Agreement::NoService(served) => {
             Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
         }
-        Agreement::Differs(methods) => Err(explain(link, service, &methods)),
+        Agreement::Differs(methods) => {
+            let differences = explain(link, service, &methods).map_err(ConnectError::Describe)?;
+            link.agreed(service, Err(differences)).map_err(differs)
+        }
     }
 }
 
 /// Asks the server for its texts, to say in words what differs.
 #[cold]
-fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectError {
+fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> Result<Vec<String>, Box<RpcError>> {
     let mut deadline = Deadline::After(link.shared.limits.handshake_time);
     let described =
         match link.call(Target { method: DESCRIBE, parent: 0 }, &Outgoing::short(Inline::default()), &mut deadline) {
             Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
             Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
             Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
-            Outcome::End(error) => return ConnectError::Describe(Box::new(error)),
+            Outcome::End(error) => return Err(Box::new(error)),
         };
     let theirs = described.unwrap_or_default();
     let text = |index: &usize| {
@@ -156,5 +160,5 @@ fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> ConnectErr
             format!("method `{}` differs, and the server does not say how", service.method_name(*index))
         })
     };
-    ConnectError::Incompatible { differences: methods.iter().map(text).collect() }
+    Ok(methods.iter().map(text).collect())
 }

@@ -35,7 +35,7 @@ pub enum RpcError {
         may_have_executed: bool,
     },
     /// A client that [connects again](crate::ClientBuilder::reconnect), or the client of a [plugin](crate::Plugin), has no
-    /// session now, and waited for one in vain or will get none. The call did not run.
+    /// session now, and waited for one in vain or will get none.
     #[error("{0}")]
     NoConnection(Box<NoConnection>),
     /// The server does not have the method; its other methods can be called.
@@ -106,7 +106,7 @@ pub struct TooLarge {
 
 /// Why a client that connects again has no session.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no session with the server now, after {tries} tries; the call did not run: {why}")]
+#[error("no session to make the call in, after {tries} tries{}: {why}", ran(*may_have_executed))]
 #[non_exhaustive]
 pub struct NoConnection {
     /// What the last try met, or how the last session ended.
@@ -115,6 +115,8 @@ pub struct NoConnection {
     pub tries: u32,
     /// Whether another try may succeed without a change of either program.
     pub is_retryable: bool,
+    /// False when the call certainly did not run; true of one that may have, in a session before, and was to be made again.
+    pub may_have_executed: bool,
 }
 
 fn ran(may_have_executed: bool) -> &'static str {
@@ -122,6 +124,18 @@ fn ran(may_have_executed: bool) -> &'static str {
 }
 
 impl RpcError {
+    /// The same of a call that may have run before, in another session.
+    pub(super) fn of_one_that_may_have_run(self) -> Self {
+        let may_have_executed = true;
+        match self {
+            Self::DeadlineExceeded { .. } => Self::DeadlineExceeded { may_have_executed },
+            Self::PeerDied { .. } => Self::PeerDied { may_have_executed },
+            Self::Closed { .. } => Self::Closed { may_have_executed },
+            Self::NoConnection(why) => Self::NoConnection(Box::new(NoConnection { may_have_executed, ..*why })),
+            other => other,
+        }
+    }
+
     /// Whether the call certainly did not run, and the same call may succeed when it is tried again: after connecting
     /// again if the session is over, at once or later otherwise.
     pub fn is_retryable(&self) -> bool {
@@ -130,7 +144,7 @@ impl RpcError {
             | Self::PeerDied { may_have_executed }
             | Self::Closed { may_have_executed } => !may_have_executed,
             Self::Overloaded(_) | Self::Full { .. } => true,
-            Self::NoConnection(why) => why.is_retryable,
+            Self::NoConnection(why) => why.is_retryable && !why.may_have_executed,
             _ => false,
         }
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::client::ConnectError;
 use super::deadline::Deadline;
 use super::direct::{Direct, Holds, Owner};
-use super::error::{NoConnection, RpcError};
+use super::error::RpcError;
 use super::link::Begun;
 use super::service::Service;
 use super::standing::{Found, Keeper, Standing};
@@ -43,6 +43,7 @@ enum Place {
 impl Lasting {
     /// A service, without a look at whether the server of now has it.
     pub(crate) fn new(standing: Arc<Standing>, keeper: Option<Arc<Keeper>>, service: &'static Service) -> Self {
+        standing.expect(service);
         Self { standing, keeper, service, known: Mutex::default() }
     }
 
@@ -58,10 +59,15 @@ impl Lasting {
     /// Whether the server of now, if there is one, has the service as this program knows it.
     pub(crate) fn check(&self) -> Result<(), ConnectError> {
         match self.standing.find() {
-            Found::Session(owner, generation) => {
-                self.know(self.direct(&owner)?, generation);
-                Ok(())
-            }
+            Found::Session(owner, generation) => match self.direct(&owner) {
+                Ok(direct) => {
+                    self.know(direct, generation);
+                    Ok(())
+                }
+                // It ended while it was asked, so there is another one to come.
+                Err(ConnectError::Describe(_)) => Ok(()),
+                Err(error) => Err(error),
+            },
             Found::Nothing | Found::End(_) => Ok(()),
         }
     }
@@ -89,32 +95,33 @@ impl Lasting {
         }
     }
 
-    fn place(&self, find: impl FnOnce(&Standing) -> Found) -> Place {
+    fn place(&self, find: impl Fn(&Standing) -> Found) -> Place {
         let known = self.known().as_ref().filter(|(_, generation)| self.standing.is_generation(*generation)).cloned();
-        match known {
-            // Known to be over before the supervisor knows it.
-            Some((direct, generation)) if direct.link().shared.is_over() => self.standing.lose(generation),
-            Some((direct, _)) => return Place::There(direct),
-            None => {}
+        if let Some((direct, _)) = known.as_ref().filter(|(direct, _)| !direct.link().shared.is_over()) {
+            return Place::There(direct.clone());
         }
-        match find(&self.standing) {
-            Found::Session(owner, generation) => match self.direct(&owner) {
+        if self.standing.is_forked() {
+            return Place::End(RpcError::Lost(Box::new(Lost::Forked)));
+        }
+        if let Some((_, generation)) = known {
+            // Known to be over before the supervisor knows it.
+            self.standing.lose(generation);
+        }
+        loop {
+            let (owner, generation) = match find(&self.standing) {
+                Found::Session(owner, generation) => (owner, generation),
+                Found::Nothing => return Place::None,
+                Found::End(error) => return Place::End(error),
+            };
+            match self.direct(&owner) {
                 Ok(direct) => {
                     self.know(direct.clone(), generation);
-                    Place::There(direct)
+                    return Place::There(direct);
                 }
                 // It ended while it was asked.
-                Err(ConnectError::Describe(_)) => {
-                    self.standing.lose(generation);
-                    Place::None
-                }
-                Err(error) => {
-                    let why = error.to_string();
-                    Place::End(RpcError::NoConnection(Box::new(NoConnection { why, tries: 0, is_retryable: false })))
-                }
-            },
-            Found::Nothing => Place::None,
-            Found::End(error) => Place::End(error),
+                Err(ConnectError::Describe(_)) => self.standing.lose(generation),
+                Err(error) => return Place::End(self.standing.refused(&error)),
+            }
         }
     }
 
@@ -142,8 +149,9 @@ impl fmt::Debug for Lasting {
 #[derive(Debug)]
 pub(crate) struct Trial {
     pub(crate) deadline: Deadline,
-    /// Until when it waits for a session, since it last had none.
+    /// Until when it waits for a session, while it has none.
     patience: Option<Instant>,
+    /// How often it was made again though it may have run.
     repeats: u32,
 }
 
@@ -168,40 +176,51 @@ impl Trial {
     /// Why a call waits no more for a session.
     #[cold]
     fn too_late(&mut self, lasting: &Lasting) -> RpcError {
-        if self.deadline != Deadline::None && self.deadline.is_past() {
-            return RpcError::DeadlineExceeded { may_have_executed: false };
+        let error = if self.deadline != Deadline::None && self.deadline.is_past() {
+            RpcError::DeadlineExceeded { may_have_executed: false }
+        } else {
+            lasting.why_none()
+        };
+        self.of_all(error)
+    }
+
+    /// The error of one attempt as that of all there were.
+    #[cold]
+    pub(crate) fn of_all(&self, error: RpcError) -> RpcError {
+        if self.repeats > 0 { error.of_one_that_may_have_run() } else { error }
+    }
+
+    /// What was found, if it ends the wait for a session.
+    fn found(&mut self, place: Place) -> Option<Result<Direct, RpcError>> {
+        match place {
+            Place::There(direct) => {
+                self.patience = None;
+                Some(Ok(direct))
+            }
+            Place::End(error) => Some(Err(self.of_all(error))),
+            Place::None => None,
         }
-        lasting.why_none()
     }
 
     /// Blocks this thread until there is a session.
     pub(crate) fn connected(&mut self, lasting: &Lasting) -> Result<Direct, RpcError> {
-        loop {
-            let until = self.until(lasting.standing.retry.patience);
-            match lasting.place(|standing| standing.wait(until)) {
-                Place::There(direct) => return Ok(direct),
-                Place::End(error) => return Err(error),
-                Place::None if until.is_some_and(|until| Instant::now() >= until) => {
-                    return Err(self.too_late(lasting));
-                }
-                Place::None => {}
-            }
+        if let Some(found) = self.found(lasting.place(Standing::find)) {
+            return found;
+        }
+        let until = self.until(lasting.standing.retry.patience);
+        match self.found(lasting.place(|standing| standing.wait(until))) {
+            Some(found) => found,
+            None => Err(self.too_late(lasting)),
         }
     }
 
     /// A session, if there is one now.
     pub(crate) fn connected_now(&mut self, lasting: &Lasting) -> Result<Option<Direct>, RpcError> {
-        match lasting.place(|standing| standing.find()) {
-            Place::There(direct) => Ok(Some(direct)),
-            Place::End(error) => Err(error),
-            Place::None => {
-                let until = self.until(lasting.standing.retry.patience);
-                if until.is_some_and(|until| Instant::now() >= until) {
-                    return Err(self.too_late(lasting));
-                }
-                Ok(None)
-            }
+        if let Some(found) = self.found(lasting.place(Standing::find)) {
+            return found.map(Some);
         }
+        let until = self.until(lasting.standing.retry.patience);
+        if until.is_some_and(|until| Instant::now() >= until) { Err(self.too_late(lasting)) } else { Ok(None) }
     }
 
     /// The same as [`connected`](Self::connected) for a task, which is woken when there is something to see.
@@ -214,10 +233,10 @@ impl Trial {
     ) -> std::task::Poll<Result<Direct, RpcError>> {
         use std::task::Poll;
 
-        match lasting.place(|standing| standing.poll(cx)) {
-            Place::There(direct) => return Poll::Ready(Ok(direct)),
-            Place::End(error) => return Poll::Ready(Err(error)),
-            Place::None => {}
+        if let Some(found) = self.found(lasting.place(|standing| standing.poll(cx))) {
+            // The next wait is another one.
+            *timer = Default::default();
+            return Poll::Ready(found);
         }
         let until = self.until(lasting.standing.retry.patience);
         let mut until = until.map_or(Deadline::None, Deadline::At);
@@ -227,29 +246,32 @@ impl Trial {
         }
     }
 
-    /// Whether the call is to be made again after it ended so.
-    pub(crate) fn goes_on(
+    /// After the call ended so in a session: nothing if it is to be made again.
+    pub(crate) fn survive(
         &mut self,
         lasting: &Lasting,
         direct: &Direct,
-        error: &RpcError,
+        error: RpcError,
         is_idempotent: bool,
-    ) -> bool {
-        let may_have_executed = match error {
+    ) -> Result<(), RpcError> {
+        let may_have_executed = match &error {
             RpcError::PeerDied { may_have_executed } | RpcError::Closed { may_have_executed } => *may_have_executed,
             RpcError::Lost(lost) if **lost != Lost::Forked => true,
-            _ => return false,
+            _ => return Err(self.of_all(error)),
         };
         lasting.lose(direct);
         if may_have_executed {
             if !is_idempotent || self.repeats >= REPEATS {
-                return false;
+                return Err(self.of_all(error));
             }
             self.repeats = self.repeats.saturating_add(1);
         }
-        true
+        Ok(())
     }
 }
+
+/// A call that was begun again: where, and who is told of its end.
+pub(crate) type BegunAgain = (Direct, Begun, Watch);
 
 /// A call that was begun, and can be begun again.
 #[derive(Debug)]
@@ -285,43 +307,48 @@ impl Again {
         Arc::as_ptr(&self.lasting.standing).cast()
     }
 
-    /// Whether the call, which ended so in this session, is to be begun again.
-    pub(crate) fn is_lost_by(&mut self, direct: &Direct, error: &RpcError, is_idempotent: bool) -> bool {
-        self.is_lost = self.trial.goes_on(&self.lasting, direct, error, is_idempotent);
-        self.is_lost
+    /// After the call ended so in a session: nothing if it is to be begun again.
+    pub(crate) fn survive(&mut self, direct: &Direct, error: RpcError, is_idempotent: bool) -> Result<(), RpcError> {
+        let survives = self.trial.survive(&self.lasting, direct, error, is_idempotent);
+        self.is_lost = survives.is_ok();
+        survives
     }
 
     /// Begins it again, and blocks this thread until that is done.
-    pub(crate) fn begin(&mut self, method: usize, watch: &Watch) -> Result<(Direct, Begun), RpcError> {
+    pub(crate) fn begin(&mut self, method: usize) -> Result<BegunAgain, RpcError> {
         loop {
             let direct = self.trial.connected(&self.lasting)?;
             let (target, mut piece) = (direct.target(method)?, &[] as &[u8]);
             let (link, deadline) = (direct.link(), &mut self.trial.deadline);
+            let watch = Watch::of_call(&direct, method, self.args.len()).begin();
             let start = |args: &Outgoing<'_>| link.start(target, args, deadline);
             match watch.send(link, &self.args.outgoing(&mut piece), start) {
                 Ok(begun) => {
                     self.is_lost = false;
-                    return Ok((direct, begun));
+                    return Ok((direct, begun, watch));
                 }
-                Err(error) if self.trial.goes_on(&self.lasting, &direct, &error, false) => {}
-                Err(error) => return Err(error),
+                Err(error) => self.trial.survive(&self.lasting, &direct, watch.failed(error), false)?,
             }
         }
     }
 
     /// The same, if it can be done at once.
-    pub(crate) fn try_begin(&mut self, method: usize, watch: &Watch) -> Result<Option<(Direct, Begun)>, RpcError> {
+    pub(crate) fn try_begin(&mut self, method: usize) -> Result<Option<BegunAgain>, RpcError> {
         let Some(direct) = self.trial.connected_now(&self.lasting)? else { return Ok(None) };
         let (target, mut piece) = (direct.target(method)?, &[] as &[u8]);
         let (link, deadline) = (direct.link(), self.trial.deadline);
+        let watch = Watch::of_call(&direct, method, self.args.len());
         let start = |args: &Outgoing<'_>| link.try_start(target, args, deadline);
+        // Hooks hear of it when it is begun or cannot be, and not of a try.
         match watch.send(link, &self.args.outgoing(&mut piece), start) {
             Ok(begun) => {
                 self.is_lost = begun.is_none();
-                Ok(begun.map(|begun| (direct, begun)))
+                Ok(begun.map(|begun| (direct, begun, watch.begin())))
             }
-            Err(error) if self.trial.goes_on(&self.lasting, &direct, &error, false) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => {
+                self.trial.survive(&self.lasting, &direct, watch.begin().failed(error), false)?;
+                Ok(None)
+            }
         }
     }
 }

@@ -38,8 +38,8 @@ pub(crate) struct Link {
     /// What is served to the peer, if anything is.
     pub(crate) services: Option<Arc<Services>>,
     core: Mutex<Core>,
-    /// Of each service that was looked for at the peer: the numbers of its methods.
-    agreements: Mutex<Vec<Agreed>>,
+    /// Of each service that was looked for at the peer: what was found.
+    agreements: Mutex<Vec<(&'static Service, Agreed)>>,
     /// The runtimes whose tasks wait for this session, each with a watcher.
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
@@ -52,8 +52,8 @@ pub(crate) struct Link {
     pub(crate) instead_of_waiting: OnceLock<Step>,
 }
 
-/// A service that the peer has too, and the numbers of its methods there.
-type Agreed = (&'static Service, Arc<[u32]>);
+/// The numbers of a service's methods at the peer, or how those differ that mean something else there.
+pub(super) type Agreed = Result<Arc<[u32]>, Vec<String>>;
 
 /// See [`stepped`](crate::local::stepped).
 pub(crate) struct Step(Box<dyn Fn() + Send + Sync>);
@@ -243,17 +243,17 @@ impl Link {
         self.lock().forget(begun);
     }
 
-    /// The numbers of a service's methods at the peer, if it was looked for before.
-    pub(super) fn agreement(&self, service: &'static Service) -> Option<Arc<[u32]>> {
+    /// What was found for a service, if it was looked for before.
+    pub(super) fn agreement(&self, service: &'static Service) -> Option<Agreed> {
         let agreements = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
-        agreements.iter().find(|(known, _)| std::ptr::eq(*known, service)).map(|(_, methods)| Arc::clone(methods))
+        agreements.iter().find(|(known, _)| std::ptr::eq(*known, service)).map(|(_, found)| found.clone())
     }
 
     /// Keeps what was found for a service.
-    pub(super) fn agreed(&self, service: &'static Service, methods: Arc<[u32]>) -> Arc<[u32]> {
+    pub(super) fn agreed(&self, service: &'static Service, found: Agreed) -> Agreed {
         let mut agreements = self.agreements.lock().unwrap_or_else(PoisonError::into_inner);
-        agreements.push((service, Arc::clone(&methods)));
-        methods
+        agreements.push((service, found.clone()));
+        found
     }
 
     /// Nobody calls here any more: who serves here is told, and whoever has the link last closes the session.

@@ -79,8 +79,8 @@ impl<'a, M: Method> OneWay<'a, M> {
         loop {
             let Some(direct) = trial.connected_now(lasting)? else { return Err(lasting.why_none()) };
             match self.send_in(&direct) {
-                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
-                sent => return sent,
+                Ok(()) => return Ok(()),
+                Err(error) => trial.survive(lasting, &direct, error, false)?,
             }
         }
     }
@@ -99,9 +99,9 @@ impl<'a, M: Method> OneWay<'a, M> {
         loop {
             let direct = trial.connected(lasting)?;
             match self.wait_in(&direct, trial.deadline) {
+                Ok(()) => return Ok(()),
                 // Nothing was sent.
-                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
-                sent => return sent,
+                Err(error) => trial.survive(lasting, &direct, error, false)?,
             }
         }
     }

@@ -16,10 +16,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::client::ConnectError;
-use super::direct::Owner;
+use super::direct::{Owner, agree};
 use super::error::{NoConnection, RpcError};
+use super::link::Link;
+use super::service::Service;
 use super::supervision::{End, Retry, Supervision, SupervisionState};
 use crate::error::OpenError;
+use crate::os::ForkGuard;
 use crate::session::PeerState;
 
 /// What the clients and their supervisor share.
@@ -30,6 +33,8 @@ pub(crate) struct Standing {
     changed: Condvar,
     pub(crate) tug: Tug,
     pub(crate) retry: Retry,
+    /// A forked child has no supervisor.
+    fork: ForkGuard,
 }
 
 struct Now {
@@ -41,7 +46,10 @@ struct Now {
     sessions: u32,
     tries: u32,
     last_end: Option<End>,
+    /// Of the last try, if that failed.
     last_error: Option<Arc<ConnectError>>,
+    /// What clients call, to be compared with what a server has before they do.
+    services: Vec<&'static Service>,
 }
 
 enum State {
@@ -57,6 +65,7 @@ pub(crate) enum Stop {
     /// End at once what there is.
     AtOnce,
     /// Give it so long to end by itself.
+    #[allow(dead_code, reason = "for sources with a process behind them")]
     Within(Duration),
 }
 
@@ -81,6 +90,7 @@ impl Standing {
             tries: 0,
             last_end: None,
             last_error: None,
+            services: Vec::new(),
         };
         Ok(Arc::new(Self {
             generation: AtomicU64::new(0),
@@ -88,12 +98,17 @@ impl Standing {
             changed: Condvar::new(),
             tug: Tug::new()?,
             retry,
+            fork: ForkGuard::new().map_err(OpenError::io("mapping a page"))?,
         }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Now> {
         // No foreign code runs under this lock, so a poisoned one is whole.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_forked(&self) -> bool {
+        self.fork.is_forked()
     }
 
     /// Whether a session is still the one.
@@ -106,7 +121,9 @@ impl Standing {
     /// Changes the state, and tells all who wait.
     fn enter(&self, mut now: MutexGuard<'_, Now>, state: State) -> u64 {
         let left = std::mem::replace(&mut now.state, state);
-        now.since = Instant::now();
+        if std::mem::discriminant(&left) != std::mem::discriminant(&now.state) {
+            now.since = Instant::now();
+        }
         // Relaxed: written under the lock; see `is_generation`.
         let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
         self.generation.store(generation, Ordering::Relaxed);
@@ -129,12 +146,17 @@ impl Standing {
         }
         let before = now.sessions;
         now.sessions = before.saturating_add(1);
+        // Whoever waits for the next one is not to meet what happened before this one.
+        now.last_error = None;
+        if before == 0 {
+            now.tries = 0;
+        }
         self.enter(now, State::Connected(owner));
         Some(before)
     }
 
     /// Whether the session that was published last is still the one.
-    pub(crate) fn has_session(&self) -> bool {
+    pub(super) fn has_session(&self) -> bool {
         matches!(self.lock().state, State::Connected(_))
     }
 
@@ -147,13 +169,11 @@ impl Standing {
         }
     }
 
-    /// A try failed. Those who wait learn it if another one is no use.
+    /// A try failed. Those who wait look whether another one is of use, and those who wait no more are forgotten.
     pub(super) fn failed(&self, error: &Arc<ConnectError>) {
         let mut now = self.lock();
         now.last_error = Some(Arc::clone(error));
-        if !error.is_retryable() {
-            self.enter(now, State::Connecting);
-        }
+        self.enter(now, State::Connecting);
     }
 
     /// So many tries in a row were made.
@@ -172,7 +192,25 @@ impl Standing {
         self.lock().stop
     }
 
+    /// Compares what the server has with what clients call, so that no call has to wait for that.
+    pub(super) fn compare(&self, link: &Arc<Link>) -> Result<(), ConnectError> {
+        let services = self.lock().services.clone();
+        services.into_iter().try_for_each(|service| match agree(link, service) {
+            Err(error @ ConnectError::Describe(_)) => Err(error),
+            // What differs is for those who call there.
+            Ok(_) | Err(_) => Ok(()),
+        })
+    }
+
     // ---- what clients do -------------------------------------------------------------------------------------------
+
+    /// Somebody calls this service.
+    pub(super) fn expect(&self, service: &'static Service) {
+        let services = &mut self.lock().services;
+        if !services.iter().any(|known| std::ptr::eq(*known, service)) {
+            services.push(service);
+        }
+    }
 
     /// What there is now.
     pub(super) fn find(&self) -> Found {
@@ -183,6 +221,7 @@ impl Standing {
         match (&now.state, &now.last_error) {
             // Relaxed: written under the lock.
             (State::Connected(owner), _) => Found::Session(Arc::clone(owner), self.generation.load(Ordering::Relaxed)),
+            (State::Connecting, _) if now.stop.is_some() => Found::End(RpcError::Closed { may_have_executed: false }),
             (State::Connecting, Some(error)) if !error.is_retryable() => Found::End(now.no_connection()),
             (State::Connecting, _) => Found::Nothing,
             (State::GaveUp, _) => Found::End(now.no_connection()),
@@ -228,29 +267,31 @@ impl Standing {
     pub(super) fn lose(&self, generation: u64) {
         let now = self.lock();
         if matches!(now.state, State::Connected(_)) && self.is_generation(generation) {
-            // Before the state changes: after it, nothing is pulled that the supervisor does not expect.
-            self.tug.pull();
             self.enter(now, State::Connecting);
+            self.tug.pull();
         }
     }
 
-    /// No further session is to be made, and the one that is there is to end.
-    pub(crate) fn close(&self, stop: Stop) {
+    /// No further session is to be made, and the one that is there, which comes back, is to end.
+    pub(crate) fn close(&self, stop: Stop) -> Option<Arc<Owner>> {
         let mut now = self.lock();
         let first = *now.stop.get_or_insert(stop);
         if first != stop && stop == Stop::AtOnce {
             now.stop = Some(stop);
         }
-        drop(now);
+        let owner = now.owner();
+        match now.state {
+            // Who waits for a session waits in vain.
+            State::Connecting => _ = self.enter(now, State::Connecting),
+            _ => drop(now),
+        }
         self.tug.pull();
+        owner
     }
 
     /// The session of now, if there is one.
     pub(crate) fn owner(&self) -> Option<Arc<Owner>> {
-        match &self.lock().state {
-            State::Connected(owner) => Some(Arc::clone(owner)),
-            _ => None,
-        }
+        self.lock().owner()
     }
 
     /// How long no session has been had, and why.
@@ -258,22 +299,25 @@ impl Standing {
         self.lock().no_connection()
     }
 
+    /// There is a session, but not for those who call this.
+    #[cold]
+    pub(super) fn refused(&self, error: &ConnectError) -> RpcError {
+        self.lock().without_session(error.to_string(), error.is_retryable())
+    }
+
     pub(crate) fn supervision(&self) -> Supervision {
-        let owner = self.owner();
-        let peer = owner.map(|owner| owner.link().peer_state());
+        let peer = self.owner().map(|owner| owner.link().peer_state());
         let now = self.lock();
-        let state = match &now.state {
-            State::Connected(_) if matches!(peer, Some(PeerState::Unresponsive { .. })) => {
-                SupervisionState::Unresponsive
-            }
-            State::Connected(_) => SupervisionState::Connected,
-            State::Connecting => SupervisionState::Connecting,
-            State::GaveUp => SupervisionState::GaveUp,
-            State::Closed => SupervisionState::Closed,
+        let (state, since) = match (&now.state, peer) {
+            (State::Connected(_), Some(PeerState::Unresponsive { since })) => (SupervisionState::Unresponsive, since),
+            (State::Connected(_), _) => (SupervisionState::Connected, now.since),
+            (State::Connecting, _) => (SupervisionState::Connecting, now.since),
+            (State::GaveUp, _) => (SupervisionState::GaveUp, now.since),
+            (State::Closed, _) => (SupervisionState::Closed, now.since),
         };
         Supervision {
             state,
-            since: now.since,
+            since,
             sessions: now.sessions,
             tries: now.tries,
             last_end: now.last_end.clone(),
@@ -283,6 +327,13 @@ impl Standing {
 }
 
 impl Now {
+    fn owner(&self) -> Option<Arc<Owner>> {
+        match &self.state {
+            State::Connected(owner) => Some(Arc::clone(owner)),
+            _ => None,
+        }
+    }
+
     /// Why there is no session.
     #[cold]
     fn no_connection(&self) -> RpcError {
@@ -292,7 +343,15 @@ impl Now {
             (None, None) => "it is being made".to_owned(),
         };
         let is_retryable = self.last_error.as_ref().is_none_or(|error| error.is_retryable());
-        RpcError::NoConnection(Box::new(NoConnection { why, tries: self.tries, is_retryable }))
+        match self.state {
+            State::GaveUp => self.without_session(format!("nobody connects again any more: {why}"), is_retryable),
+            _ => self.without_session(why, is_retryable),
+        }
+    }
+
+    fn without_session(&self, why: String, is_retryable: bool) -> RpcError {
+        let may_have_executed = false;
+        RpcError::NoConnection(Box::new(NoConnection { why, tries: self.tries, is_retryable, may_have_executed }))
     }
 }
 
@@ -324,7 +383,7 @@ impl Tug {
     }
 
     /// Forgets the pulls until now.
-    pub(crate) fn relax(&self) {
+    pub(super) fn relax(&self) {
         let mut pulls = [0; 64];
         while matches!((&self.felt).read(&mut pulls), Ok(1..)) {}
     }
@@ -340,8 +399,10 @@ impl AsFd for Tug {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) standing: Arc<Standing>,
+    #[allow(dead_code, reason = "for those who wait for its end")]
     supervisor: Mutex<Option<JoinHandle<()>>>,
     /// A forked child has the memory, and not the thread.
+    #[allow(dead_code, reason = "for those who wait for its end")]
     pid: u32,
 }
 
@@ -351,6 +412,7 @@ impl Keeper {
     }
 
     /// Has the supervisor stop, and waits until it has.
+    #[allow(dead_code, reason = "for sources with a process behind them")]
     pub(crate) fn stop(&self, stop: Stop) {
         self.standing.close(stop);
         let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::call::{Call, Pending, TryStartError, encoded, prepared};
+use super::call::{Call, TryStartError, encoded, prepared};
 use super::client::Client;
 use super::deadline::Deadline;
 use super::direct::Direct;
@@ -11,6 +11,7 @@ use super::error::RpcError;
 use super::lasting::Trial;
 use super::link::{Begin, Begun};
 use super::method::Method;
+use super::pending::Pending;
 use super::stream_arguments::Given;
 use super::streams::EndKey;
 use super::watch::Watch;
@@ -53,9 +54,9 @@ impl<'a, M: Method> StreamCall<'a, M> {
         loop {
             let direct = trial.connected(lasting)?;
             match self.start_in(&direct, trial.deadline) {
+                Ok(pending) => return Ok(pending),
                 // None of it was sent, and its streams are not connected.
-                Err(error) if trial.goes_on(lasting, &direct, &error, false) => {}
-                started => return started,
+                Err(error) => trial.survive(lasting, &direct, error, false)?,
             }
         }
     }
@@ -84,8 +85,10 @@ impl<'a, M: Method> StreamCall<'a, M> {
         let Some(direct) = trial.connected_now(lasting)? else { return Err(TryStartError::Full(self)) };
         match self.try_start_in(&direct, trial.deadline) {
             Ok(begun) => begun.ok_or(TryStartError::Full(self)),
-            Err(error) if trial.goes_on(lasting, &direct, &error, false) => Err(TryStartError::Full(self)),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                trial.survive(lasting, &direct, error, false)?;
+                Err(TryStartError::Full(self))
+            }
         }
     }
 

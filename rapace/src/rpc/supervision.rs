@@ -62,9 +62,9 @@ impl Retry {
     pub(crate) fn pause(&self, tries: u32) -> Duration {
         let doubled = 1_u32.checked_shl(tries).and_then(|factor| self.first.checked_mul(factor));
         let longest = doubled.unwrap_or(self.max).min(self.max);
-        // The standard library's way to a random number.
+        // The standard library's way to a random number; as a part of one it is below one, so no pause is too long for its type.
         let chance = RandomState::new().build_hasher().finish() >> 32;
-        longest.mul_f64(chance as f64 / f64::from(u32::MAX))
+        longest.mul_f64(chance as f64 / (f64::from(u32::MAX) + 1.0))
     }
 
     /// Whether so many tries are enough.
@@ -183,7 +183,7 @@ pub struct Supervision {
     pub tries: u32,
     /// How the last session ended.
     pub last_end: Option<End>,
-    /// Why the last try that failed did.
+    /// Why the last try failed, if it did.
     pub last_error: Option<Arc<ConnectError>>,
 }
 

@@ -11,7 +11,7 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{RecvError as RecvClosed, SyncSender, sync_channel};
+use std::sync::mpsc::{RecvError as RecvClosed, Sender, SyncSender, channel, sync_channel};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,19 +29,36 @@ pub(crate) trait Source: Send + 'static {
     /// Makes one. When the standing is told to stop it may break off.
     fn open(&mut self, standing: &Standing) -> Result<Arc<Link>, ConnectError>;
 
-    /// Sleeps until something may have happened to the session, until the standing's tug, or for so long.
-    fn attend(&mut self, link: &Link, tug: BorrowedFd<'_>, longest: Option<Duration>) {
-        sleep_beside(link, [tug], longest);
+    /// Sleeps until something may have happened to the session, until the standing's tug, or for so long. Whether what is
+    /// behind the session is still there.
+    fn attend(&mut self, link: &Link, tug: BorrowedFd<'_>, longest: Option<Duration>) -> bool {
+        sleep_beside(link, [PollFd::from_borrowed_fd(tug, PollFlags::IN)], longest);
+        true
     }
 
-    /// The session is over, or to end; so is what there is behind it.
-    fn close(&mut self, link: &Arc<Link>, standing: &Standing) -> Option<Exit> {
-        let _ = (link, standing);
+    /// The session was left; so is what there is behind it.
+    fn close(&mut self, link: &Arc<Link>, left: Left, standing: &Standing) -> Option<Exit> {
+        let _ = (link, left, standing);
         None
     }
 }
 
-/// Who is told of what happens.
+/// Why a session is attended no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// It is over.
+    Over(RecvError),
+    /// What was behind it is gone, though it is not over.
+    Gone,
+    /// The other side begins nothing any more, and answers what it has begun.
+    Leaving,
+    /// The other side has stood still for too long.
+    Stuck,
+    /// The supervisor is told to stop.
+    Stopped,
+}
+
+/// Who is told of what happens: by a thread of their own, so that the supervisor waits for none of them.
 #[derive(Default)]
 pub(crate) struct Listeners(Vec<Box<dyn Fn(&Event) + Send>>);
 
@@ -50,11 +67,23 @@ impl Listeners {
         self.0.push(Box::new(listener));
     }
 
-    fn tell(&self, event: &Event) {
-        for listener in &self.0 {
-            // The user's code; if it panics, the session is watched over all the same.
-            let _ = catch_unwind(AssertUnwindSafe(|| listener(event)));
+    /// Tells them what comes, until nothing does any more.
+    fn listen(self) -> Result<Option<Sender<Event>>, OpenError> {
+        if self.0.is_empty() {
+            return Ok(None);
         }
+        let (sender, events) = channel();
+        let telling = move || {
+            for event in events {
+                for listener in &self.0 {
+                    // The user's code; if it panics, the others are told all the same.
+                    let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("rapace-events".into()).spawn(telling);
+        thread.map_err(OpenError::io("starting a thread"))?;
+        Ok(Some(sender))
     }
 }
 
@@ -78,16 +107,23 @@ pub(crate) struct Orders {
 struct Supervisor<S> {
     source: S,
     standing: Arc<Standing>,
-    orders: Orders,
+    retry: Retry,
+    wait_for_first: Duration,
+    hang_max: Option<Duration>,
+    /// Who is told of what happens.
+    events: Option<Sender<Event>>,
     /// Who waits for the first session, until it is there.
     first: Option<SyncSender<ConnectError>>,
 }
 
 /// Starts a supervisor, and waits for the first session.
 pub(crate) fn supervise(source: impl Source, orders: Orders) -> Result<Arc<Keeper>, ConnectError> {
-    let standing = Standing::new(orders.retry)?;
+    let Orders { retry, listeners, wait_for_first, hang_max } = orders;
+    let standing = Standing::new(retry)?;
     let (first, is_there) = sync_channel(1);
-    let supervisor = Supervisor { source, standing: Arc::clone(&standing), orders, first: Some(first) };
+    let (events, first) = (listeners.listen()?, Some(first));
+    let supervisor =
+        Supervisor { source, standing: Arc::clone(&standing), retry, wait_for_first, hang_max, events, first };
     // What it starts runs where the client was made.
     #[cfg(feature = "tokio")]
     let runtime = tokio::runtime::Handle::try_current().ok();
@@ -110,18 +146,19 @@ impl<S: Source> Supervisor<S> {
         let began = Instant::now();
         // Tries since a session lasted, and those of them that failed in a row.
         let (mut tries, mut failed) = (0_u32, 0_u32);
-        loop {
-            let opened_at = Instant::now();
-            match self.source.open(&self.standing) {
-                Ok(link) => {
+        while self.standing.stop().is_none() {
+            let is_first = self.first.is_some();
+            let opened = self.source.open(&self.standing);
+            match opened.and_then(|link| self.live_through(&link)) {
+                Ok(lasted) => {
                     failed = 0;
-                    self.live_through(link);
-                    if opened_at.elapsed() >= self.orders.retry.steady {
+                    // One that had to be waited for: what counts against the limit comes after it.
+                    if is_first || lasted >= self.retry.steady {
                         tries = 0;
                     }
                 }
                 Err(error) => {
-                    let is_late = began.elapsed() >= self.orders.wait_for_first || !error.is_retryable();
+                    let is_late = began.elapsed() >= self.wait_for_first || !error.is_retryable();
                     if let Some(first) = self.first.take_if(|_| is_late) {
                         // Who waits for it is told, and nobody else.
                         let _ = first.send(error);
@@ -130,91 +167,125 @@ impl<S: Source> Supervisor<S> {
                     let error = Arc::new(error);
                     self.standing.failed(&error);
                     failed = failed.saturating_add(1);
-                    self.orders.listeners.tell(&Event::Failed { error, tries: failed });
+                    self.tell(Event::Failed { error, tries: failed });
                 }
             }
-            if self.standing.stop().is_some() {
-                return self.standing.give_up();
+            if self.first.is_none() && self.retry.is_enough(tries) {
+                break;
             }
-            if self.first.is_none() && self.orders.retry.is_enough(tries) {
-                // Before anybody is told.
-                self.standing.give_up();
-                return self.orders.listeners.tell(&Event::GaveUp { tries });
-            }
-            self.pause(self.orders.retry.pause(tries));
+            let pause = self.retry.pause(tries);
+            let left = self.wait_for_first.saturating_sub(began.elapsed());
+            self.pause(if self.first.is_some() { pause.min(left) } else { pause });
             tries = tries.saturating_add(1);
             self.standing.tried(tries);
         }
+        // Before anybody is told.
+        if self.standing.give_up() {
+            self.tell(Event::GaveUp { tries });
+        }
     }
 
-    /// From a session's beginning to its end.
-    fn live_through(&mut self, link: Arc<Link>) {
-        let peer = link.shared.credentials;
+    fn tell(&self, event: Event) {
+        if let Some(events) = &self.events {
+            // They listen as long as this may tell.
+            let _ = events.send(event);
+        }
+    }
+
+    /// From a session's beginning to its end, unless it ends before it is known what the other side serves. How long it was
+    /// there.
+    fn live_through(&mut self, link: &Arc<Link>) -> Result<Duration, ConnectError> {
         // It is closed with the last who has it: this one among them, until it is over.
-        let owner = Owner::new(Arc::clone(&link));
-        let how = match self.standing.publish(Arc::clone(&owner)) {
-            Some(restarts) => {
-                self.first = None;
-                self.orders.listeners.tell(&Event::Connected { peer, restarts });
-                self.attend(&link)
-            }
-            None => None,
+        let owner = Owner::new(Arc::clone(link));
+        let compared = self.standing.compare(link);
+        let published = compared.map(|()| self.standing.publish(Arc::clone(&owner)));
+        let began = Instant::now();
+        let Ok(Some(restarts)) = published else {
+            // Nobody has seen it.
+            self.source.close(link, Left::Stopped, &self.standing);
+            return published.map(|_| Duration::ZERO);
         };
-        let exit = self.source.close(&link, &self.standing);
-        let how = how.or_else(|| link.look_for_end()).unwrap_or(RecvError::Closed);
-        let end = End { how, exit };
+        self.first = None;
+        self.tell(Event::Connected { peer: link.shared.credentials, restarts });
+        let left = self.attend(link);
+        let lasted = began.elapsed();
+        self.standing.leave();
+        let exit = self.source.close(link, left, &self.standing);
+        let how = match left {
+            Left::Over(how) => Some(how),
+            _ => link.look_for_end(),
+        };
+        let end = End { how: how.unwrap_or(RecvError::Closed), exit };
         self.standing.ended(end.clone());
-        self.orders.listeners.tell(&Event::Ended(end));
+        self.tell(Event::Ended(end));
+        Ok(lasted)
     }
 
-    /// Until the session is over, or to be left; how it ended, if it did.
-    fn attend(&mut self, link: &Arc<Link>) -> Option<RecvError> {
+    /// Until the session is over, or to be left.
+    fn attend(&mut self, link: &Arc<Link>) -> Left {
         let hang_after = link.shared.limits.hang_after;
-        let wants_hangs = !self.orders.listeners.0.is_empty() || self.orders.hang_max.is_some();
-        let longest = wants_hangs.then(|| hang_after.div_f64(2.0).max(Duration::from_millis(1)));
+        let wants_hangs = self.events.is_some() || self.hang_max.is_some();
+        let longest = wants_hangs.then(|| (hang_after / 2).max(Duration::from_millis(1)));
         let mut hangs = false;
         loop {
-            self.source.attend(link, self.standing.tug.as_fd(), longest);
+            let slept = Instant::now();
+            let is_there = self.source.attend(link, self.standing.tug.as_fd(), longest);
             self.standing.tug.relax();
             if let Some(how) = link.look_for_end() {
-                return Some(how);
+                return Left::Over(how);
             }
-            // Told to stop, or a call was told that this session begins no more.
-            if self.standing.stop().is_some() || !self.standing.has_session() {
-                return None;
+            if self.standing.stop().is_some() {
+                return Left::Stopped;
             }
-            if !wants_hangs {
-                continue;
+            // A call was told that this session begins no more.
+            if !self.standing.has_session() {
+                return Left::Leaving;
+            }
+            if !is_there {
+                return Left::Gone;
+            }
+            let Some(longest) = longest else { continue };
+            if slept.elapsed() > longest.saturating_add(hang_after) {
+                // This process stood still itself, and so perhaps did the other side.
+                link.shared.forget_pulse();
             }
             match link.peer_state() {
                 PeerState::Unresponsive { since } => {
                     if !std::mem::replace(&mut hangs, true) {
-                        self.orders.listeners.tell(&Event::Unresponsive { since });
+                        self.tell(Event::Unresponsive { since });
                     }
-                    if self.orders.hang_max.is_some_and(|most| since.elapsed() >= most) {
-                        return None;
+                    if self.hang_max.is_some_and(|most| since.elapsed() >= most) {
+                        return Left::Stuck;
                     }
                 }
                 _ => {
                     if std::mem::take(&mut hangs) {
-                        self.orders.listeners.tell(&Event::Responsive);
+                        self.tell(Event::Responsive);
                     }
                 }
             }
         }
     }
 
-    /// Until it is over, or somebody wants something.
+    /// Until it is over, or the supervisor is told to stop.
     fn pause(&self, pause: Duration) {
-        let end = Instant::now() + pause;
+        // Beyond the clock is never.
+        let end = Instant::now().checked_add(pause);
         while self.standing.stop().is_none() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
                 return;
             }
-            let _ = poll(&mut [PollFd::new(&self.standing.tug, PollFlags::IN)], Some(&timespec(left)));
+            let _ = poll(&mut [PollFd::new(&self.standing.tug, PollFlags::IN)], left.map(timespec).as_ref());
             self.standing.tug.relax();
         }
+    }
+}
+
+impl<S> Drop for Supervisor<S> {
+    fn drop(&mut self) {
+        // Also if it panicked: then nobody makes another session.
+        self.standing.give_up();
     }
 }
 
@@ -222,13 +293,13 @@ impl<S: Source> Supervisor<S> {
 /// long.
 pub(crate) fn sleep_beside<'f>(
     link: &'f Link,
-    others: impl IntoIterator<Item = BorrowedFd<'f>>,
+    others: impl IntoIterator<Item = PollFd<'f>>,
     longest: Option<Duration>,
 ) {
     let shared = &link.shared;
     let mut fds = vec![PollFd::new(&shared.socket, PollFlags::RDHUP)];
     fds.extend(shared.pidfd.as_ref().map(|pidfd| PollFd::new(pidfd, PollFlags::IN)));
-    fds.extend(others.into_iter().map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN)));
+    fds.extend(others);
     // A signal, or anything else that ends the sleep, makes this look once more.
     let _ = poll(&mut fds, longest.map(timespec).as_ref());
 }

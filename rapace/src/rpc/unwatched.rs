@@ -8,7 +8,6 @@ use super::error::RpcError;
 use super::link::Link;
 use super::service::Services;
 use super::status::Status;
-use crate::codec::Encoder;
 use crate::lane::Outgoing;
 use crate::session::Payload;
 
@@ -18,7 +17,7 @@ pub(crate) struct Watch {}
 
 impl Watch {
     #[inline(always)]
-    pub(crate) fn of_call(_: &Direct, _: usize, _: &Encoder<'_>) -> Self {
+    pub(crate) fn of_call(_: &Direct, _: usize, _: usize) -> Self {
         Self {}
     }
 

@@ -14,7 +14,6 @@ use super::service::{Service, Services};
 use super::status::Status;
 #[cfg(feature = "tracing")]
 use super::trace::{Scope, Trace, record};
-use crate::codec::Encoder;
 use crate::lane::Outgoing;
 #[cfg(feature = "tracing")]
 use crate::layout::inline::Inline;
@@ -69,8 +68,8 @@ impl Watch {
     }
 
     /// A call that this process may make; nobody is told yet.
-    pub(crate) fn of_call(direct: &Direct, method: usize, args: &Encoder<'_>) -> Self {
-        let watch = Self::new(direct.link(), CallSide::Client, direct.service(), method, args.len());
+    pub(crate) fn of_call(direct: &Direct, method: usize, request_bytes: usize) -> Self {
+        let watch = Self::new(direct.link(), CallSide::Client, direct.service(), method, request_bytes);
         #[cfg(feature = "tracing")]
         let watch = watch.traced(Trace::current);
         watch
