@@ -29,20 +29,21 @@ pub(crate) fn adopt_inherited(fd: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
 }
 
-/// Takes over a descriptor that this process was started with, close-on-exec from now on, if the number is open and is the
-/// file with this inode.
+/// Takes over a socket that this process was started with, close-on-exec from now on, if the number is open, has this inode,
+/// and `is_it` finds so.
 ///
 /// To be called once for a number that was handed to this program to be its own.
-pub(crate) fn take_inherited(fd: RawFd, inode: u64) -> io::Result<OwnedFd> {
-    if fd < 0 {
+pub(crate) fn take_inherited(fd: RawFd, inode: u64, is_it: impl FnOnce(BorrowedFd<'_>) -> bool) -> io::Result<OwnedFd> {
+    // The first three have owners.
+    if fd < 3 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    // SAFETY: the number is borrowed for one question, which answers EBADF if it is not open.
-    let stat = rustix::fs::fstat(unsafe { BorrowedFd::borrow_raw(fd) })?;
-    if stat.st_ino != inode {
+    // SAFETY: the number is borrowed for questions that answer EBADF if it is not open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    if rustix::fs::fstat(borrowed)?.st_ino != inode || !is_it(borrowed) {
         return Err(io::ErrorKind::NotFound.into());
     }
-    // SAFETY: it is the file that was handed over, by its inode, and the caller takes it once: so nobody else owns it.
+    // SAFETY: it is the socket that was handed over, by its inode, and the caller takes it once: so nobody else owns it.
     let owned = unsafe { OwnedFd::from_raw_fd(fd) };
     rustix::io::fcntl_setfd(&owned, rustix::io::FdFlags::CLOEXEC)?;
     Ok(owned)

@@ -28,7 +28,7 @@ use crate::rpc::supervision::{Event, Exit, Retry, Supervision};
 use crate::rpc::supervisor::{Listeners, Orders, supervise};
 use crate::session::Config;
 use children::Children;
-use stderr::Lines;
+use stderr::Out;
 
 /// In which a host says which descriptor is its plugin's end of the session: its number, and its inode by which it is known
 /// not to be another one.
@@ -55,7 +55,11 @@ const HOST: &str = "RAPACE_HOST";
 /// ```
 ///
 /// A program that is not trusted runs with [`Limits::hostile`](crate::Limits::hostile), and what it may do besides calling is
-/// for the command to say: another user, a sandbox.
+/// for the command to say: another user, a sandbox. A program that only prepares the surroundings replaces itself by the plugin
+/// (`exec`): what it starts instead has a session, but its death is not the end of it, and killing the plugin kills what was
+/// started first.
+///
+/// A plugin whose session is over, by whichever side, has 2 s to end by itself; then it is killed.
 pub struct Plugin {
     keeper: Arc<Keeper>,
 }
@@ -88,7 +92,7 @@ impl Plugin {
             listeners: Listeners::default(),
             hang_max: None,
             die_with_host: false,
-            lines: Some(Lines::PassedOn),
+            stderr: Some(None),
         }
     }
 
@@ -114,12 +118,14 @@ impl Plugin {
         u32::try_from(owner.link().shared.credentials.pid).ok()
     }
 
-    /// Closes the session, which ends a plugin that is well written, and kills it when it runs on after `grace`. Calls that
-    /// are not answered end with [`RpcError::Closed`](crate::RpcError::Closed). How its process ended, if one ran.
+    /// Closes the session, which ends a plugin that is well written, and kills it when it runs on after `grace`, or has not
+    /// opened its session yet. Calls that are not answered end with [`RpcError::Closed`](crate::RpcError::Closed). How its
+    /// process ended, if it had a session.
     pub fn shut_down(self, grace: Duration) -> Option<Exit> {
-        let had_process = self.keeper.standing.owner().is_some();
+        let ends = self.keeper.standing.ends();
         self.keeper.stop(Stop::Within(grace));
-        self.supervision().last_end.filter(|_| had_process)?.exit
+        let has_ended = self.keeper.standing.ends() > ends;
+        self.supervision().last_end.filter(|_| has_ended)?.exit
     }
 
     /// As [`shut_down`](Self::shut_down), on the runtime's blocking pool.
@@ -169,8 +175,12 @@ pub struct PluginBuilder {
     listeners: Listeners,
     hang_max: Option<Duration>,
     die_with_host: bool,
-    lines: Option<Lines>,
+    /// Where standard error goes, if it is read: to the program, or to that of this process.
+    stderr: Option<Option<Tell>>,
 }
+
+/// Takes a line.
+type Tell = Box<dyn Fn(&str) + Send>;
 
 impl PluginBuilder {
     /// Serves the plugin: one service, or the several of a [`Router`](crate::Router). What it calls is handled by a thread
@@ -207,36 +217,41 @@ impl PluginBuilder {
         self
     }
 
-    /// How long the program has to open its session, from its start: 10 s by default.
+    /// How long the program has to begin to open its session, from its start: 10 s by default. The handshake has
+    /// [`Limits::handshake_time`](crate::Limits::handshake_time) beyond that.
     pub fn start_time(mut self, longest: Duration) -> Self {
         self.start_time = longest;
         self
     }
 
-    /// Kills the process when it has made no step for so long though something waits for it, as one does that is stopped or
-    /// whose handler is stuck. It counts from [`Limits::hang_after`](crate::Limits::hang_after) on.
+    /// Kills the process when it has made no step for so long, and for [`Limits::hang_after`](crate::Limits::hang_after),
+    /// though it owes this side an answer: as one does that is stopped, or whose handler is stuck. One whose handlers work
+    /// elsewhere, in tasks or as `#[rapace(blocking)]`, waits for the next call meanwhile and is not killed; nor is one that
+    /// never sleeps ([`Spin::Forever`](crate::Spin::Forever)) and has taken the call out.
     pub fn kill_unresponsive_after(mut self, longest: Duration) -> Self {
         self.hang_max = Some(longest);
         self
     }
 
     /// Has the system kill the process when this one ends, however that happens. Without it, the end of the session is what
-    /// a plugin sees, and one that hangs runs on. Linux only; a process that gains privileges when it starts is not killed.
+    /// a plugin sees, and one that hangs runs on. Linux only; a process that gains privileges when it starts is not killed,
+    /// nor are processes that it starts in turn.
     pub fn die_with_host(mut self) -> Self {
         self.die_with_host = true;
         self
     }
 
-    /// What the process writes to its standard error is given to this, line by line, instead of being passed on to the
-    /// standard error of this process. In both cases the last lines are told with its [end](Exit::stderr).
+    /// What the process writes to its standard error is given to this, line by line and on a thread for it, instead of being
+    /// passed on to the standard error of this process. In both cases the last lines are told with its [end](Exit::stderr),
+    /// and a plugin that writes faster than that is taken waits, as if it wrote there itself.
     pub fn stderr(mut self, tell: impl Fn(&str) + Send + 'static) -> Self {
-        self.lines = Some(Lines::Told(Box::new(tell)));
+        self.stderr = Some(Some(Box::new(tell)));
         self
     }
 
     /// Leaves the standard error of the process as the command says. It is not told with its end.
     pub fn leave_stderr(mut self) -> Self {
-        self.lines = None;
+        self.stderr = None;
         self
     }
 
@@ -253,8 +268,13 @@ impl PluginBuilder {
     /// As [`Plugin::spawn`], and [`OpenError::ServiceTwice`](crate::OpenError::ServiceTwice).
     pub fn spawn(mut self, command: Command) -> Result<Plugin, ConnectError> {
         self.opening.prepare()?;
-        let Self { opening, start_time, retry, listeners, hang_max, die_with_host, lines } = self;
-        let children = Children::new(command, opening, start_time, lines, die_with_host);
+        let Self { opening, start_time, retry, listeners, hang_max, die_with_host, stderr } = self;
+        let out = match stderr {
+            None => None,
+            Some(None) => Some(Out::PassedOn(Vec::new())),
+            Some(Some(tell)) => Some(Out::told(tell)?),
+        };
+        let children = Children::new(command, opening, start_time, out, die_with_host);
         let orders = Orders { retry, listeners, wait_for_first: Duration::ZERO, hang_max };
         Ok(Plugin { keeper: supervise(children, orders)? })
     }

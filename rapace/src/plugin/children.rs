@@ -3,15 +3,17 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::Signal;
 
 use super::HOST;
-use super::stderr::{Lines, Tail};
+use super::stderr::{Out, Tail};
 use crate::error::{Lost, OpenError, RecvError};
 use crate::os;
 use crate::rpc::client::ConnectError;
@@ -19,18 +21,22 @@ use crate::rpc::link::Link;
 use crate::rpc::opening::Opening;
 use crate::rpc::standing::{Standing, Stop};
 use crate::rpc::supervision::Exit;
-use crate::rpc::supervisor::{Source, sleep_beside, timespec};
+use crate::rpc::supervisor::{Left, Source, sleep_beside, timespec};
 use crate::session::{PeerA, Session};
 
 /// How long a plugin whose session is over has to end by itself.
 const LEAVE: Duration = Duration::from_secs(2);
+/// How long a process that was killed may take to be gone.
+const DYING: Duration = Duration::from_secs(2);
+/// Between two looks at a process where the system has no descriptor for it.
+const TICK: Duration = Duration::from_millis(10);
 
 /// How the processes are started.
 pub(super) struct Children {
     command: Command,
-    pub(super) opening: Opening,
+    opening: Opening,
     start_time: Duration,
-    lines: Lines,
+    out: Out,
     /// The number of the descriptor that the next child inherits.
     number: Arc<AtomicI32>,
     running: Option<Running>,
@@ -59,15 +65,16 @@ impl Children {
         mut command: Command,
         opening: Opening,
         start_time: Duration,
-        lines: Option<Lines>,
+        out: Option<Out>,
         die_with_host: bool,
     ) -> Self {
         let number = Arc::new(AtomicI32::new(-1));
         os::inherit(&mut command, Arc::clone(&number), die_with_host);
-        if lines.is_some() {
+        if out.is_some() {
             command.stderr(Stdio::piped());
         }
-        Self { command, opening, start_time, lines: lines.unwrap_or(Lines::PassedOn), number, running: None }
+        let out = out.unwrap_or(Out::PassedOn(Vec::new()));
+        Self { command, opening, start_time, out, number, running: None }
     }
 
     /// Starts a process. Our end of its socket.
@@ -91,121 +98,134 @@ impl Children {
 
     /// Waits until the child speaks, and opens the session.
     fn greet(&mut self, ours: UnixStream, standing: &Standing) -> Result<Session<PeerA>, OpenError> {
-        let Self { running, lines, start_time, opening, .. } = self;
+        let Self { running, out, start_time, opening, .. } = self;
         let Some(running) = running else { return Err(OpenError::HungUp) };
-        match running.wait(lines, Some(ours.as_fd()), Some(standing), *start_time) {
+        match running.wait(out, Some(ours.as_fd()), Some((standing, |_| true)), *start_time) {
+            Woken::Ready => {}
+            Woken::Ended => return Err(OpenError::HungUp),
             Woken::Late => return Err(OpenError::PluginSilent(*start_time)),
             Woken::Stopped => return Err(OpenError::ShuttingDown),
-            // If it ended, that is what the handshake meets.
-            Woken::Ended | Woken::Ready => {}
         }
-        let tug = Some(standing.tug.as_fd());
-        Session::over_child_with(ours, &running.child, &opening.config, opening.catalogue(), tug)
+        let pidfd = running.pidfd.as_ref().and_then(|pidfd| pidfd.try_clone().ok());
+        let (child, sign) = (running.child.id(), Some(standing.tug.as_fd()));
+        Session::over_child_with(ours, child, pidfd, &opening.config, opening.catalogue(), sign)
     }
 
     /// The process ends, by itself within so long or killed; how it did.
     fn end(&mut self, patience: Duration, standing: &Standing) -> Option<Exit> {
-        let Self { running, lines, .. } = self;
+        let Self { running, out, .. } = self;
         let mut running = running.take()?;
-        // Told to stop at once, it is not waited for.
-        let standing = (standing.stop() != Some(Stop::AtOnce)).then_some(standing);
-        let patience = if standing.is_some() { patience } else { Duration::ZERO };
-        let has_ended = running.wait(lines, None, standing, patience) == Woken::Ended;
+        let at_once: fn(Stop) -> bool = |stop| stop == Stop::AtOnce;
         let mut was_killed = false;
-        if !has_ended && !matches!(running.child.try_wait(), Ok(Some(_))) {
+        if running.wait(out, None, Some((standing, at_once)), patience) != Woken::Ended {
             was_killed = running.child.kill().is_ok();
+            if running.wait(out, None, None, DYING) != Woken::Ended {
+                // It became another user's, or is stuck in the kernel. Somebody has to wait for it, so that it leaves
+                // nothing behind when it ends; if that cannot be, it stays until this process ends.
+                let mut child = running.child;
+                let _ = std::thread::Builder::new().name("rapace-reaper".into()).spawn(move || child.wait());
+                return None;
+            }
         }
-        // It has ended or was killed, so this does not block for long.
+        let stderr = running.stderr.end(out);
         let status = running.child.wait().ok()?;
-        Some(Exit { status, was_killed, stderr: running.stderr.end(lines) })
+        let was_killed = was_killed && status.signal() == Some(Signal::KILL.as_raw());
+        Some(Exit { status, was_killed, stderr })
     }
 }
 
 impl Running {
-    /// Waits until the process ends, something comes at `other`, or the standing is told to stop at once; passing on what is
-    /// written to standard error.
+    fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Waits until the process ends, something comes at `other`, or the standing is told to stop in such a way; passing on
+    /// what is written to standard error.
     fn wait(
         &mut self,
-        lines: &Lines,
+        out: &mut Out,
         other: Option<BorrowedFd<'_>>,
-        standing: Option<&Standing>,
+        standing: Option<(&Standing, fn(Stop) -> bool)>,
         longest: Duration,
     ) -> Woken {
+        // Beyond the clock is never.
         let end = Instant::now().checked_add(longest);
         loop {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+            self.stderr.read(out);
+            if self.has_ended().is_some() {
                 return Woken::Ended;
+            }
+            if let Some((standing, is_it)) = standing {
+                standing.tug.relax();
+                if standing.stop().is_some_and(is_it) {
+                    return Woken::Stopped;
+                }
             }
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
                 return Woken::Late;
             }
-            // Without a descriptor of the process, it is looked at now and then.
-            let left = if self.pidfd.is_none() { Some(left.unwrap_or(TICK).min(TICK)) } else { left };
             let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
-            let others = [other, standing.map(|standing| standing.tug.as_fd()), self.stderr.as_fd()];
+            let (stderr, tick) = self.stderr.awaits(out);
+            let tick = if self.pidfd.is_none() { Some(TICK) } else { tick };
+            let others = [other, standing.as_ref().map(|(standing, _)| standing.tug.as_fd())];
             let mut fds: Vec<_> = others.into_iter().flatten().map(readable).collect();
             fds.extend(self.pidfd.as_ref().map(|pidfd| readable(pidfd.as_fd())));
-            let _ = poll(&mut fds, left.map(timespec).as_ref());
-            let is_ready = other.is_some() && fds.first().is_some_and(|fd| !fd.revents().is_empty());
-            self.stderr.read(lines);
-            if is_ready {
+            fds.extend(stderr);
+            let _ = poll(&mut fds, left.into_iter().chain(tick).min().map(timespec).as_ref());
+            if other.is_some() && fds.first().is_some_and(|fd| !fd.revents().is_empty()) {
                 return Woken::Ready;
-            }
-            if let Some(standing) = standing {
-                standing.tug.relax();
-                if standing.stop() == Some(Stop::AtOnce) {
-                    return Woken::Stopped;
-                }
             }
         }
     }
 }
 
-/// Between two looks at a process where the system has no descriptor for it.
-const TICK: Duration = Duration::from_millis(10);
-
 impl Source for Children {
     fn open(&mut self, standing: &Standing) -> Result<Arc<Link>, ConnectError> {
-        let opened = self.start().and_then(|ours| self.greet(ours, standing));
+        let opened = self.start().and_then(|ours| self.greet(ours, standing)).and_then(|session| {
+            let link = self.opening.link(session);
+            self.opening.serve_over(&link).map(|()| link)
+        });
         let error = match opened {
-            Ok(session) => {
-                let link = self.opening.link(session);
-                match self.opening.serve_over(&link) {
-                    Ok(()) => return Ok(link),
-                    Err(error) => error,
-                }
-            }
+            Ok(link) => return Ok(link),
             Err(error) => error,
         };
-        // One that hung up is about to end, and says why; all others are no use.
-        let is_leaving = matches!(error, OpenError::HungUp | OpenError::System { .. });
-        let exit = self.end(if is_leaving { LEAVE } else { Duration::ZERO }, standing);
-        Err(match exit {
-            Some(exit) if is_leaving && !exit.was_killed => OpenError::PluginEnded { exit: exit.to_string() }.into(),
-            _ => error.into(),
+        // One that hung up is about to end, and says why.
+        let patience = if matches!(error, OpenError::HungUp) { LEAVE } else { Duration::ZERO };
+        let exit = self.end(patience, standing);
+        let is_its_own = matches!(error, OpenError::HungUp | OpenError::Timeout(_));
+        Err(match exit.filter(|exit| is_its_own && !exit.was_killed) {
+            Some(exit) => OpenError::PluginEnded { exit: exit.to_string() }.into(),
+            None => error.into(),
         })
     }
 
-    fn attend(&mut self, link: &Link, tug: BorrowedFd<'_>, longest: Option<Duration>) {
-        let Some(Running { stderr, .. }) = &mut self.running else { return };
-        sleep_beside(link, [Some(tug), stderr.as_fd()].into_iter().flatten(), longest);
-        stderr.read(&self.lines);
+    fn attend(&mut self, link: &Link, tug: BorrowedFd<'_>, longest: Option<Duration>) -> bool {
+        let Self { running: Some(running), out, .. } = self else { return false };
+        let (stderr, tick) = running.stderr.awaits(out);
+        let tick = if running.pidfd.is_none() { Some(TICK) } else { tick };
+        let readable = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+        // Of a program that started another one it is not the session's.
+        let pidfd = running.pidfd.as_ref().map(|pidfd| readable(pidfd.as_fd()));
+        let others = [Some(readable(tug)), pidfd, stderr].into_iter().flatten();
+        sleep_beside(link, others, longest.into_iter().chain(tick).min());
+        running.stderr.read(out);
+        running.has_ended().is_none()
     }
 
-    fn close(&mut self, link: &Arc<Link>, standing: &Standing) -> Option<Exit> {
-        let patience = match (standing.stop(), link.look_for_end()) {
-            (Some(Stop::AtOnce), _) => Duration::ZERO,
-            (Some(Stop::Within(grace)), _) => {
+    fn close(&mut self, link: &Arc<Link>, left: Left, standing: &Standing) -> Option<Exit> {
+        let patience = match (left, standing.stop()) {
+            (Left::Stopped, Some(Stop::Within(grace))) => {
                 link.close();
                 grace
             }
+            (Left::Stopped, _) => Duration::ZERO,
             // It ended, or is about to.
-            (None, Some(RecvError::Closed | RecvError::Lost(Lost::PeerDied(_)))) => LEAVE,
+            (Left::Over(RecvError::Closed | RecvError::Lost(Lost::PeerDied(_))) | Left::Gone, _) => LEAVE,
             // It takes its leave, and may still answer what it began.
-            (None, None) if !standing.has_session() => LEAVE,
+            (Left::Leaving, _) => LEAVE,
             // It broke the protocol, or hangs.
-            (None, _) => Duration::ZERO,
+            (Left::Over(_) | Left::Stuck, _) => Duration::ZERO,
         };
         let exit = self.end(patience, standing);
         // Whoever waits for an answer learns of the death, if that is the end.

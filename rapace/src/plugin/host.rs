@@ -1,6 +1,7 @@
 //! The side of a plugin: the session with the process that started it.
 
 use std::fmt;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,8 +38,9 @@ use crate::session::{Config, is_connected_stream};
 /// ```
 ///
 /// # Errors
-/// [`OpenError::NoHost`] when this process was not started by a host, or this was called before. The socket is not inherited
-/// by processes that this one starts.
+/// [`OpenError::NoHost`] when this process was not started by a host, or this was called before.
+///
+/// To be called before the program starts processes of its own: from then on they do not inherit the socket.
 pub fn host() -> Result<HostBuilder, OpenError> {
     /// Whether the socket was taken.
     static IS_TAKEN: Mutex<bool> = Mutex::new(false);
@@ -55,20 +57,20 @@ pub fn host() -> Result<HostBuilder, OpenError> {
     if *is_taken {
         return Err(no_host("rapace::host() was called before; there is one session with the host"));
     }
-    let socket = os::take_inherited(number, inode).map_err(|_| {
+    let socket = os::take_inherited(number, inode, is_connected_stream).map_err(|_| {
         no_host("its socket is not there; only the process that a host starts has it, not those it starts")
     })?;
     *is_taken = true;
-    if !is_connected_stream(&socket) {
-        return Err(no_host("the variable RAPACE_HOST names something that is not a socket of a host"));
-    }
-    Ok(HostBuilder { socket: socket.into(), opening: Opening::default() })
+    let uid = os::peer_credentials(socket.as_fd()).map_err(OpenError::io("asking who the host is"))?.uid;
+    Ok(HostBuilder { socket: socket.into(), uid, opening: Opening::default() })
 }
 
 /// The session with the host, before it is opened.
 #[must_use = "a host waits for its plugin to open the session"]
 pub struct HostBuilder {
     socket: UnixStream,
+    /// The host's user.
+    uid: u32,
     opening: Opening,
 }
 
@@ -88,7 +90,8 @@ impl HostBuilder {
         self
     }
 
-    /// Limits and waiting of this side. The shape of the session is the host's choice.
+    /// Limits and waiting of this side. The shape of the session is the host's choice, and the host's user is allowed whatever
+    /// this says.
     pub fn config(mut self, config: Config) -> Self {
         self.opening.config = config;
         self
@@ -107,6 +110,8 @@ impl HostBuilder {
     /// Why there is none; [`OpenError::ServiceTwice`].
     pub fn connect(mut self) -> Result<Host, OpenError> {
         self.opening.prepare()?;
+        // Who started this process may do with it what it likes, as whichever user.
+        self.opening.config.allow_uids = vec![self.uid];
         let link = self.opening.join(self.socket)?;
         self.opening.serve_over(&link)?;
         Ok(Host { owner: Owner::new(link) })

@@ -276,13 +276,19 @@ impl Link {
         core.end
     }
 
-    /// What is known of the peer: it stands still also when it has taken a call, does not answer it, and does not wait for
-    /// anything else, as one does whose handlers work elsewhere.
+    /// What is known of the peer. It has work while it owes an answer, unless it waits for the next message meanwhile, as one
+    /// does whose handlers work elsewhere. Messages alone are none: nobody may need them there now.
     pub(crate) fn peer_state(&self) -> PeerState {
         let core = self.lock();
         let (is_owed, next) = (core.engine.in_flight() > 0, core.outbox.published().wrapping_add(1));
         drop(core);
-        self.shared.peer_state_while(is_owed && !self.shared.terms.never_sleeps && !self.shared.peer_waits_for(next))
+        let shared = &self.shared;
+        shared.peer_state_if(|consumed| {
+            // One that never sleeps says nothing of what it waits for.
+            let waits =
+                if shared.terms.never_sleeps { shared.is_vacant(consumed) } else { shared.peer_waits_for(next) };
+            is_owed && !waits
+        })
     }
 
     /// A request that will not be sent to its end.

@@ -46,6 +46,8 @@ struct Now {
     sessions: u32,
     tries: u32,
     last_end: Option<End>,
+    /// How many sessions have ended.
+    ends: u32,
     /// Of the last try, if that failed.
     last_error: Option<Arc<ConnectError>>,
     /// What clients call, to be compared with what a server has before they do.
@@ -65,7 +67,6 @@ pub(crate) enum Stop {
     /// End at once what there is.
     AtOnce,
     /// Give it so long to end by itself.
-    #[allow(dead_code, reason = "for sources with a process behind them")]
     Within(Duration),
 }
 
@@ -89,6 +90,7 @@ impl Standing {
             sessions: 0,
             tries: 0,
             last_end: None,
+            ends: 0,
             last_error: None,
             services: Vec::new(),
         };
@@ -160,13 +162,24 @@ impl Standing {
         matches!(self.lock().state, State::Connected(_))
     }
 
-    /// The session ended so.
-    pub(super) fn ended(&self, end: End) {
-        let mut now = self.lock();
-        now.last_end = Some(end);
+    /// The session is to be used no more.
+    pub(super) fn leave(&self) {
+        let now = self.lock();
         if matches!(now.state, State::Connected(_)) {
             self.enter(now, State::Connecting);
         }
+    }
+
+    /// The session that was left ended so.
+    pub(super) fn ended(&self, end: End) {
+        let mut now = self.lock();
+        now.last_end = Some(end);
+        now.ends = now.ends.saturating_add(1);
+    }
+
+    /// How many sessions have ended.
+    pub(crate) fn ends(&self) -> u32 {
+        self.lock().ends
     }
 
     /// A try failed. Those who wait look whether another one is of use, and those who wait no more are forgotten.
@@ -182,10 +195,15 @@ impl Standing {
     }
 
     /// There will be no session any more.
-    pub(super) fn give_up(&self) {
+    /// True when that was not known, and nobody asked for it.
+    pub(super) fn give_up(&self) -> bool {
         let now = self.lock();
-        let state = if now.stop.is_some() { State::Closed } else { State::GaveUp };
-        self.enter(now, state);
+        if matches!(now.state, State::GaveUp | State::Closed) {
+            return false;
+        }
+        let is_asked_for = now.stop.is_some();
+        self.enter(now, if is_asked_for { State::Closed } else { State::GaveUp });
+        !is_asked_for
     }
 
     pub(crate) fn stop(&self) -> Option<Stop> {
@@ -267,8 +285,9 @@ impl Standing {
     pub(super) fn lose(&self, generation: u64) {
         let now = self.lock();
         if matches!(now.state, State::Connected(_)) && self.is_generation(generation) {
+            // Before the state changes: after it, nothing is pulled that the supervisor does not expect.
+            self.pull();
             self.enter(now, State::Connecting);
-            self.tug.pull();
         }
     }
 
@@ -285,8 +304,15 @@ impl Standing {
             State::Connecting => _ = self.enter(now, State::Connecting),
             _ => drop(now),
         }
-        self.tug.pull();
+        self.pull();
         owner
+    }
+
+    /// Wakes the supervisor. A forked child has none, and shares the socket with its parent.
+    fn pull(&self) {
+        if !self.is_forked() {
+            self.tug.pull();
+        }
     }
 
     /// The session of now, if there is one.
@@ -383,7 +409,7 @@ impl Tug {
     }
 
     /// Forgets the pulls until now.
-    pub(super) fn relax(&self) {
+    pub(crate) fn relax(&self) {
         let mut pulls = [0; 64];
         while matches!((&self.felt).read(&mut pulls), Ok(1..)) {}
     }
@@ -399,10 +425,8 @@ impl AsFd for Tug {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) standing: Arc<Standing>,
-    #[allow(dead_code, reason = "for those who wait for its end")]
     supervisor: Mutex<Option<JoinHandle<()>>>,
     /// A forked child has the memory, and not the thread.
-    #[allow(dead_code, reason = "for those who wait for its end")]
     pid: u32,
 }
 
@@ -412,7 +436,6 @@ impl Keeper {
     }
 
     /// Has the supervisor stop, and waits until it has.
-    #[allow(dead_code, reason = "for sources with a process behind them")]
     pub(crate) fn stop(&self, stop: Stop) {
         self.standing.close(stop);
         let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();

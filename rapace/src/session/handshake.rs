@@ -274,8 +274,8 @@ impl Halves {
     ) -> (Opened, Area) {
         let Self { own: Owned { half: own, area, file: memory }, peer, fork } = self;
         let pidfd = pidfd_of(socket.as_fd(), greeting, credentials);
-        let terms = greeting.terms();
-        (Opened { own, peer, memory, fork, socket, pidfd, credentials, terms, catalogue }, area)
+        let (terms, speaker) = (greeting.terms(), greeting.pid);
+        (Opened { own, peer, memory, fork, socket, pidfd, credentials, speaker, terms, catalogue }, area)
     }
 }
 

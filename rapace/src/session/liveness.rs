@@ -37,6 +37,11 @@ struct Beat {
 }
 
 impl Pulse {
+    /// What was seen counts no more: nobody could look, or the peer could not run.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+    }
+
     /// Takes a look at the peer's counters: since when does it stand still though work waits for it?
     pub(crate) fn observe(
         &mut self,

@@ -287,22 +287,27 @@ impl Session<PeerA> {
     /// # Errors
     /// Why there is no session.
     pub fn over_child(socket: UnixStream, child: &Child, config: &Config) -> Result<Self, OpenError> {
-        Self::over_child_with(socket, child, config, &[], None)
+        Self::over_child_with(socket, child.id(), os::child_pidfd(child), config, &[], None)
     }
 
     /// As [`over_child`](Self::over_child), saying what this side serves. It is broken off when there is something to read
-    /// at `sign`.
+    /// at `sign`. The child is the user's whom the program made of it, so `allow_uids` is not asked.
     pub(crate) fn over_child_with(
         socket: UnixStream,
-        child: &Child,
+        child: u32,
+        pidfd: Option<OwnedFd>,
         config: &Config,
         catalogue: &[u8],
         sign: Option<BorrowedFd<'_>>,
     ) -> Result<Self, OpenError> {
-        let (mut opened, area) = handshake::offer(socket.into(), config, catalogue, sign)?;
-        opened.pidfd = os::child_pidfd(child);
-        opened.credentials.pid = i32::try_from(child.id()).unwrap_or(0);
-        Ok(Self::start(opened, area, config))
+        let config = Config { allow_uids: Vec::new(), ..config.clone() };
+        let (mut opened, area) = handshake::offer(socket.into(), &config, catalogue, sign)?;
+        // A program that starts another one can hand the socket on: then its own end says nothing of the session.
+        if opened.speaker == child {
+            opened.pidfd = pidfd;
+        }
+        opened.credentials.pid = i32::try_from(child).unwrap_or(0);
+        Ok(Self::start(opened, area, &config))
     }
 }
 
@@ -367,11 +372,11 @@ impl Session<PeerB> {
 /// [`OpenError::NotASocket`] when the number is not an open Unix stream socket.
 pub fn inherited(fd: RawFd) -> Result<UnixStream, OpenError> {
     let socket = os::adopt_inherited(fd).map_err(|_| OpenError::NotASocket { fd })?;
-    if is_connected_stream(&socket) { Ok(socket.into()) } else { Err(OpenError::NotASocket { fd }) }
+    if is_connected_stream(socket.as_fd()) { Ok(socket.into()) } else { Err(OpenError::NotASocket { fd }) }
 }
 
 /// Whether it is a Unix stream socket with another end.
-pub(crate) fn is_connected_stream(socket: &OwnedFd) -> bool {
+pub(crate) fn is_connected_stream(socket: BorrowedFd<'_>) -> bool {
     let is_stream = rustix::net::sockopt::socket_type(socket) == Ok(SocketType::STREAM);
     let is_unix = rustix::net::getsockname(socket).is_ok_and(|own| own.address_family() == AddressFamily::UNIX);
     is_stream && is_unix && rustix::net::getpeername(socket).is_ok()

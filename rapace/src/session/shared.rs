@@ -32,6 +32,8 @@ pub(crate) struct Opened {
     /// Of the peer's process, if it is known to be the process at the other end.
     pub(crate) pidfd: Option<OwnedFd>,
     pub(crate) credentials: Credentials,
+    /// The process id that the peer has by its own word.
+    pub(crate) speaker: u32,
     pub(crate) terms: Terms,
     pub(crate) catalogue: Vec<u8>,
 }
@@ -438,9 +440,14 @@ impl Shared {
         }
     }
 
-    /// What is known of the peer now.
+    /// What is known of the peer now: it has work if a message waits for it.
     pub(crate) fn peer_state(&self) -> PeerState {
-        self.peer_state_while(false)
+        self.peer_state_if(|consumed| !self.is_vacant(consumed))
+    }
+
+    /// From now on it is seen anew whether the peer moves.
+    pub(crate) fn forget_pulse(&self) {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner).forget();
     }
 
     /// Whether the peer sleeps until this message comes, or looks for it.
@@ -448,8 +455,8 @@ impl Shared {
         self.peer.words().wants.is_wished(Counter::Message, message)
     }
 
-    /// The same, when something else than a message may wait for it.
-    pub(crate) fn peer_state_while(&self, is_awaited: bool) -> PeerState {
+    /// What is known of the peer now: it has work if `work_waits`, by how much it has consumed, finds so.
+    pub(crate) fn peer_state_if(&self, work_waits: impl FnOnce(u64) -> bool) -> PeerState {
         if self.fork.is_forked() {
             return PeerState::Closed;
         }
@@ -467,7 +474,7 @@ impl Shared {
         // Relaxed: the counters are only compared with what they were.
         let heartbeat = words.heartbeat.load(Ordering::Relaxed);
         let consumed = words.consumed.load(Ordering::Relaxed);
-        let work_waits = is_awaited || !self.is_vacant(consumed);
+        let work_waits = work_waits(consumed);
         let mut pulse = self.pulse.lock().unwrap_or_else(PoisonError::into_inner);
         match pulse.observe(Instant::now(), heartbeat, consumed, work_waits, self.limits.hang_after) {
             None => PeerState::Alive,
@@ -476,7 +483,7 @@ impl Shared {
     }
 
     /// Whether the peer has consumed all we published, by our own ring: the next entry still holds an older number.
-    fn is_vacant(&self, consumed: u64) -> bool {
+    pub(crate) fn is_vacant(&self, consumed: u64) -> bool {
         let entries = self.own.entries();
         !crate::ring::is_published(entries, consumed.wrapping_add(1))
     }
