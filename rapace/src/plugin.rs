@@ -214,7 +214,8 @@ impl PluginBuilder {
     }
 
     /// Kills the process when it has made no step for so long though something waits for it, as one does that is stopped or
-    /// whose handler is stuck. It counts from [`Limits::hang_after`](crate::Limits::hang_after) on.
+    /// whose handler is stuck. A hang is noticed after [`Limits::hang_after`](crate::Limits::hang_after), so none is killed before
+    /// that.
     pub fn kill_unresponsive_after(mut self, longest: Duration) -> Self {
         self.hang_max = Some(longest);
         self
