@@ -25,8 +25,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`service`](macro@service) says what a trait can be; [`services`] is the guide: serving, calling, how a call can end,
-//! streams, one-way calls, callbacks, what may change in a service, what can travel.
+//! [`service`](macro@service) says what a trait can be; [`guide`] has a page for each thing to do: calling, errors, streams,
+//! plugins, reconnecting, limits, testing, and what may change in a service.
 //!
 //! # Sessions
 //!
@@ -151,11 +151,54 @@ pub use session::{
 #[cfg(not(loom))]
 pub use slots::bytes::Trust;
 
-// Some of its examples await, as one of README.md's does.
-#[cfg(any(all(doc, not(doctest)), all(doctest, feature = "tokio")))]
-#[cfg(not(loom))]
-#[doc = include_str!("../../docs/services.md")]
-pub mod services {}
+/// Where the links of the guide lead in this documentation; its files say at their ends where they lead elsewhere. Of two such
+/// definitions the first counts.
+#[cfg(all(doc, not(doctest), not(loom)))]
+macro_rules! links {
+    () => {
+        "[calls]: crate::guide::calls\n\
+         [callbacks]: crate::guide::callbacks\n\
+         [errors]: crate::guide::errors\n\
+         [evolution]: crate::guide::evolution\n\
+         [faces]: crate::guide::faces\n\
+         [first_service]: crate::guide::first_service\n\
+         [limits]: crate::guide::limits\n\
+         [not]: crate::guide::not\n\
+         [one-way]: crate::guide::calls#one-way-calls\n\
+         [plugins]: crate::guide::plugins\n\
+         [reconnecting]: crate::guide::reconnecting\n\
+         [serving]: crate::guide::serving\n\
+         [shutting-down]: crate::guide::serving#shutting-down\n\
+         [streams]: crate::guide::streams\n\
+         [testing]: crate::guide::testing\n\
+         [traits]: crate::guide::traits\n\
+         [watching]: crate::guide::watching\n\n"
+    };
+}
+
+macro_rules! guide {
+    ($($page:ident)*) => {
+        // Its examples are tested with everything that they show.
+        #[cfg(any(
+            all(doc, not(doctest)),
+            all(doctest, feature = "tokio", feature = "tracing", feature = "metrics", feature = "mock")
+        ))]
+        #[cfg(not(loom))]
+        #[cfg_attr(not(doctest), doc = links!())]
+        #[doc = include_str!("../../docs/README.md")]
+        pub mod guide {
+            $(
+                #[cfg_attr(not(doctest), doc = links!())]
+                #[doc = include_str!(concat!("../../docs/", stringify!($page), ".md"))]
+                pub mod $page {}
+            )*
+        }
+    };
+}
+
+guide! {
+    first_service traits calls faces errors streams callbacks serving plugins reconnecting limits watching testing evolution not
+}
 
 /// The examples of README.md, run as tests.
 #[cfg(all(doctest, feature = "tokio"))]

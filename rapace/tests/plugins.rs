@@ -21,6 +21,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// What the plugin does for its host.
 #[rapace::service]
+#[allow(clippy::ptr_arg, reason = "a service cannot make a `Path`")]
 trait Work {
     fn pid(&self) -> u32;
     /// Asks the host, within the call.
@@ -267,7 +268,7 @@ fn is_running(pid: u32) -> bool {
 }
 
 fn kill(pid: u32) {
-    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).unwrap();
 }
 
 #[test]
@@ -280,7 +281,7 @@ fn a_plugin_and_its_host_call_each_other() {
     assert_eq!(work.ask(4).wait(), Ok(Some(8)));
     assert_eq!(work.ask_apart(5).wait(), Ok(Some(10)));
     assert_eq!(plugin.supervision().state, SupervisionState::Connected);
-    assert_eq!(work.session().peer().pid, plugin.pid().unwrap().cast_signed());
+    assert_eq!(work.session().peer().pid, plugin.pid().unwrap() as i32);
     assert!(matches!(plugin.client::<DoubleClient>(), Err(ConnectError::NoService { .. })));
 }
 
@@ -377,7 +378,7 @@ fn a_plugin_that_dies_is_started_again() {
         });
         assert_eq!(found, restarts);
         let pid = work.pid().wait().unwrap();
-        assert_eq!(peer.pid, pid.cast_signed());
+        assert_eq!(peer.pid, pid as i32);
         assert_eq!(work.ask(restarts).wait(), Ok(Some(restarts * 2)));
         kill(pid);
         let exit = next(&told, exit_of);

@@ -286,8 +286,8 @@ impl<C: Stub> ClientBuilder<C> {
     /// time is over; one that may have run only if its method is marked `#[rapace(idempotent)]`, and twice at most. Others
     /// end with [`RpcError::PeerDied`] or [`RpcError::Closed`]. Streams end with an error, and one-way calls that were sent
     /// are not sent again. A call waits for a session for as long as [`Retry::patience`], then ends with
-    /// [`RpcError::NoConnection`]; so does one whose method the new server means something else by, at once, with both
-    /// meanings in the error.
+    /// [`RpcError::NoConnection`]; so does each, at once and with both meanings in the error, when the new server means
+    /// something else by a method of the service.
     ///
     /// ```no_run
     /// use std::time::Duration;

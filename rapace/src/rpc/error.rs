@@ -106,7 +106,7 @@ pub struct TooLarge {
 
 /// Why a client that connects again has no session.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("no session to make the call in, after {tries} tries{}: {why}", ran(*may_have_executed))]
+#[error("no session to make the call in{}: {why}", ran(*may_have_executed))]
 #[non_exhaustive]
 pub struct NoConnection {
     /// What the last try met, or how the last session ended.

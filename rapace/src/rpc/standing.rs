@@ -370,7 +370,11 @@ impl Now {
         };
         let is_retryable = self.last_error.as_ref().is_none_or(|error| error.is_retryable());
         match self.state {
-            State::GaveUp => self.without_session(format!("nobody connects again any more: {why}"), is_retryable),
+            State::GaveUp => {
+                let tries = self.tries;
+                let why = format!("nobody connects again any more, after {tries} tries; at last: {why}");
+                self.without_session(why, false)
+            }
             _ => self.without_session(why, is_retryable),
         }
     }

@@ -60,7 +60,9 @@ pub(crate) enum Left {
 
 /// Who is told of what happens: by a thread of their own, so that the supervisor waits for none of them.
 #[derive(Default)]
-pub(crate) struct Listeners(Vec<Box<dyn Fn(&Event) + Send>>);
+pub(crate) struct Listeners(Vec<Listener>);
+
+type Listener = Box<dyn Fn(&Event) + Send>;
 
 impl Listeners {
     pub(crate) fn add(&mut self, listener: impl Fn(&Event) + Send + 'static) {
