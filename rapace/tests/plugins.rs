@@ -5,9 +5,9 @@
 
 mod peer;
 
-use std::io::Write as _;
-use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -102,6 +102,9 @@ const WORKS_IN_TASKS: &str = "works in tasks";
 const LOOPS: &str = "loops";
 const HANGS_UP: &str = "hangs up";
 const STARTS_MANY: &str = "starts many";
+const OPENS_ONCE: &str = "opens once";
+const ASKS_SLOWLY: &str = "asks slowly";
+const PASSES_ON: &str = "passes on";
 const LIES: &str = "lies";
 const HOSTS: &str = "hosts";
 
@@ -113,6 +116,9 @@ fn peer_entry() {
         (LOOPS, run_on),
         (HANGS_UP, hang_up),
         (STARTS_MANY, start_many),
+        (OPENS_ONCE, open_once),
+        (ASKS_SLOWLY, ask_slowly),
+        (PASSES_ON, pass_on),
         (LIES, lie),
         (HOSTS, host_a_plugin),
         ("grandchild", look_around),
@@ -514,6 +520,138 @@ fn a_plugin_ends_with_its_host() {
         // By the system, or by itself: it sees the end of its session.
         until(|| !is_running(plugin));
     }
+}
+
+/// How many processes noted their start in this directory.
+fn starts(directory: &Path) -> usize {
+    std::fs::read_dir(directory).unwrap().count()
+}
+
+#[test]
+fn none_is_started_after_its_end_was_asked_for() {
+    let _guard = guard!();
+    let directory = tempfile::tempdir().unwrap();
+    let mut retry = Retry::default();
+    (retry.first, retry.max) = (Duration::from_secs(1_000), Duration::from_secs(1_000));
+    let (builder, told) = events(builder().restart(retry));
+    let plugin = builder.spawn(command(OPENS_ONCE, directory.path().display())).unwrap();
+    kill(plugin.pid().unwrap());
+    next(&told, exit_of);
+    drop(plugin);
+    assert_eq!(starts(directory.path()), 1);
+}
+
+#[test]
+fn one_that_does_not_open_its_session_is_stopped_at_once() {
+    let _guard = guard!();
+    let directory = tempfile::tempdir().unwrap();
+    let builder = builder().start_time(Duration::from_secs(1_000)).restart(Retry::default());
+    let plugin = builder.spawn(command(OPENS_ONCE, directory.path().display())).unwrap();
+    kill(plugin.pid().unwrap());
+    until(|| starts(directory.path()) == 2);
+    assert_eq!(plugin.shut_down(Duration::from_secs(1_000)), None);
+    let pids = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(pids.map(|pid| pid.to_str().unwrap().parse().unwrap()).all(|pid| !is_running(pid)));
+}
+
+#[test]
+fn a_host_whose_own_standard_error_is_stuck_goes_on() {
+    let guard = guard!();
+    let mut host = guard.spawn_with(PASSES_ON, "", &[], |command| {
+        command.stderr(Stdio::piped());
+    });
+    assert_eq!(host.hear(), "it is dropped");
+    host.join();
+}
+
+/// In a host whose standard error nobody reads: a plugin that writes more than fits there.
+fn pass_on(_: &str) {
+    let plugin = Plugin::builder().config(patient()).start_time(Duration::from_secs(50)).spawn(plugin(WORKS)).unwrap();
+    let work = plugin.client::<WorkClient>().unwrap();
+    let stuck = work.exit(100_000, 0).start().unwrap();
+    let held = std::io::stderr().lock();
+    // It writes, and waits as if it wrote here itself.
+    std::thread::sleep(Duration::from_millis(100));
+    drop(plugin);
+    drop(held);
+    assert!(stuck.wait().is_err());
+    say("it is dropped");
+}
+
+#[test]
+fn a_plugin_may_be_another_users() {
+    let _guard = guard!();
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can start processes as another user");
+        return;
+    }
+    let mut command = plugin(WORKS);
+    command.uid(65_534);
+    match builder().serve(DoubleServer::new(Doubler)).spawn(command) {
+        Ok(plugin) => assert_eq!(plugin.client::<WorkClient>().unwrap().ask(4).wait(), Ok(Some(8))),
+        // The other user may not read this program.
+        Err(ConnectError::Open(OpenError::Spawn { source, .. })) if source.kind() == ErrorKind::PermissionDenied => {
+            eprintln!("{source}: this program is not for other users");
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn the_end_of_what_started_the_plugin_is_the_end_of_its_session() {
+    let _guard = guard!();
+    let directory = tempfile::tempdir().unwrap();
+    let inner = plugin(WORKS);
+    let mut outer = Command::new("/bin/sh");
+    outer.args(["-c", "\"$@\"; true", "sh"]).arg(inner.get_program()).args(inner.get_args());
+    outer.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    outer.stdin(Stdio::null()).stdout(Stdio::null());
+    let (builder, told) = events(builder());
+    let plugin = builder.spawn(outer).unwrap();
+    let work = plugin.client::<WorkClient>().unwrap();
+    let worker = work.pid().wait().unwrap();
+    assert_ne!(worker, plugin.pid().unwrap());
+    let hangs = work.hang().start().unwrap();
+    let waits = work.pid_or_death(&directory.path().join("none")).start().unwrap();
+    kill(plugin.pid().unwrap());
+    next(&told, exit_of);
+    // What started it is gone, but it may still do what it was asked for.
+    assert_eq!(hangs.wait(), Err(RpcError::Closed { may_have_executed: true }));
+    assert!(!waits.wait().unwrap_err().is_retryable());
+    kill(worker);
+    until(|| !is_running(worker));
+}
+
+#[test]
+fn one_that_reads_no_answers_now_is_not_stuck() {
+    let _guard = guard!();
+    let mut config = patient();
+    config.limits.hang_after = Duration::from_millis(20);
+    let builder = builder().config(config).kill_unresponsive_after(Duration::from_millis(40));
+    let (builder, told) = events(builder.serve(DoubleServer::new(Doubler)));
+    let _plugin = builder.spawn(plugin(ASKS_SLOWLY)).unwrap();
+    let exit = next(&told, |event| match event {
+        Event::Unresponsive { .. } => panic!("it was taken for stuck"),
+        event => exit_of(event),
+    });
+    assert!(exit.status.success(), "{exit}");
+}
+
+/// One that serves nothing, and does something else while answers come.
+fn ask_slowly(_: &str) {
+    let host = rapace::host().unwrap().config(patient()).connect().unwrap();
+    let double = host.client::<DoubleClient>().unwrap();
+    let calls: Vec<_> = (0..10).map(|number| double.double(number).start().unwrap()).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(rapace::wait_all(calls).map(Result::unwrap).eq((0..10).map(|number| number * 2)));
+}
+
+/// One that notes its start in a directory, and opens its session if it is the first.
+fn open_once(directory: &str) {
+    let is_first = starts(Path::new(directory)) == 0;
+    std::fs::write(Path::new(directory).join(std::process::id().to_string()), "").unwrap();
+    let _host = is_first.then(|| rapace::host().unwrap().config(patient()).connect().unwrap());
+    until(|| false);
 }
 
 #[test]

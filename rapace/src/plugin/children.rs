@@ -50,6 +50,9 @@ struct Running {
     stderr: Tail,
 }
 
+/// Whether such a stop ends a wait.
+type Ends = fn(Stop) -> bool;
+
 /// Why a wait for a process's end is over.
 #[derive(PartialEq)]
 enum Woken {
@@ -115,7 +118,7 @@ impl Children {
     fn end(&mut self, patience: Duration, standing: &Standing) -> Option<Exit> {
         let Self { running, out, .. } = self;
         let mut running = running.take()?;
-        let at_once: fn(Stop) -> bool = |stop| stop == Stop::AtOnce;
+        let at_once: Ends = |stop| stop == Stop::AtOnce;
         let mut was_killed = false;
         if running.wait(out, None, Some((standing, at_once)), patience) != Woken::Ended {
             was_killed = running.child.kill().is_ok();
@@ -145,7 +148,7 @@ impl Running {
         &mut self,
         out: &mut Out,
         other: Option<BorrowedFd<'_>>,
-        standing: Option<(&Standing, fn(Stop) -> bool)>,
+        standing: Option<(&Standing, Ends)>,
         longest: Duration,
     ) -> Woken {
         // Beyond the clock is never.
