@@ -5,8 +5,9 @@
 
 use std::fs;
 use std::io;
+use std::mem::offset_of;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Bound {
 /// directory.
 ///
 /// # Errors
-/// [`OpenError::System`] when it cannot be created.
+/// [`OpenError::Path`] when it cannot be created.
 pub fn runtime_dir() -> Result<PathBuf, OpenError> {
     let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let base = base.filter(|base| base.is_absolute() && base.is_dir());
@@ -63,11 +64,9 @@ pub fn runtime_dir() -> Result<PathBuf, OpenError> {
         Some(base) => base.join("rapace"),
         None => PathBuf::from(format!("/tmp/rapace-{}", rustix::process::geteuid().as_raw())),
     };
-    match fs::DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(OpenError::io("creating the runtime directory")(error))
-        }
-        _ => Ok(directory),
+    match rustix::fs::mkdir(&directory, Mode::RWXU) {
+        Ok(()) | Err(Sys::EXIST) => Ok(directory),
+        Err(errno) => Err(unusable(&directory, "creating the runtime directory")(errno)),
     }
 }
 
@@ -90,8 +89,7 @@ pub(super) fn prepare(socket: &OwnedFd) -> Result<(), OpenError> {
 }
 
 pub(super) fn connect_socket(path: &Path, config: &Config) -> Result<OwnedFd, OpenError> {
-    let address =
-        SocketAddrUnix::new(path).map_err(|_| refuse(path, "it is too long for a socket (107 bytes at most)"))?;
+    let address = address(path)?;
     let socket = new_socket()?;
     let deadline = std::time::Instant::now().checked_add(config.limits.handshake_time);
     loop {
@@ -107,19 +105,24 @@ pub(super) fn connect_socket(path: &Path, config: &Config) -> Result<OwnedFd, Op
                 std::thread::sleep(Duration::from_millis(1));
             }
             Err(Sys::AGAIN) => return Err(OpenError::Timeout(config.limits.handshake_time)),
-            Err(Sys::CONNREFUSED) if !is_socket(path) => return Err(refuse(path, "it is not a socket")),
+            Err(Sys::CONNREFUSED) if !is_socket(path) => {
+                return Err(refuse(path, "it is not a socket, so no server listens there"));
+            }
             Err(Sys::NOENT | Sys::CONNREFUSED) => return Err(OpenError::NoServer { path: path.into() }),
             Err(Sys::NOTSOCK | Sys::PROTOTYPE) => return Err(refuse(path, "it is not a stream socket")),
-            Err(Sys::ACCESS) => return Err(refuse(path, "this user may not connect to it")),
-            Err(errno) => return Err(OpenError::system("connecting")(errno)),
+            Err(Sys::ACCESS) => {
+                let reason = "this user may not connect to it; its server lets other users in with `Config::allow_uids`, \
+                              in a directory that they may enter";
+                return Err(refuse(path, reason));
+            }
+            Err(errno) => return Err(unusable(path, "connecting")(errno)),
         }
     }
 }
 
 /// Gives the socket its path and permissions, and starts listening.
 pub(super) fn bind_and_listen(socket: &OwnedFd, path: &Path, config: &Config) -> Result<Bound, OpenError> {
-    let address =
-        SocketAddrUnix::new(path).map_err(|_| refuse(path, "it is too long for a socket (107 bytes at most)"))?;
+    let address = address(path)?;
     let directory = open_directory(path)?;
     // Held until the socket is bound, so that two servers do not take each other's path for a dead one's.
     let _lock = Lock::take(directory, path)?;
@@ -130,7 +133,7 @@ pub(super) fn bind_and_listen(socket: &OwnedFd, path: &Path, config: &Config) ->
     match rustix::net::bind(socket, &address) {
         Ok(()) => {}
         Err(Sys::ADDRINUSE) => return Err(OpenError::AddressInUse { path: path.into() }),
-        Err(errno) => return Err(OpenError::system("binding the socket")(errno)),
+        Err(errno) => return Err(unusable(path, "binding the socket")(errno)),
     }
     let file = fs::symlink_metadata(path).map_err(OpenError::io("looking at the socket just bound"))?;
     let bound = Bound { path: path.into(), file: (file.dev(), file.ino()), pid: std::process::id() };
@@ -150,6 +153,35 @@ fn refuse(path: &Path, reason: &'static str) -> OpenError {
     OpenError::Path { path: path.into(), reason }
 }
 
+/// What the system's answer to a call on `path` says of the path, if it does.
+fn unusable(path: &Path, doing: &'static str) -> impl Fn(Sys) -> OpenError {
+    move |errno| match errno {
+        Sys::NOENT => refuse(path, "its directory does not exist; create it, with mode 0700"),
+        Sys::NOTDIR | Sys::LOOP => refuse(path, "its directory is not a directory, or is a symbolic link"),
+        Sys::ACCESS | Sys::PERM => {
+            refuse(path, "this user may not create files in its directory; use one of this user's, with mode 0700")
+        }
+        Sys::ROFS => refuse(path, "its file system is read-only; use a directory on another one"),
+        Sys::NOSPC | Sys::DQUOT => {
+            refuse(path, "its file system has no room for another file; remove some, or use a directory on another one")
+        }
+        errno => OpenError::system(doing)(errno),
+    }
+}
+
+/// The path as the system takes it.
+fn address(path: &Path) -> Result<SocketAddrUnix, OpenError> {
+    // The zero byte at its end has to have room too, or others could not name it.
+    const BYTES_MAX: usize = size_of::<libc::sockaddr_un>() - offset_of!(libc::sockaddr_un, sun_path) - 1;
+    let bytes = path.as_os_str().len();
+    match bytes {
+        // The system would take any free name that no file has.
+        0 => Err(refuse(path, "it is empty")),
+        1..=BYTES_MAX => SocketAddrUnix::new(path).map_err(|_| refuse(path, "it contains a zero byte")),
+        _ => Err(OpenError::PathLength { path: path.into(), bytes, bytes_max: BYTES_MAX }),
+    }
+}
+
 /// The path's directory, if nobody else can change what is in it.
 fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
     let directory = match path.parent() {
@@ -158,12 +190,7 @@ fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
     };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = rustix::fs::open(directory, flags, Mode::empty());
-    let open = open.map_err(|errno| match errno {
-        Sys::NOENT => refuse(path, "its directory does not exist; create it, with mode 0700"),
-        Sys::NOTDIR | Sys::LOOP => refuse(path, "its directory is not a directory, or is a symbolic link"),
-        Sys::ACCESS => refuse(path, "this user may not use its directory"),
-        errno => OpenError::system("opening the socket's directory")(errno),
-    })?;
+    let open = open.map_err(unusable(path, "opening the socket's directory"))?;
     let stat = rustix::fs::fstat(&open).map_err(OpenError::system("looking at the socket's directory"))?;
     let ours = stat.st_uid == rustix::process::geteuid().as_raw() || stat.st_uid == 0;
     if !ours {
@@ -216,7 +243,8 @@ fn remove_dead(path: &Path, address: &SocketAddrUnix) -> Result<(), OpenError> {
     let probe = new_socket()?;
     rustix::io::ioctl_fionbio(&probe, true).map_err(OpenError::system("probing the socket"))?;
     match rustix::net::connect(&probe, address) {
-        Err(Sys::CONNREFUSED) => fs::remove_file(path).map_err(OpenError::io("removing a dead server's socket")),
+        Err(Sys::CONNREFUSED) => rustix::fs::unlink(path).map_err(unusable(path, "removing a dead server's socket")),
+        Err(Sys::ACCESS) => Err(refuse(path, "another user's socket is there; remove it or use another path")),
         // It answers, or its queue is full, which a dead one's is not.
         _ => Err(OpenError::AddressInUse { path: path.into() }),
     }
