@@ -100,7 +100,7 @@ impl Listener {
     /// Not everybody who knocks comes in: another server that looks whether this path is in use knocks and leaves, so
     /// an `open` that fails is no reason to stop serving.
     ///
-    /// When the process has no descriptors left, the client is hung up on, and this waits for 10 ms and goes on.
+    /// When the process has no descriptors left, the client is told so and hung up on, and this waits for 10 ms and goes on.
     ///
     /// # Errors
     /// [`OpenError::System`] when the listener cannot be used any more; it was shut down, for example.
@@ -123,7 +123,7 @@ impl Listener {
     /// The next client, if one has knocked.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept); when the process has no descriptors left, that, after hanging up on the client.
+    /// As [`accept`](Self::accept); when the process has no descriptors left, that, after turning the client away.
     pub fn try_accept(&mut self) -> Result<Option<Incoming>, OpenError> {
         match rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
             Ok(socket) => {
@@ -135,11 +135,14 @@ impl Listener {
             // Somebody else took it, or it hung up before it was accepted.
             Err(Sys::AGAIN | Sys::INTR | Sys::CONNABORTED) => Ok(None),
             Err(errno @ (Sys::MFILE | Sys::NFILE)) => {
+                let error = OpenError::system("accepting a client")(errno);
                 if self.spare.take().is_some() {
-                    drop(rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC));
+                    if let Ok(socket) = rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
+                        handshake::refuse(socket.as_fd(), &self.config, &error.to_string());
+                    }
                     self.spare = spare();
                 }
-                Err(OpenError::system("accepting a client")(errno))
+                Err(error)
             }
             Err(errno) => Err(OpenError::system("accepting a client")(errno)),
         }
@@ -184,6 +187,8 @@ impl Drop for Listener {
 impl Listener {
     fn remove_path(&mut self) {
         if let Some(bound) = self.bound.take() {
+            // Removing takes a descriptor, which may be the last one.
+            self.spare = None;
             bound.remove();
         }
     }
@@ -370,14 +375,14 @@ fn spare() -> Option<OwnedFd> {
     fs::File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
-/// How long an accepting thread pauses when the process has no descriptors left.
+/// How long an accepting thread pauses when the process has no descriptors or memory left.
 pub(crate) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(10);
 
-/// Whether accepting failed because there are no descriptors left.
+/// Whether accepting failed because something is used up that may come back: descriptors, or the kernel's memory.
 pub(crate) fn is_exhausted(error: &OpenError) -> bool {
     let code = match error {
-        OpenError::System { source, .. } => source.raw_os_error(),
+        OpenError::System { source, .. } => Sys::from_io_error(source),
         _ => None,
     };
-    code.is_some_and(|code| code == Sys::MFILE.raw_os_error() || code == Sys::NFILE.raw_os_error())
+    matches!(code, Some(Sys::MFILE | Sys::NFILE | Sys::NOMEM | Sys::NOBUFS))
 }
