@@ -188,8 +188,8 @@ impl Holdings {
 }
 
 /// What the allocator may keep, and find another place for, after many sessions instead of a few. A page left by each of
-/// 500 sessions would be as much.
-const SLACK_KIB: usize = 2_000;
+/// 500 sessions would be twice as much.
+const SLACK_KIB: usize = 1_000;
 /// Stacks and arenas that threads left to the next ones, in mappings; one left by each of 500 sessions would be ten times
 /// as many.
 const SLACK_MAPPINGS: usize = 50;
