@@ -1,7 +1,7 @@
 //! What a program is told when its surroundings refuse something: one sentence with what was done, which limit was reached
 //! and what to do. The limits are reached, in processes of their own.
 
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", not(any(loom, rapace_portable))))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(unsafe_code)]
 
@@ -12,6 +12,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use peer::{Guard, Peer, config as patient, hear, say, until};
 use rapace::{Config, ConnectError, OpenError, Server, Spin};
@@ -24,12 +25,17 @@ use tempfile::TempDir;
 #[rapace::service]
 trait Teller {
     fn add(&self, a: i32, b: i32) -> i32;
+    #[rapace(blocking)]
+    fn add_slowly(&self, a: i32, b: i32) -> i32;
 }
 
 struct Clerk;
 
 impl Teller for Clerk {
     fn add(&self, a: i32, b: i32) -> i32 {
+        a.wrapping_add(b)
+    }
+    fn add_slowly(&self, a: i32, b: i32) -> i32 {
         a.wrapping_add(b)
     }
 }
@@ -40,6 +46,7 @@ fn peer_entry() {
         (THREADS, serve_on_threads),
         (TASKS, serve_in_tasks),
         ("another user serves", serve_as_another_user),
+        ("another user connects without threads", connect_without_threads),
         ("another user connects", connect_as_another_user),
         ("another user binds", bind_as_another_user),
         ("connects with few descriptors", connect_with_few_descriptors),
@@ -126,10 +133,17 @@ fn serve_on_threads(path: &str) {
 
 #[cfg(feature = "tokio")]
 fn serve_in_tasks(path: &str) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.thread_keep_alive(Duration::from_millis(1)).enable_all().build().unwrap();
     runtime.block_on(async {
         let server = rapace::aio::Server::new(TellerServer::new(Clerk)).config(config()).bind(path).unwrap();
-        tokio::task::spawn_blocking(obey).await.unwrap();
+        // Not on the blocking pool, whose only thread others would then wait for.
+        let (end, ended) = tokio::sync::oneshot::channel();
+        std::thread::spawn(|| {
+            obey();
+            end.send(()).unwrap();
+        });
+        ended.await.unwrap();
         server.shut_down();
         server.join().await.unwrap();
     });
@@ -380,37 +394,66 @@ const NO_THREAD: &str = "starting a thread: Resource temporarily unavailable (os
                          or no memory for its stack: raise RLIMIT_NPROC (ulimit -u), the cgroup's pids.max or RLIMIT_AS \
                          (ulimit -v)";
 
-fn serve_as_another_user(path: &str) {
+fn serve_as_another_user(argument: &str) {
+    let (face, path) = argument.split_once(": ").unwrap();
     become_another_user();
+    if face == TASKS {
+        return serve_in_tasks(path);
+    }
     let new = || Server::new(TellerServer::new(Clerk)).config(config());
     lower(Resource::Nproc, 0);
     say(new().bind(path).unwrap_err());
     assert!(!Path::new(path).exists());
     raise(Resource::Nproc);
-    let server = new().bind(path).unwrap();
-    obey();
-    server.shut_down();
-    server.join().unwrap();
+    serve_on_threads(path);
 }
 
 #[test]
 fn a_server_without_threads_says_so_and_tells_its_clients_and_serves_when_it_has_some_again() {
     let guard = guard!();
-    let (directory, path) = new_directory();
-    give_away(directory.path());
-    let mut server = guard.spawn("another user serves", path.display());
-    assert_eq!(server.hear(), NO_THREAD);
-    assert_eq!(server.hear(), "serving");
-    let before = connect(&path).unwrap();
-    order(&mut server, "take all threads");
-    // More than may be in their handshake at once: those who were turned away are not.
-    for _ in 0..=config().limits.handshakes {
-        let error = connect(&path).unwrap_err().to_string();
-        assert_eq!(error, format!("the peer refused the session: {NO_THREAD}"));
+    for role in ROLES {
+        let (directory, path) = new_directory();
+        give_away(directory.path());
+        let mut server = guard.spawn("another user serves", format!("{role}: {}", path.display()));
+        if role == THREADS {
+            assert_eq!(server.hear(), NO_THREAD);
+        }
+        assert_eq!(server.hear(), "serving");
+        let before = connect(&path).unwrap();
+        assert_eq!(before.add(1, 2).wait(), Ok(3));
+        order(&mut server, "take all threads");
+        // The runtime may still have the thread of the last handshake.
+        until(|| connect(&path).is_err());
+        // More than may be in their handshake at once: those who were turned away are not.
+        for _ in 0..=config().limits.handshakes {
+            let error = connect(&path).unwrap_err().to_string();
+            assert_eq!(error, format!("the peer refused the session: {NO_THREAD}"));
+        }
+        // What would have a thread of its own is handled by the one of its session.
+        assert_eq!((before.add(1, 2).wait(), before.add_slowly(1, 2).wait()), (Ok(3), Ok(3)));
+        order(&mut server, "free all threads");
+        assert_eq!(connect(&path).unwrap().add_slowly(3, 4).wait(), Ok(7));
+        server.join();
     }
-    assert_eq!(before.add(1, 2).wait(), Ok(3));
-    order(&mut server, "free all threads");
-    assert_eq!(connect(&path).unwrap().add(3, 4).wait(), Ok(7));
+}
+
+fn connect_without_threads(path: &str) {
+    become_another_user();
+    let mut connect = connect_on("tasks", path.into());
+    lower(Resource::Nproc, 0);
+    let client = say_errors_until_it_succeeds(&mut connect, || raise(Resource::Nproc));
+    assert_eq!(client.add(1, 2).wait(), Ok(3));
+}
+
+#[cfg(feature = "tokio")]
+#[test]
+fn a_task_that_connects_without_threads_says_so() {
+    let guard = guard!();
+    let (directory, path) = new_directory();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
+    let server = start(&guard, THREADS, &path);
+    let errors = errors_of(guard.spawn("another user connects without threads", path.display()));
+    assert_eq!(errors, [NO_THREAD]);
     server.join();
 }
 
@@ -490,7 +533,7 @@ fn a_server_for_whose_clients_the_kernel_has_no_memory_goes_on() {
             return skip("no system call may be filtered");
         }
         let mut config = config();
-        config.limits.handshake_time = std::time::Duration::from_millis(200);
+        config.limits.handshake_time = Duration::from_millis(200);
         let error = TellerClient::builder().config(config).connect(&path).unwrap_err();
         assert!(matches!(error, ConnectError::Open(OpenError::Timeout(_))), "{error}");
         // It fails if its server stopped by itself.

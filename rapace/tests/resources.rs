@@ -1,13 +1,13 @@
 //! What services take of the system, and that it comes back: between processes that do nothing else.
 //!
-//! Ordinary runs are short. The long ones, and the figures of docs/limits.md, are
+//! Ordinary runs are short. The long one, with figures, is
 //!
 //! ```text
 //! RAPACE_CONNECTS=10000 RAPACE_RESTARTS=1000 RAPACE_SESSIONS=1000 RAPACE_PATIENCE=600 \
 //!     cargo test --release -p rapace --all-features --test resources -- --nocapture --test-threads=1
 //! ```
 
-#![cfg(all(target_os = "linux", not(loom)))]
+#![cfg(all(target_os = "linux", not(any(loom, rapace_portable))))]
 #![allow(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod peer;

@@ -52,7 +52,7 @@ impl Bound {
 /// The directory in which numbered listeners meet: `rapace` in `$XDG_RUNTIME_DIR`, or `/tmp/rapace-UID`. It is created,
 /// for this user alone, when it is not there.
 ///
-/// Whether it belongs to this user is checked by [`Listener::bind`]. A client trusts the server's credentials, not the
+/// Whether it belongs to this user is checked by [`Listener::bind`](super::Listener::bind). A client trusts the server's credentials, not the
 /// directory.
 ///
 /// # Errors
