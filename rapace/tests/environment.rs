@@ -256,6 +256,8 @@ fn a_server_without_descriptors_tells_its_clients_and_serves_when_it_has_some_ag
         let mut server = start(&guard, role, &path);
         let before = connect(&path).unwrap();
         assert_eq!(before.add(1, 2).wait(), Ok(3));
+        // Whoever is awake may have a descriptor for a moment, which would be left.
+        server.wait_until_asleep();
         order(&mut server, "take all descriptors");
         let mut errors = Vec::new();
         let client = loop {
@@ -263,6 +265,7 @@ fn a_server_without_descriptors_tells_its_clients_and_serves_when_it_has_some_ag
                 Ok(client) => break client,
                 Err(error) => errors.push(error.to_string()),
             }
+            server.wait_until_asleep();
             order(&mut server, "free one");
         };
         let refused = "the peer refused the session: ";
@@ -324,8 +327,10 @@ const MEMORY: &str = "; the machine's memory, the cgroup's, or a limit of the pr
 fn connect_with_little_memory(path: &str) {
     let path = Path::new(path);
     // Starts the process's watcher: a thread for whose stack there is memory, and not for all that it begins with, is the
-    // end of the process.
+    // end of the process, by the standard library.
     connect(path).unwrap();
+    say("watched");
+    hear();
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let used = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let mut limit = used.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10;
@@ -345,10 +350,13 @@ fn a_client_without_memory_says_so_at_each_step_and_leaves_the_server_alone() {
     let guard = guard!();
     let (_directory, path) = new_directory();
     let server = start(&guard, THREADS, &path);
-    let client = guard.spawn_with("connects with little memory", path.display(), &[], |command| {
+    let mut client = guard.spawn_with("connects with little memory", path.display(), &[], |command| {
         // What is allocated beside the mappings is to be there: who gets none of that is ended by the standard library.
         command.env("MALLOC_ARENA_MAX", "1").env("MALLOC_TOP_PAD_", "16777216");
     });
+    assert_eq!(client.hear(), "watched");
+    client.wait_until_asleep();
+    client.tell("go on");
     let errors = errors_of(client);
     let happened = ["mapping our half of the segment: ", "mapping the peer's half of the segment: "];
     assert_all(&errors, MEMORY, &happened);
@@ -394,7 +402,18 @@ const NO_THREAD: &str = "starting a thread: Resource temporarily unavailable (os
                          or no memory for its stack: raise RLIMIT_NPROC (ulimit -u), the cgroup's pids.max or RLIMIT_AS \
                          (ulimit -v)";
 
+/// Keeps the panics of a runtime without threads, which are caught, out of the tests' output.
+fn hush_the_runtime() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.to_string().contains("OS can't spawn worker thread") {
+            usual(panic);
+        }
+    }));
+}
+
 fn serve_as_another_user(argument: &str) {
+    hush_the_runtime();
     let (face, path) = argument.split_once(": ").unwrap();
     become_another_user();
     if face == TASKS {
@@ -438,6 +457,7 @@ fn a_server_without_threads_says_so_and_tells_its_clients_and_serves_when_it_has
 }
 
 fn connect_without_threads(path: &str) {
+    hush_the_runtime();
     become_another_user();
     let mut connect = connect_on("tasks", path.into());
     lower(Resource::Nproc, 0);

@@ -13,11 +13,12 @@
 mod peer;
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use peer::{Guard, Peer, hear, say, until};
+use peer::{Guard, Peer, hear, say};
 use rapace::{ConnectError, RpcError, Server, Spin};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -171,18 +172,40 @@ impl Holdings {
 
     /// What a process holds that has no sessions left, once it has ended them all.
     fn at_rest(process: &Peer) -> Self {
-        let mut last = Self::of(process);
-        until(|| {
-            std::thread::sleep(Duration::from_millis(10));
-            let before = std::mem::replace(&mut last, Self::of(process));
+        let look = || {
+            // A thread that is about to end is not asleep.
+            process.wait_until_asleep();
+            Self::of(process)
+        };
+        let mut last = look();
+        Self::wait(process, |_| {
+            std::thread::sleep(Duration::from_millis(30));
+            let before = std::mem::replace(&mut last, look());
             last.halves == 0 && before.is_same(&last)
-        });
-        last
+        })
     }
 
-    /// In what is counted exactly. The allocator's and the threads' mappings come and go.
+    /// What a process holds when it is so.
+    fn wait(process: &Peer, mut is_so: impl FnMut(&Self) -> bool) -> Self {
+        let began = Instant::now();
+        let mut told = false;
+        loop {
+            let now = Self::of(process);
+            if is_so(&now) {
+                return now;
+            }
+            // What is never so ends with the watchdog, which does not know what was waited for.
+            if began.elapsed() > Duration::from_secs(20) && !std::mem::replace(&mut told, true) {
+                let _ = writeln!(std::io::stderr(), "for long now it holds {now:?}");
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// In what is counted exactly. The allocator's and the threads' mappings come and go, and the kernel's counts of memory
+    /// are near.
     fn is_same(&self, other: &Self) -> bool {
-        let exact = |of: &Self| (of.descriptors, of.threads, of.halves, of.shared_kib);
+        let exact = |of: &Self| (of.descriptors, of.threads, of.halves);
         exact(self) == exact(other)
     }
 }
@@ -196,20 +219,11 @@ const SLACK_MAPPINGS: usize = 50;
 
 /// Waits until a process holds what it held before; memory with some slack.
 fn assert_back(who: &str, process: &Peer, before: Holdings, slack_kib: usize) {
-    // What differs for ever ends with the watchdog; that it says what differs is worth a look now and then.
-    let mut looks = 0;
-    until(|| {
-        let now = Holdings::of(process);
-        looks += 1;
-        if looks % 5_000 == 0 {
-            eprintln!("{who} holds {now:?} and not {before:?}");
-        }
-        now.is_same(&before)
-    });
-    let now = Holdings::of(process);
+    let now = Holdings::wait(process, |now| now.is_same(&before));
     println!("{who}, before and after:\n  {before:?}\n  {now:?}");
     assert!(now.mappings <= before.mappings + SLACK_MAPPINGS, "{who}: {now:?} after {before:?}");
     assert!(now.own_kib <= before.own_kib + slack_kib, "{who}: {now:?} after {before:?}");
+    assert!(now.shared_kib <= before.shared_kib + SLACK_KIB, "{who}: {now:?} after {before:?}");
 }
 
 fn start(guard: &Guard, role: &str, path: &Path) -> Peer {
@@ -368,7 +382,7 @@ fn many_sessions_at_once_are_served_and_take_what_is_said() {
         let began = Instant::now();
         order(&mut client, &count.to_string());
         println!("{count} sessions with one that {role}: {:?}", began.elapsed());
-        until(|| is_counted(&Holdings::of(&server)));
+        Holdings::wait(&server, is_counted);
         let began = Instant::now();
         order(&mut client, &count.to_string());
         println!("a call of each: {:?}", began.elapsed());
