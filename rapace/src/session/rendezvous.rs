@@ -56,8 +56,9 @@ impl Listener {
         Self::bind_socket(socket, path.as_ref(), config).map_err(|(error, _)| error)
     }
 
-    /// Listens at a path that is named after the listener's own descriptor number, in [`runtime_dir`], and returns the
-    /// number. Another process finds it by the number: [`Session::connect_number`].
+    /// Listens at a path that is named after the listener's own descriptor number, in
+    /// [`runtime_dir`](super::runtime_dir), and returns the number. Another process finds it by the number:
+    /// [`Session::connect_number`].
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
