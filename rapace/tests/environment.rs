@@ -47,6 +47,7 @@ fn peer_entry() {
         (TASKS, serve_in_tasks),
         ("another user serves", serve_as_another_user),
         ("another user connects without threads", connect_without_threads),
+        ("another user calls with nothing left", call_with_nothing_left),
         ("another user connects", connect_as_another_user),
         ("another user binds", bind_as_another_user),
         ("connects with few descriptors", connect_with_few_descriptors),
@@ -463,6 +464,27 @@ fn connect_without_threads(path: &str) {
     lower(Resource::Nproc, 0);
     let client = say_errors_until_it_succeeds(&mut connect, || raise(Resource::Nproc));
     assert_eq!(client.add(1, 2).wait(), Ok(3));
+}
+
+/// Has no thread that could watch for deaths, and no descriptors once it is connected.
+fn call_with_nothing_left(path: &str) {
+    become_another_user();
+    lower(Resource::Nproc, 0);
+    let mut config = config();
+    config.spin = Spin::Never;
+    let client = TellerClient::builder().config(config).connect(path).unwrap();
+    let _hoard = take_all_descriptors();
+    assert_eq!(client.add(1, 2).wait(), Ok(3));
+}
+
+#[test]
+fn an_open_session_needs_neither_threads_nor_descriptors() {
+    let guard = guard!();
+    let (directory, path) = new_directory();
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
+    let server = start(&guard, THREADS, &path);
+    guard.spawn("another user calls with nothing left", path.display()).join();
+    server.join();
 }
 
 #[cfg(feature = "tokio")]
