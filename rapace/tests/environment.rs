@@ -36,6 +36,8 @@ impl Teller for Clerk {
         a.wrapping_add(b)
     }
     fn add_slowly(&self, a: i32, b: i32) -> i32 {
+        // Long enough for the caller to sleep.
+        std::thread::sleep(Duration::from_millis(30));
         a.wrapping_add(b)
     }
 }
@@ -474,7 +476,7 @@ fn call_with_nothing_left(path: &str) {
     config.spin = Spin::Never;
     let client = TellerClient::builder().config(config).connect(path).unwrap();
     let _hoard = take_all_descriptors();
-    assert_eq!(client.add(1, 2).wait(), Ok(3));
+    assert_eq!(client.add_slowly(1, 2).wait(), Ok(3));
 }
 
 #[test]
