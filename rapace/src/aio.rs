@@ -31,10 +31,12 @@ pub(crate) mod streams;
 mod waiting;
 mod watch;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::unix::AsyncFd;
-use tokio::task::{consume_budget, spawn_blocking};
+use tokio::task::{JoinHandle, consume_budget};
 
 pub use calls::{CallFuture, StartFuture};
 pub(crate) use reactor::Reactor;
@@ -265,7 +267,10 @@ impl Listener {
                 Ok(None) => ready.clear_ready(),
                 Err(error) if session::is_exhausted(&error) => {
                     // Not the runtime's timer, which it may not have.
-                    let _ = spawn_blocking(|| std::thread::sleep(session::EXHAUSTED_PAUSE)).await;
+                    let pause = || std::thread::sleep(session::EXHAUSTED_PAUSE);
+                    if on_blocking_pool(pause).await.is_err() {
+                        pause();
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -310,11 +315,33 @@ impl Incoming {
 pub(crate) async fn on_blocking_pool<T: Send + 'static>(
     open: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, OpenError> {
+    on_blocking_pool_or_told(move |thread| thread.map(|()| open())).await
+}
+
+/// As [`on_blocking_pool`]; when no thread can be had for it, `open` is told so here instead.
+pub(crate) async fn on_blocking_pool_or_told<T: Send + 'static>(
+    open: impl FnOnce(Result<(), OpenError>) -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
     tokio::runtime::Handle::try_current().map_err(|_| OpenError::NoRuntime)?;
-    match spawn_blocking(open).await {
-        Ok(opened) => Ok(opened),
+    // In a place of its own: what tokio found no thread for it keeps, for when there is one.
+    let place = Arc::new(Mutex::new(Some(open)));
+    let taken = Arc::clone(&place);
+    let take = |place: &Mutex<Option<_>>| place.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let Some(opening) = spawn_blocking(move || take(&taken).map(|open| open(Ok(())))) else {
+        let error = OpenError::system("starting a thread")(rustix::io::Errno::AGAIN);
+        return take(&place).map_or(Err(OpenError::NoRuntime), |open| open(Err(error)));
+    };
+    match opening.await {
+        Ok(opened) => opened.unwrap_or(Err(OpenError::NoRuntime)),
         Err(join) if join.is_panic() => std::panic::resume_unwind(join.into_panic()),
         // The runtime is shutting down.
         Err(_) => Err(OpenError::NoRuntime),
     }
+}
+
+/// Starts work on the blocking pool of the runtime, in which this is called; `None` when no thread can be had for it. Then it
+/// may be done later, when there is one for other work.
+fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<JoinHandle<T>> {
+    // tokio panics instead of saying so.
+    catch_unwind(AssertUnwindSafe(|| tokio::task::spawn_blocking(work))).ok()
 }

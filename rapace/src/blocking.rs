@@ -10,7 +10,7 @@ use std::fmt;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Weak, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -414,12 +414,20 @@ impl Serving {
             return;
         }
         let serving = Arc::clone(self);
-        let thread =
-            std::thread::Builder::new().name("rapace-session".into()).spawn(move || serving.host(incoming, uid));
-        if thread.is_err() {
-            // The client was dropped with the closure, and sees a hang-up.
-            self.house.shook_hands(None);
-            self.house.leave(uid, None);
+        // Handed over when the thread is there: if it cannot be started, the client is to be told.
+        let (hand, taken) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("rapace-session".into()).spawn(move || {
+            if let Ok(incoming) = taken.recv() {
+                serving.host(incoming, uid);
+            }
+        });
+        match thread {
+            Ok(_) => drop(hand.send(incoming)),
+            Err(error) => {
+                incoming.turn_away(&OpenError::io("starting a thread")(error).to_string());
+                self.house.shook_hands(None);
+                self.house.leave(uid, None);
+            }
         }
     }
 

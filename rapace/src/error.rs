@@ -311,6 +311,18 @@ pub enum OpenError {
         /// Why, and what to do.
         reason: &'static str,
     },
+    /// The path is longer than the system takes for a socket.
+    #[error(
+        "{path} cannot be used: it is {bytes} bytes long, and a socket's path has {bytes_max} at most; use a shorter one"
+    )]
+    PathLength {
+        /// The path.
+        path: std::path::PathBuf,
+        /// Its length.
+        bytes: usize,
+        /// The longest that can be.
+        bytes_max: usize,
+    },
     /// The number is not an open Unix stream socket of this process.
     #[error("descriptor {fd} is not an open Unix stream socket of this process")]
     NotASocket {
@@ -329,8 +341,8 @@ pub enum OpenError {
     /// The server ends; a client that knocks is told so.
     #[error("the server is shutting down")]
     ShuttingDown,
-    /// A system call failed.
-    #[error("{doing}: {source}")]
+    /// A system call failed. Where a limit was reached, its text names the limit.
+    #[error("{doing}: {source}{}", remedy(.source))]
     System {
         /// What was being done.
         doing: &'static str,
@@ -365,6 +377,34 @@ impl OpenError {
     }
 }
 
+/// Which limit the system's answer is about and what to do, to be read after it. The text may be passed on to the peer,
+/// so that it speaks of "the process".
+#[cfg(not(loom))]
+fn remedy(answer: &io::Error) -> &'static str {
+    use rustix::io::Errno as Sys;
+    match Sys::from_io_error(answer) {
+        Some(Sys::MFILE) => "; the process has no file descriptor left: raise its RLIMIT_NOFILE (ulimit -n)",
+        Some(Sys::NFILE) => "; the system has no file descriptor left: raise fs.file-max (sysctl)",
+        Some(Sys::NOMEM | Sys::NOBUFS) => {
+            "; the machine's memory, the cgroup's, or a limit of the process is used up: raise memory.max, \
+             RLIMIT_AS (ulimit -v) or vm.max_map_count"
+        }
+        Some(Sys::NOSPC) => "; there is no room for more shared memory: free some, or give sessions a smaller geometry",
+        Some(Sys::FBIG) => "; shared memory counts as a file: raise the process's RLIMIT_FSIZE (ulimit -f)",
+        // Connecting and accepting wait; what is left is the start of a thread.
+        Some(Sys::AGAIN) => {
+            "; there may be no further thread, or no memory for its stack: raise RLIMIT_NPROC (ulimit -u), the cgroup's \
+             pids.max or RLIMIT_AS (ulimit -v)"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(loom)]
+fn remedy(_answer: &io::Error) -> &'static str {
+    ""
+}
+
 /// What is wrong with the shared memory that a peer handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -375,7 +415,8 @@ pub enum SegmentError {
     Count { count: usize },
     /// More descriptors came than there was room for.
     #[error(
-        "not all file descriptors that came could be taken: there are too many, or this process has no room for more"
+        "not all file descriptors that came could be taken: there are too many, or the process has none left \
+         (RLIMIT_NOFILE, ulimit -n)"
     )]
     Truncated,
     /// The file is not sealed as it must be, so its owner could shrink it or others could write it.

@@ -8,15 +8,13 @@ mod liar;
 mod peer;
 
 use std::fs::File;
-use std::io::Read;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use liar::{Liar, half, small};
 use peer::{SPINS, check, config, config_of, content, hear, mixed_len, say, session, until};
-use rapace::{Death, Head, Listener, Lost, PeerB, RecvError, SendError, Session, Spin};
+use rapace::{Death, Head, Listener, Lost, OpenError, PeerB, RecvError, SendError, Session, Spin};
 
 /// Long enough for whoever has nothing to do to sleep.
 const A_WHILE: Duration = Duration::from_millis(30);
@@ -219,15 +217,17 @@ fn serve_without_descriptors(path: &str) {
 }
 
 #[test]
-fn a_client_for_whom_no_descriptor_is_left_is_hung_up_on_and_the_next_one_served() {
+fn a_client_for_whom_no_descriptor_is_left_is_turned_away_and_the_next_one_served() {
     let guard = guard!();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("exhausted.sock");
     let mut peer = guard.spawn("serves without descriptors", path.display());
     assert_eq!(peer.hear(), "bound");
     for _ in 0..3 {
-        let mut client = UnixStream::connect(&path).unwrap();
-        assert_eq!(client.read(&mut [0; 8]).unwrap(), 0, "hung up on without a word");
+        match Session::<PeerB>::connect_with(&path, &config(Spin::Never)) {
+            Err(OpenError::Refused { reason }) => assert!(reason.contains("RLIMIT_NOFILE"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
     }
     peer.wait_until_asleep();
     peer.tell("free them");

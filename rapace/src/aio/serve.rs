@@ -10,10 +10,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinHandle, consume_budget, spawn_blocking};
+use tokio::task::{AbortHandle, JoinHandle, consume_budget};
 
 use super::calls::Timer;
-use super::{Incoming, Listener, on_blocking_pool};
+use super::{Incoming, Listener, on_blocking_pool_or_told, spawn_blocking};
 use crate::blocking::{Accepting, House, LAST_WORD, Left, ServerStats};
 use crate::error::OpenError;
 use crate::os::Credentials;
@@ -290,11 +290,15 @@ struct Guest {
 impl Guest {
     async fn host(mut self, incoming: session::Incoming) {
         let serving = Arc::clone(&self.serving);
-        let opened = on_blocking_pool(move || {
-            incoming.open_with(serving.services.catalogue(), Some(serving.house.sign.as_fd()))
+        let opened = on_blocking_pool_or_told(move |thread| match thread {
+            Ok(()) => incoming.open_with(serving.services.catalogue(), Some(serving.house.sign.as_fd())),
+            Err(error) => {
+                incoming.turn_away(&error.to_string());
+                Err(error)
+            }
         });
         let opened = opened.await;
-        let Ok(Ok(session)) = opened else { return };
+        let Ok(session) = opened else { return };
         let link = Link::new(session, Some(Arc::clone(&self.serving.services)));
         self.is_shaking_hands = false;
         let key = self.serving.house.shook_hands(Some(&link));
@@ -337,15 +341,15 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, mut arrived: Arrived)
         if link.lock().wait_for_worker(arrived) {
             // A one-way call is executed, whatever became of its session.
             let kept = (call == ONE_WAY).then(|| Arc::clone(link));
-            let (link, services) = (Arc::downgrade(link), Arc::clone(services));
-            spawn_blocking(move || {
-                let Some(link) = kept.or_else(|| link.upgrade()) else { return };
-                // Its caller may have gone, or its time be over, while it waited for a thread.
-                let taken = link.lock().take_waiting(call);
-                if let Some(mut arrived) = taken {
-                    handle_here(&link, &services, &mut arrived);
+            let (weak, theirs) = (Arc::downgrade(link), Arc::clone(services));
+            let started = spawn_blocking(move || {
+                if let Some(link) = kept.or_else(|| weak.upgrade()) {
+                    handle_waiting(&link, &theirs, call);
                 }
             });
+            if started.is_none() {
+                handle_waiting(link, services, call);
+            }
         }
         return;
     }
@@ -361,6 +365,14 @@ async fn start(link: &Arc<Link>, services: &Arc<Services>, mut arrived: Arrived)
             future.await;
         });
         link.lock().stops_with(call, task.abort_handle());
+    }
+}
+
+/// Handles a request that waited for a thread, unless its caller has gone meanwhile or its time is over.
+fn handle_waiting(link: &Arc<Link>, services: &Arc<Services>, call: CallId) {
+    let taken = link.lock().take_waiting(call);
+    if let Some(mut arrived) = taken {
+        handle_here(link, services, &mut arrived);
     }
 }
 

@@ -17,6 +17,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout};
 
 use super::config::{Config, Spin};
 use super::shared::{Opened, Terms};
+use super::{waiting, watcher};
 use crate::error::{OpenError, SegmentError};
 use crate::lane;
 use crate::layout::geometry::{Geometry, GeometryError, Layout, SLOT_CLASSES, SlotClass, layout_hash};
@@ -143,7 +145,11 @@ pub(crate) fn offer(
     sign: Option<BorrowedFd<'_>>,
 ) -> Result<(Opened, Area), OpenError> {
     let talk = Talk { sign, ..Talk::new(socket.as_fd(), &config.limits)? };
-    let credentials = check_credentials(socket.as_fd(), config)?;
+    let credentials = check_credentials(socket.as_fd(), config).inspect_err(|error| {
+        if let OpenError::Uid { uid } = error {
+            refuse(socket.as_fd(), config, &format!("uid {uid} is not in its allow_uids"));
+        }
+    })?;
     // Already so if a listener of ours accepted it; nothing has been asked for yet.
     os::pass_descriptors(talk.socket, false);
     let mut hello = Greeting::new_zeroed();
@@ -230,17 +236,19 @@ struct Halves {
     own: Owned,
     peer: Arc<Half>,
     fork: Arc<ForkGuard>,
+    tug: Option<(UnixStream, UnixStream)>,
 }
 
 /// What both sides do once they agreed: make a half, swap them, look at the other's, and say what they found.
 fn exchange(talk: &Talk<'_>, layout: &Layout, [ours, theirs]: [Identity; 2]) -> Result<Halves, OpenError> {
     let made = fork_guard().and_then(|fork| {
+        let tug = tug_unless_watched()?;
         let own = memory::create(layout, &fork)?;
         ours.write(&own.half);
         lane::initialise(&own.half);
-        Ok((fork, own))
+        Ok((fork, own, tug))
     });
-    let (fork, own) = match made {
+    let (fork, own, tug) = match made {
         Ok(made) => made,
         Err(error) => return talk.pass_verdict(Err(error)),
     };
@@ -261,7 +269,7 @@ fn exchange(talk: &Talk<'_>, layout: &Layout, [ours, theirs]: [Identity; 2]) -> 
     let peer = talk.pass_verdict(peer)?;
     talk.receive(verdict.as_mut_bytes())?;
     talk.check_verdict(verdict)?;
-    Ok(Halves { own, peer, fork })
+    Ok(Halves { own, peer, fork, tug })
 }
 
 impl Halves {
@@ -272,10 +280,18 @@ impl Halves {
         greeting: &Greeting,
         catalogue: Vec<u8>,
     ) -> (Opened, Area) {
-        let Self { own: Owned { half: own, area, file: memory }, peer, fork } = self;
+        let Self { own: Owned { half: own, area, file: memory }, peer, fork, tug } = self;
         let pidfd = pidfd_of(socket.as_fd(), greeting, credentials);
         let (terms, speaker) = (greeting.terms(), greeting.pid);
-        (Opened { own, peer, memory, fork, socket, pidfd, credentials, speaker, terms, catalogue }, area)
+        (Opened { own, peer, memory, fork, socket, pidfd, credentials, speaker, terms, catalogue, tug }, area)
+    }
+}
+
+/// What a thread needs to sleep on the session, had now, where it is an error: an open session needs no more descriptors.
+fn tug_unless_watched() -> Result<Option<(UnixStream, UnixStream)>, OpenError> {
+    match watcher::start() {
+        Ok(()) => Ok(None),
+        Err(_) => waiting::tug().map(Some).map_err(OpenError::io("creating a socket pair")),
     }
 }
 
@@ -499,7 +515,10 @@ impl<'a> Talk<'a> {
     /// Tells the peer what this side found, and hands it on. That it could not be told changes nothing.
     fn pass_verdict<T>(&self, found: Result<T, OpenError>) -> Result<T, OpenError> {
         match found {
-            Ok(found) => self.send(YES.as_bytes(), None).map(|()| found),
+            Ok(found) => {
+                self.send(YES.as_bytes(), None).map_err(|error| self.reason_or(error))?;
+                Ok(found)
+            }
             Err(error) => {
                 let reason = error.to_string();
                 let _ = self.send(Verdict::no(&reason).as_bytes(), None).and_then(|()| self.send_text(&reason));

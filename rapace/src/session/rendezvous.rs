@@ -4,22 +4,20 @@
 //! and what the kernel hangs up when the peer dies.
 
 use std::fs;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno as Sys;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use super::Session;
 use super::config::Config;
 use super::handshake;
+use super::place::{Bound, bind_and_listen, connect_socket, new_socket, numbered_path, prepare};
 use super::role::{PeerA, PeerB};
 use crate::error::OpenError;
 use crate::os::{self, Credentials};
@@ -35,14 +33,6 @@ pub struct Listener {
     bound: Option<Bound>,
     /// Given up for a moment when the process runs out of descriptors, to refuse a client instead of leaving it waiting.
     spare: Option<OwnedFd>,
-}
-
-#[derive(Debug)]
-struct Bound {
-    path: PathBuf,
-    file: (u64, u64),
-    /// A fork's copy of the listener does not remove the path.
-    pid: u32,
 }
 
 impl Listener {
@@ -66,8 +56,9 @@ impl Listener {
         Self::bind_socket(socket, path.as_ref(), config).map_err(|(error, _)| error)
     }
 
-    /// Listens at a path that is named after the listener's own descriptor number, in [`runtime_dir`], and returns the
-    /// number. Another process finds it by the number: [`Session::connect_number`].
+    /// Listens at a path that is named after the listener's own descriptor number, in
+    /// [`runtime_dir`](super::runtime_dir), and returns the number. Another process finds it by the number:
+    /// [`Session::connect_number`].
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
@@ -110,7 +101,7 @@ impl Listener {
     /// Not everybody who knocks comes in: another server that looks whether this path is in use knocks and leaves, so
     /// an `open` that fails is no reason to stop serving.
     ///
-    /// When the process has no descriptors left, the client is hung up on, and this waits for 10 ms and goes on.
+    /// When the process has no descriptors left, the client is told so and hung up on, and this waits for 10 ms and goes on.
     ///
     /// # Errors
     /// [`OpenError::System`] when the listener cannot be used any more; it was shut down, for example.
@@ -133,7 +124,7 @@ impl Listener {
     /// The next client, if one has knocked.
     ///
     /// # Errors
-    /// As [`accept`](Self::accept); when the process has no descriptors left, that, after hanging up on the client.
+    /// As [`accept`](Self::accept); when the process has no descriptors left, that, after turning the client away.
     pub fn try_accept(&mut self) -> Result<Option<Incoming>, OpenError> {
         match rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
             Ok(socket) => {
@@ -145,11 +136,14 @@ impl Listener {
             // Somebody else took it, or it hung up before it was accepted.
             Err(Sys::AGAIN | Sys::INTR | Sys::CONNABORTED) => Ok(None),
             Err(errno @ (Sys::MFILE | Sys::NFILE)) => {
+                let error = OpenError::system("accepting a client")(errno);
                 if self.spare.take().is_some() {
-                    drop(rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC));
+                    if let Ok(socket) = rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC) {
+                        handshake::refuse(socket.as_fd(), &self.config, &error.to_string());
+                    }
                     self.spare = spare();
                 }
-                Err(OpenError::system("accepting a client")(errno))
+                Err(error)
             }
             Err(errno) => Err(OpenError::system("accepting a client")(errno)),
         }
@@ -169,7 +163,7 @@ impl Listener {
 
     /// The path that was bound, if this listener bound one.
     pub fn path(&self) -> Option<&Path> {
-        self.bound.as_ref().map(|bound| &*bound.path)
+        self.bound.as_ref().map(Bound::path)
     }
 }
 
@@ -193,18 +187,10 @@ impl Drop for Listener {
 
 impl Listener {
     fn remove_path(&mut self) {
-        let Some(bound) = self.bound.take() else { return };
-        if bound.pid != std::process::id() {
-            return;
-        }
-        // Without the lock, another server's new socket could be removed; a path that stays is replaced by the next one.
-        let Ok(_lock) = open_directory(&bound.path).and_then(|directory| Lock::take(directory, &bound.path)) else {
-            return;
-        };
-        let same = |file: &fs::Metadata| (file.dev(), file.ino()) == bound.file;
-        if fs::symlink_metadata(&bound.path).is_ok_and(|file| same(&file)) {
-            // That it cannot be removed is not worth a panic in a drop; the next server replaces it.
-            let _ = fs::remove_file(&bound.path);
+        if let Some(bound) = self.bound.take() {
+            // Removing takes a descriptor, which may be the last one.
+            self.spare = None;
+            bound.remove();
         }
     }
 }
@@ -408,193 +394,18 @@ pub fn pair_with(config: &Config) -> Result<(Session<PeerA>, Session<PeerB>), Op
     })
 }
 
-/// The directory in which numbered listeners meet: `rapace` in `$XDG_RUNTIME_DIR`, or `/tmp/rapace-UID`. It is created,
-/// for this user alone, when it is not there.
-///
-/// Whether it belongs to this user is checked by [`Listener::bind`]. A client trusts the server's credentials, not the
-/// directory.
-///
-/// # Errors
-/// [`OpenError::System`] when it cannot be created.
-pub fn runtime_dir() -> Result<PathBuf, OpenError> {
-    let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let base = base.filter(|base| base.is_absolute() && base.is_dir());
-    let directory = match base {
-        Some(base) => base.join("rapace"),
-        None => PathBuf::from(format!("/tmp/rapace-{}", rustix::process::geteuid().as_raw())),
-    };
-    match fs::DirBuilder::new().mode(0o700).create(&directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(OpenError::io("creating the runtime directory")(error))
-        }
-        _ => Ok(directory),
-    }
-}
-
-fn numbered_path(number: RawFd) -> Result<PathBuf, OpenError> {
-    Ok(runtime_dir()?.join(format!("{number}.sock")))
-}
-
-fn new_socket() -> Result<OwnedFd, OpenError> {
-    rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
-        .map_err(OpenError::system("creating a socket"))
-}
-
-/// Prepares a listening socket. Who accepts waits before it, not in it: the client may have gone, or another process
-/// taken it.
-fn prepare(socket: &OwnedFd) -> Result<(), OpenError> {
-    rustix::io::ioctl_fionbio(socket, true).map_err(OpenError::system("making the listener non-blocking"))?;
-    // Who is accepted says something first, and nothing needs to come with that.
-    os::pass_descriptors(socket.as_fd(), false);
-    Ok(())
-}
-
-fn connect_socket(path: &Path, config: &Config) -> Result<OwnedFd, OpenError> {
-    let address =
-        SocketAddrUnix::new(path).map_err(|_| refuse(path, "it is too long for a socket (107 bytes at most)"))?;
-    let socket = new_socket()?;
-    let deadline = std::time::Instant::now().checked_add(config.limits.handshake_time);
-    loop {
-        // A server whose queue is full would block a plain connect for as long as it likes.
-        rustix::io::ioctl_fionbio(&socket, true).map_err(OpenError::system("connecting"))?;
-        let answer = rustix::net::connect(&socket, &address);
-        rustix::io::ioctl_fionbio(&socket, false).map_err(OpenError::system("connecting"))?;
-        match answer {
-            Ok(()) => return Ok(socket),
-            Err(Sys::INTR) => {}
-            Err(Sys::AGAIN) if deadline.is_some_and(|deadline| std::time::Instant::now() < deadline) => {
-                // The kernel has no event for a free place in that queue.
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Err(Sys::AGAIN) => return Err(OpenError::Timeout(config.limits.handshake_time)),
-            Err(Sys::CONNREFUSED) if is_something_else(path) => return Err(refuse(path, "it is not a socket")),
-            Err(Sys::NOENT | Sys::CONNREFUSED) => return Err(OpenError::NoServer { path: path.into() }),
-            Err(Sys::NOTSOCK | Sys::PROTOTYPE) => return Err(refuse(path, "it is not a stream socket")),
-            Err(Sys::ACCESS) => return Err(refuse(path, "this user may not connect to it")),
-            Err(errno) => return Err(OpenError::system("connecting")(errno)),
-        }
-    }
-}
-
-/// Gives the socket its path and permissions, and starts listening.
-fn bind_and_listen(socket: &OwnedFd, path: &Path, config: &Config) -> Result<Bound, OpenError> {
-    let address =
-        SocketAddrUnix::new(path).map_err(|_| refuse(path, "it is too long for a socket (107 bytes at most)"))?;
-    let directory = open_directory(path)?;
-    // Held until the socket is bound, so that two servers do not take each other's path for a dead one's.
-    let _lock = Lock::take(directory, path)?;
-    remove_dead(path, &address)?;
-    let mode = if config.allow_uids.is_empty() { Mode::from_raw_mode(0o600) } else { Mode::from_raw_mode(0o666) };
-    // Linux gives the file the socket's mode; elsewhere the file is changed below, within a directory of our own.
-    let _ = rustix::fs::fchmod(socket, mode);
-    match rustix::net::bind(socket, &address) {
-        Ok(()) => {}
-        Err(Sys::ADDRINUSE) => return Err(OpenError::AddressInUse { path: path.into() }),
-        Err(errno) => return Err(OpenError::system("binding the socket")(errno)),
-    }
-    let file = fs::symlink_metadata(path).map_err(OpenError::io("looking at the socket just bound"))?;
-    let bound = Bound { path: path.into(), file: (file.dev(), file.ino()), pid: std::process::id() };
-    if file.mode() & 0o777 != mode.bits() & 0o777 {
-        rustix::fs::chmod(path, mode).map_err(OpenError::system("setting the socket's permissions"))?;
-    }
-    prepare(socket)?;
-    rustix::net::listen(socket, 128).map_err(OpenError::system("listening"))?;
-    Ok(bound)
-}
-
-/// Whether there is something that is not a socket. A server that starts may just remove the socket of a dead one.
-fn is_something_else(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| !file.file_type().is_socket())
-}
-
-fn refuse(path: &Path, reason: &'static str) -> OpenError {
-    OpenError::Path { path: path.into(), reason }
-}
-
-/// The path's directory, if nobody else can change what is in it.
-fn open_directory(path: &Path) -> Result<OwnedFd, OpenError> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let open = rustix::fs::open(directory, flags, Mode::empty());
-    let open = open.map_err(|errno| match errno {
-        Sys::NOENT => refuse(path, "its directory does not exist; create it, with mode 0700"),
-        Sys::NOTDIR | Sys::LOOP => refuse(path, "its directory is not a directory, or is a symbolic link"),
-        Sys::ACCESS => refuse(path, "this user may not use its directory"),
-        errno => OpenError::system("opening the socket's directory")(errno),
-    })?;
-    let stat = rustix::fs::fstat(&open).map_err(OpenError::system("looking at the socket's directory"))?;
-    let ours = stat.st_uid == rustix::process::geteuid().as_raw() || stat.st_uid == 0;
-    if !ours {
-        return Err(refuse(path, "its directory belongs to another user"));
-    }
-    if stat.st_mode & 0o022 != 0 {
-        return Err(refuse(path, "others can write its directory, and so replace the socket; use one with mode 0700"));
-    }
-    Ok(open)
-}
-
-/// The directory of a socket, locked against other servers.
-struct Lock(OwnedFd);
-
-impl Lock {
-    /// Others hold it for as long as a bind takes. Who can open the directory could hold it for ever, so this does not
-    /// wait for ever.
-    fn take(directory: OwnedFd, path: &Path) -> Result<Self, OpenError> {
-        for _ in 0..LOCK_TRIES {
-            match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self(directory)),
-                Err(Sys::AGAIN | Sys::INTR) => std::thread::sleep(Duration::from_millis(1)),
-                Err(errno) => return Err(OpenError::system("locking the socket's directory")(errno)),
-            }
-        }
-        Err(refuse(path, "another process keeps its directory locked"))
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Not only by closing: a child that was forked meanwhile has the descriptor too.
-        let _ = flock(&self.0, FlockOperation::Unlock);
-    }
-}
-
-/// Tries, a millisecond apart, before a locked directory is an error.
-const LOCK_TRIES: u32 = 500;
-
-/// Makes way for a new socket: removes one that nobody answers at, and nothing else. The directory is locked.
-fn remove_dead(path: &Path, address: &SocketAddrUnix) -> Result<(), OpenError> {
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(OpenError::io("looking at the socket's path")(error)),
-        Ok(file) if !file.file_type().is_socket() => {
-            return Err(refuse(path, "there is something else than a socket; remove it or use another path"));
-        }
-        Ok(_) => {}
-    }
-    let probe = new_socket()?;
-    rustix::io::ioctl_fionbio(&probe, true).map_err(OpenError::system("probing the socket"))?;
-    match rustix::net::connect(&probe, address) {
-        Err(Sys::CONNREFUSED) => fs::remove_file(path).map_err(OpenError::io("removing a dead server's socket")),
-        // It answers, or its queue is full, which a dead one's is not.
-        _ => Err(OpenError::AddressInUse { path: path.into() }),
-    }
-}
-
 fn spare() -> Option<OwnedFd> {
     fs::File::open("/dev/null").ok().map(OwnedFd::from)
 }
 
-/// How long an accepting thread pauses when the process has no descriptors left.
+/// How long an accepting thread pauses when the process has no descriptors or memory left.
 pub(crate) const EXHAUSTED_PAUSE: Duration = Duration::from_millis(10);
 
-/// Whether accepting failed because there are no descriptors left.
+/// Whether accepting failed because something is used up that may come back: descriptors, or the kernel's memory.
 pub(crate) fn is_exhausted(error: &OpenError) -> bool {
     let code = match error {
-        OpenError::System { source, .. } => source.raw_os_error(),
+        OpenError::System { source, .. } => Sys::from_io_error(source),
         _ => None,
     };
-    code.is_some_and(|code| code == Sys::MFILE.raw_os_error() || code == Sys::NFILE.raw_os_error())
+    matches!(code, Some(Sys::MFILE | Sys::NFILE | Sys::NOMEM | Sys::NOBUFS))
 }

@@ -36,6 +36,8 @@ pub(crate) struct Opened {
     pub(crate) speaker: u32,
     pub(crate) terms: Terms,
     pub(crate) catalogue: Vec<u8>,
+    /// Of a process that can have no watcher.
+    pub(crate) tug: Option<(UnixStream, UnixStream)>,
 }
 
 /// What the other side said in the handshake.
@@ -180,7 +182,7 @@ impl Shared {
             lost: OnceLock::new(),
             death: OnceLock::new(),
             epoch: AtomicU32::new(0),
-            tug: OnceLock::new(),
+            tug: opened.tug.map_or_else(OnceLock::new, OnceLock::from),
             sleepers: AtomicU32::new(0),
             bell: Bell::new(),
             rung: Rung::default(),

@@ -3,6 +3,7 @@
 //! A sleep returns whenever something may have changed; the caller's loop looks again. Nothing here has a timer of its
 //! own: a wake-up that got lost would hang, and be found, instead of being papered over.
 
+use std::io;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -122,9 +123,8 @@ impl Shared {
     fn sleep_on_socket(&self, wait: &Wait<'_>) -> Result<(), Lost> {
         // Before anything is looked at, so that no nudge from now on is lost.
         if self.tug.get().is_none() {
-            let pair = UnixStream::pair().and_then(|(pull, end)| end.set_nonblocking(true).map(|()| (pull, end)));
-            let pair = pair.map_err(|error| self.fail(Lost::System(Errno(error.raw_os_error().unwrap_or(0)))))?;
-            let _ = self.tug.set(pair);
+            let tug = tug().map_err(|error| self.fail(Lost::System(Errno(error.raw_os_error().unwrap_or(0)))))?;
+            let _ = self.tug.set(tug);
         }
         let key = self.bell.register(Waker::Thread(std::thread::current()));
         let outcome = self.take_turns(key, wait);
@@ -230,6 +230,13 @@ impl Shared {
         let ours = self.note_cpu();
         ours.is_some() && ours == Some(self.peer.words().wants.cpu.load(Ordering::Relaxed))
     }
+}
+
+/// What wakes a thread that sleeps on the socket: it is written to the first, and sleeps on the second as well.
+pub(super) fn tug() -> io::Result<(UnixStream, UnixStream)> {
+    let (pull, end) = UnixStream::pair()?;
+    end.set_nonblocking(true)?;
+    Ok((pull, end))
 }
 
 /// Looks before the first pause: about what a cache line takes to come and go.

@@ -1,5 +1,4 @@
-//! One thread a process that waits for the deaths of peers, started when somebody first sleeps, or finds nothing and does
-//! not want to wait.
+//! One thread a process that waits for the deaths of peers, started with the first session.
 //!
 //! A thread that sleeps on a futex cannot see its peer's socket hang up, and a task cannot see that the peer's process
 //! ended while somebody else holds the socket. This thread sleeps in `epoll_wait` on both for all sessions and wakes
@@ -9,10 +8,10 @@ use std::io;
 use std::sync::Arc;
 
 #[cfg(all(target_os = "linux", not(rapace_portable)))]
-pub(crate) use epoll::{forget, watch};
+pub(crate) use epoll::{forget, start, watch};
 
 #[cfg(any(not(target_os = "linux"), rapace_portable))]
-pub(crate) use without::{forget, watch};
+pub(crate) use without::{forget, start, watch};
 
 #[cfg(all(target_os = "linux", not(rapace_portable)))]
 mod epoll {
@@ -42,6 +41,11 @@ mod epoll {
     /// The lowest bit of an event's data says which of a session's two descriptors it is.
     const SOCKET: u64 = 0;
     const PROCESS: u64 = 1;
+
+    /// Makes sure that there is a watcher, which takes a descriptor and a thread.
+    pub(crate) fn start() -> io::Result<()> {
+        Watcher::get().map(drop)
+    }
 
     /// Watches a session's socket and its peer's process, under the key that is returned.
     pub(crate) fn watch(session: &Arc<Shared>) -> io::Result<u64> {
@@ -126,6 +130,11 @@ mod epoll {
 mod without {
     use super::*;
     use crate::session::shared::Shared;
+
+    /// There is none to be started.
+    pub(crate) fn start() -> io::Result<()> {
+        Ok(())
+    }
 
     /// There is nothing to watch: whoever sleeps does so on the socket itself.
     pub(crate) fn watch(_session: &Arc<Shared>) -> io::Result<u64> {

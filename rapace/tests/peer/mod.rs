@@ -24,8 +24,13 @@ const ROLE: &str = "RAPACE_TEST_ROLE";
 const ARGUMENT: &str = "RAPACE_TEST_ARGUMENT";
 const SOCKETS: &str = "RAPACE_TEST_SOCKETS";
 
-/// What is stuck for longer than this will not come back.
+/// What is stuck for longer than this will not come back; tests that are told to do more than usual are given more seconds
+/// by the variable `RAPACE_PATIENCE`.
 const STUCK: Duration = Duration::from_secs(60);
+
+fn patience() -> Duration {
+    std::env::var("RAPACE_PATIENCE").map_or(STUCK, |seconds| Duration::from_secs(seconds.parse().unwrap()))
+}
 
 /// What a peer does, by its argument.
 pub type Role = fn(&str);
@@ -72,9 +77,10 @@ impl Guard {
         let (stop, stopped) = mpsc::channel::<()>();
         let watched = Arc::clone(&peers);
         std::thread::spawn(move || {
-            if stopped.recv_timeout(STUCK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let patience = patience();
+            if stopped.recv_timeout(patience) == Err(mpsc::RecvTimeoutError::Timeout) {
                 // Written by itself: a captured `eprintln!` would never be seen.
-                let _ = writeln!(std::io::stderr(), "\nstuck for {STUCK:?}, aborted: {what}");
+                let _ = writeln!(std::io::stderr(), "\nstuck for {patience:?}, aborted: {what}");
                 for peer in watched.lock().unwrap().iter() {
                     let _ = pidfd_send_signal(&**peer, Signal::KILL);
                 }
