@@ -447,7 +447,9 @@ mod hooks {
 
     /// Whom each attempt went to, and whether it brought its result.
     #[derive(Clone, Default)]
-    struct Heard(Arc<Mutex<(usize, Vec<(u32, bool)>)>>);
+    struct Heard(Arc<Mutex<(usize, Ends)>>);
+
+    type Ends = Vec<(u32, bool)>;
 
     impl Hooks for Heard {
         fn before(&self, _: &CallInfo) {

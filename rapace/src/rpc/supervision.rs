@@ -73,8 +73,8 @@ impl Retry {
     }
 }
 
-/// Something that happened to a client that connects again, or to a plugin. Told on a thread that watches over it, which
-/// does nothing else until the listener returns.
+/// Something that happened to a client that connects again, or to a plugin. Told in order, by a thread that is there for that:
+/// what is not told yet when the client or the plugin is dropped is told after it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
