@@ -186,3 +186,25 @@ fn links_of_the_guide_lead_somewhere() {
         within.for_each(|at| assert!(has_anchor(page, at), "{name}: #{at}"));
     }
 }
+
+#[test]
+fn every_promise_of_security_names_tests_that_exist() {
+    let page = read("SECURITY.md");
+    let promises: Vec<_> = prose(&page)
+        .skip_while(|line| !line.starts_with("## What is promised"))
+        .take_while(|line| !line.starts_with("## What is not"))
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| promise"))
+        .collect();
+    assert!(promises.len() > 15);
+    for promise in promises {
+        let tests: Vec<_> = promise.split('`').filter_map(|name| name.split_once("::")).collect();
+        assert!(!tests.is_empty(), "no test holds this: {promise}");
+        for (file, test) in tests {
+            let source = match file {
+                "simulation" => read("rapace/src/rpc/simulation.rs"),
+                file => read(&format!("rapace/tests/{file}.rs")),
+            };
+            assert!(source.contains(&format!("fn {test}(")) || source.contains(&format!("{test} ")), "{file}::{test}");
+        }
+    }
+}
