@@ -470,7 +470,9 @@ mod hooks {
 
     /// How many attempts there were; whom each went to, and what it brought.
     #[derive(Clone, Default)]
-    struct Heard(Arc<Mutex<(usize, Vec<(u32, CallOutcome)>)>>);
+    struct Heard(Arc<Mutex<(usize, Attempts)>>);
+
+    type Attempts = Vec<(u32, CallOutcome)>;
 
     impl Hooks for Heard {
         fn before(&self, _: &CallInfo) {

@@ -43,7 +43,9 @@ pub(crate) trait Source: Send + 'static {
 
 /// Who is told of what happens.
 #[derive(Default)]
-pub(crate) struct Listeners(Vec<Box<dyn Fn(&Event) + Send>>);
+pub(crate) struct Listeners(Vec<Listener>);
+
+type Listener = Box<dyn Fn(&Event) + Send>;
 
 impl Listeners {
     pub(crate) fn add(&mut self, listener: impl Fn(&Event) + Send + 'static) {
