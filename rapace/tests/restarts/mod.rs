@@ -212,6 +212,8 @@ fn serve_until_told(server: Server, path: &Path) {
 pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.limits.handshake_time = Duration::from_secs(50);
+    // One of the longest calls of these tests is taken in at a time.
+    config.limits.payload_max = 12 << 20;
     config
 }
 
