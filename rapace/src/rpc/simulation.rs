@@ -17,6 +17,7 @@
 mod deaths;
 mod links;
 mod random;
+mod record;
 mod room;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -37,6 +38,7 @@ use crate::layout::inline::Inline;
 use crate::session::{Config, Payload};
 pub(crate) use links::{links, until};
 use random::Random;
+use record::Record;
 
 const UP: Flow = Flow::ToServer;
 const DOWN: Flow = Flow::ToCaller;
@@ -95,23 +97,6 @@ struct Side {
     one_ways_handled: Vec<u64>,
     is_dead: bool,
     has_said_goodbye: bool,
-}
-
-/// What both sides did, by the names of calls.
-#[derive(Default)]
-struct Record {
-    /// Whose.
-    begun: HashMap<u64, usize>,
-    ended: HashSet<u64>,
-    executed: HashSet<u64>,
-    /// By call and stream: how many items were sent, and received; whether its reader saw its end.
-    sent: HashMap<(u64, u32), u64>,
-    received: HashMap<(u64, u32), u64>,
-    finished: HashSet<(u64, u32)>,
-    whole: HashSet<(u64, u32)>,
-    /// How many requests were handled where their parent's answer was waited for, and messages sent in fragments.
-    nested: usize,
-    fragmented: usize,
 }
 
 struct World {
