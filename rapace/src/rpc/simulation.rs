@@ -20,7 +20,7 @@ mod random;
 mod record;
 mod room;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::call_id::{CallId, ONE_WAY};
