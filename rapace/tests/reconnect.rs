@@ -310,7 +310,7 @@ fn a_call_that_is_begun_again_in_part_when_its_time_is_over_stands_in_nobodys_wa
         let premises = Premises::new(guard!());
         let mut server = premises.serve();
         let (client, events) = premises.watched(quick());
-        let call = client.keep_again(1, vec![7; 8 << 20]).timeout(Duration::from_secs(1));
+        let call = client.keep_again(1, vec![7; 8 << 20]).timeout(Duration::from_secs(3));
         let pending = begin!(face, call).unwrap();
         premises.until_ran(1, 1);
         server.kill();

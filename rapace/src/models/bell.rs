@@ -272,7 +272,7 @@ impl Process {
         }
     }
 
-    fn read_as_task(&self, key: Key) -> bool {
+    fn read_as_task(&self, _key: Key) -> bool {
         let mut bells = 0;
         let came = match self.mistake {
             Mistake::SplitRead => {
