@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rapace::{Server, ServerHandle};
 use tokio::runtime::Runtime;
 
-use crate::belongings::{Belongings, mib, resident};
+use crate::belongings::{Belongings, mib, resident, workers_come_back};
 use crate::ledger::Ledger;
 use crate::load::{Load, Plan};
 use crate::process::{Process, argument, say, until};
@@ -46,6 +46,7 @@ pub(crate) fn run(rounds: u64, seed: u64, busy: bool) -> Outcome {
     let mut campaign = Campaign::new()?;
     let _burners: Vec<_> = (0..if busy { 2 } else { 0 }).map(|_| Process::start("burn", &[])).collect();
     // What is made once is made before anything is counted.
+    watch("warming up", format_args!("kill9 --rounds {rounds} --seed {seed}"), STUCK);
     for round in 0..6 {
         campaign.round(0x5eed_0000 + round).map_err(|error| format!("warming up: {error}"))?;
     }
@@ -63,6 +64,7 @@ pub(crate) fn run(rounds: u64, seed: u64, busy: bool) -> Outcome {
     if grown > GROWTH_MAX {
         return Err(format!("memory grew by {} in {rounds} rounds", mib(grown)));
     }
+    workers_come_back(std::process::id())?;
     campaign.check_that_something_was_tested(rounds)?;
     let mut table = Table::default();
     table.row("rounds", rounds);
@@ -88,8 +90,12 @@ impl Campaign {
         let house = server.bind(at("sockets/threads")).map_err(|error| error.to_string())?;
         let server = rapace::aio::Server::new(WorkServer::new(Arc::clone(&bench))).config(config());
         let tasks = runtime.block_on(async { server.bind(at("sockets/tasks")) }).map_err(|error| error.to_string())?;
-        let this = Self {
-            base: Belongings::own(),
+        // A watcher, and what else is made for the first session alone.
+        let mut base = Belongings::own();
+        base.fds += 8;
+        base.threads += 4;
+        Ok(Self {
+            base,
             directory,
             runtime,
             bench,
@@ -100,9 +106,7 @@ impl Campaign {
             cleared: Times::default(),
             connected: Times::default(),
             calls: 0,
-        };
-        this.start_workers()?;
-        Ok(Self { base: Belongings { threads: Belongings::own().threads + 2, ..Belongings::own() }, ..this })
+        })
     }
 
     /// With what it has now as the base, and nothing counted.
@@ -117,16 +121,6 @@ impl Campaign {
             calls: 0,
             ..self
         }
-    }
-
-    /// The workers of the server on threads stay once they were needed.
-    fn start_workers(&self) -> Result<(), String> {
-        let client = WorkClient::connect(self.at("sockets/threads")).map_err(|error| error.to_string())?;
-        let slow = (0..8).map(|id| client.slow(id, 20_000, &[]).start()).collect::<Result<Vec<_>, _>>();
-        for call in slow.map_err(|error| error.to_string())? {
-            call.wait().map_err(|error| error.to_string())?;
-        }
-        Ok(())
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -157,9 +151,8 @@ impl Campaign {
         let plan = Plan::any(random);
         let is_early = random.once_in(8);
         let instant = random.micros(if is_early { 10_000 } else { 40_000 });
-        let builder = |bench: &Arc<Bench>| {
-            WorkClient::builder().config(config()).serve(HomeServer::new(Arc::clone(bench)))
-        };
+        let builder =
+            |bench: &Arc<Bench>| WorkClient::builder().config(config()).serve(HomeServer::new(Arc::clone(bench)));
         let home = Arc::new(Bench::default());
         // Early ones are killed while they start or shake hands.
         let (mut server, connect): (_, Box<dyn FnOnce() -> Result<WorkClient, rapace::ConnectError>>);

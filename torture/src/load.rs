@@ -249,9 +249,9 @@ impl Load {
             RpcError::PeerDied { may_have_executed } | RpcError::Closed { may_have_executed } => {
                 (if *may_have_executed { Ran::Perhaps } else { Ran::No }, true)
             }
-            RpcError::DeadlineExceeded { may_have_executed: false } | RpcError::Overloaded(_) | RpcError::Full { .. } => {
-                (Ran::No, false)
-            }
+            RpcError::DeadlineExceeded { may_have_executed: false }
+            | RpcError::Overloaded(_)
+            | RpcError::Full { .. } => (Ran::No, false),
             RpcError::DeadlineExceeded { .. } | RpcError::Cancelled => (Ran::Perhaps, false),
             RpcError::NoConnection(_) => (Ran::No, true),
             _ => {
@@ -315,12 +315,7 @@ impl Load {
         }
     }
 
-    fn finish(
-        &self,
-        random: &mut Random,
-        ask: Ask,
-        wait: Box<dyn FnOnce() -> Result<Vec<u8>, RpcError>>,
-    ) -> bool {
+    fn finish(&self, random: &mut Random, ask: Ask, wait: Box<dyn FnOnce() -> Result<Vec<u8>, RpcError>>) -> bool {
         if self.plan.impatient && random.once_in(8) {
             drop(wait);
             self.note(ask.id, ask.begun, Ran::Perhaps, "dropped".into());
@@ -405,7 +400,9 @@ impl Load {
             match call.wait() {
                 Ok(sent) => {
                     if (sent, came) != (u64::from(items), sent) {
-                        self.is_wrong(format!("stream {id:#x} brought {came} of {items} items, {sent} sent, and {why}"));
+                        self.is_wrong(format!(
+                            "stream {id:#x} brought {came} of {items} items, {sent} sent, and {why}"
+                        ));
                     }
                     self.note(id, begun, Ran::Yes, "Ok".into());
                     if self.is_stopped() {

@@ -12,15 +12,20 @@
 mod belongings;
 mod kill9;
 mod ledger;
+#[path = "../../rapace/tests/liar/mod.rs"]
+mod liar;
 mod load;
 mod process;
 mod random;
 mod report;
+mod scribble;
+mod scribbler;
 mod serving;
+mod victim;
 mod work;
 
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +49,14 @@ enum Mode {
         #[arg(long)]
         busy: bool,
     },
+    /// A process that writes garbage over all that it can reach, and its victim.
+    Scribble {
+        /// In seconds.
+        #[arg(long, default_value_t = 20)]
+        time: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// What the other processes of a mode run.
     #[command(hide = true)]
     Role { name: String, arguments: Vec<String> },
@@ -55,12 +68,17 @@ const ROLES: &[(&str, process::Role)] = &[
     ("serve over", serving::serve_over),
     ("load", kill9::load),
     ("burn", kill9::burn),
+    ("victim", victim::victim),
+    ("scribbler", scribbler::scribble),
 ];
 
 fn main() -> ExitCode {
     let began = Instant::now();
     let (name, outcome) = match Arguments::parse().mode {
         Mode::Kill9 { rounds, seed, busy } => ("kill9", kill9::run(rounds, seeded("kill9", seed), busy)),
+        Mode::Scribble { time, seed } => {
+            ("scribble", scribble::run(Duration::from_secs(time), seeded("scribble", seed)))
+        }
         Mode::Role { name, arguments } => {
             return match process::play(ROLES, &name, &arguments) {
                 Ok(()) => ExitCode::SUCCESS,

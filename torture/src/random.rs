@@ -34,8 +34,14 @@ impl Random {
         (self.below(1 << bits) as usize).min(max)
     }
 
+    /// Short ones as often as long ones.
     pub(crate) fn micros(&mut self, max: usize) -> Duration {
-        Duration::from_micros(self.size(max) as u64)
+        let micros = if self.once_in(2) { self.size(max) as u64 } else { self.below(max as u64 + 1) };
+        Duration::from_micros(micros)
+    }
+
+    pub(crate) fn choose<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
     }
 
     /// Others, for another thread or process.

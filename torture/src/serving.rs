@@ -44,11 +44,8 @@ pub(crate) fn config() -> Config {
 
 /// A runtime whose idle threads end soon, so that they can be counted.
 pub(crate) fn runtime() -> Result<Runtime, String> {
-    let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_keep_alive(Duration::from_millis(20))
-        .enable_all()
-        .build();
+    let runtime =
+        Builder::new_multi_thread().worker_threads(2).thread_keep_alive(Duration::from_millis(20)).enable_all().build();
     runtime.map_err(|error| error.to_string())
 }
 

@@ -38,6 +38,10 @@ pub(crate) trait Home {
     fn hear(&self, id: u64);
 }
 
+/// What a handler does for a caller who asks for anything.
+const ANSWER_MAX: usize = 1 << 20;
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
 /// Bytes that follow from a number.
 pub(crate) fn content(id: u64, len: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(len + 8);
@@ -165,13 +169,13 @@ impl Work for Arc<Bench> {
     fn echo(&self, id: u64, len: u32, body: &[u8]) -> Vec<u8> {
         let _end = self.handlers.begin();
         self.note(id, body);
-        answer(id, body, len as usize)
+        answer(id, body, (len as usize).min(ANSWER_MAX))
     }
 
     fn slow(&self, id: u64, pause_us: u32, body: &[u8]) -> Vec<u8> {
         let _end = self.handlers.begin();
         self.note(id, body);
-        std::thread::sleep(Duration::from_micros(pause_us.into()));
+        std::thread::sleep(Duration::from_micros(pause_us.into()).min(PAUSE_MAX));
         answer(id, body, 16)
     }
 
