@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) callbacks: bool,
     /// Calls that may be made again.
     pub(crate) idempotent: bool,
+    /// The client connects again: the end of a session is not the end of the load.
+    pub(crate) lasts: bool,
     /// Some calls are cancelled, some have a deadline of some milliseconds.
     pub(crate) impatient: bool,
 }
@@ -53,6 +55,7 @@ impl Plan {
             one_ways: random.once_in(2),
             callbacks: random.once_in(2),
             idempotent: false,
+            lasts: false,
             impatient: random.once_in(3),
         }
     }
@@ -261,7 +264,7 @@ impl Load {
         };
         let said = if ran == Ran::No { "did not run" } else { "may have run" };
         self.note(id, begun, ran, format!("{}, {said}", kind_of(error)));
-        is_over || self.is_stopped()
+        is_over && !self.plan.lasts || self.is_stopped()
     }
 
     fn note(&self, id: u64, begun: Instant, ran: Ran, how: String) {

@@ -10,6 +10,8 @@
 //! instants of the scheduler. What each mode checks stands in its file, and in RELIABILITY.md with the figures.
 
 mod belongings;
+mod fork;
+mod hang;
 mod kill9;
 mod ledger;
 #[path = "../../rapace/tests/liar/mod.rs"]
@@ -18,9 +20,13 @@ mod load;
 mod process;
 mod random;
 mod report;
+mod restart;
 mod scribble;
 mod scribbler;
 mod serving;
+mod soak;
+mod starve;
+mod stop;
 mod victim;
 mod work;
 
@@ -57,6 +63,49 @@ enum Mode {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Kills servers, or has them leave, and starts them again under clients that connect again.
+    Restart {
+        #[arg(long, default_value_t = 8)]
+        rounds: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Full load for a long time.
+    Soak {
+        /// In seconds.
+        #[arg(long, default_value_t = 30)]
+        time: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Stops the server and lets it go on.
+    Stop {
+        #[arg(long, default_value_t = 6)]
+        rounds: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Handlers that never return.
+    Hang {
+        #[arg(long, default_value_t = 5)]
+        rounds: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Peers that fork and die.
+    Fork {
+        #[arg(long, default_value_t = 10)]
+        rounds: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// No descriptors, no address space.
+    Starve {
+        #[arg(long, default_value_t = 2)]
+        rounds: u64,
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// What the other processes of a mode run.
     #[command(hide = true)]
     Role { name: String, arguments: Vec<String> },
@@ -70,6 +119,11 @@ const ROLES: &[(&str, process::Role)] = &[
     ("burn", kill9::burn),
     ("victim", victim::victim),
     ("scribbler", scribbler::scribble),
+    ("hang", hang::serve),
+    ("fork client", fork::client),
+    ("fork server", fork::server),
+    ("starved client", starve::client),
+    ("starved server", starve::server),
 ];
 
 fn main() -> ExitCode {
@@ -79,6 +133,12 @@ fn main() -> ExitCode {
         Mode::Scribble { time, seed } => {
             ("scribble", scribble::run(Duration::from_secs(time), seeded("scribble", seed)))
         }
+        Mode::Restart { rounds, seed } => ("restart", restart::run(rounds, seeded("restart", seed))),
+        Mode::Soak { time, seed } => ("soak", soak::run(Duration::from_secs(time), seeded("soak", seed))),
+        Mode::Stop { rounds, seed } => ("stop", stop::run(rounds, seeded("stop", seed))),
+        Mode::Hang { rounds, seed } => ("hang", hang::run(rounds, seeded("hang", seed))),
+        Mode::Fork { rounds, seed } => ("fork", fork::run(rounds, seeded("fork", seed))),
+        Mode::Starve { rounds, seed } => ("starve", starve::run(rounds, seeded("starve", seed))),
         Mode::Role { name, arguments } => {
             return match process::play(ROLES, &name, &arguments) {
                 Ok(()) => ExitCode::SUCCESS,

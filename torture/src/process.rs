@@ -60,6 +60,19 @@ impl Process {
         let _ = pidfd_send_signal(&*self.pidfd, signal);
     }
 
+    /// Stops it, and waits until all its threads have stopped.
+    pub(crate) fn stop(&self) -> Result<(), String> {
+        self.signal(Signal::STOP);
+        let has_stopped = || {
+            let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid())).into_iter().flatten().flatten();
+            tasks.into_iter().all(|task| {
+                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+            })
+        };
+        if until(Duration::from_secs(10), has_stopped) { Ok(()) } else { Err("a process does not stop".into()) }
+    }
+
     /// Something that kills it and says when, for another thread.
     pub(crate) fn killer(&self) -> impl FnOnce() -> Instant + Send + use<> {
         let pidfd = Arc::clone(&self.pidfd);

@@ -55,13 +55,6 @@ impl Times {
         self.max = self.max.max(time);
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
-        for (sum, more) in self.buckets.iter_mut().zip(&other.buckets) {
-            *sum += more;
-        }
-        self.max = self.max.max(other.max);
-    }
-
     pub(crate) fn count(&self) -> u64 {
         self.buckets.iter().sum()
     }

@@ -138,6 +138,7 @@ fn calls(client: &WorkClient, random: &mut Random, time: Duration, times: &mut T
         one_ways: false,
         callbacks: true,
         idempotent: false,
+        lasts: false,
         impatient: false,
     };
     let load = Load::new(plan, random.number() >> 16);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use rapace::{Config, Server};
 
 use crate::liar::calls::{BY_B, Caller, call_of_b, credit, end, item, one_way, request, terminal};
-use crate::liar::{CANCEL, Descriptor, GOODBYE, ITEM, Map, REQUEST, Shape, field, flag, half};
+use crate::liar::{CANCEL, Descriptor, GOODBYE, ITEM, Map, REQUEST, Shape, TERMINAL, field, flag, half};
 use crate::process::{argument, say};
 use crate::random::Random;
 use crate::work::{Bench, HomeServer, WorkServer};
@@ -84,14 +84,16 @@ pub(crate) fn scribble(arguments: &[String]) -> Result<(), String> {
                     return;
                 }
                 let shape = Shape::of(&Config::default().geometry);
-                attempt(|| attack(Caller::serve(socket, shape, work), &mut random_too, deeds));
+                attempt(|| attack(Caller::serve(socket, shape, work), 0, &mut random_too, deeds));
             }
         });
         while Instant::now() < until {
             match random.below(8) {
                 0 => attempt(|| half_open(directory, &mut random, deeds)),
-                1 | 2 => attempt(|| attack(Caller::connect(&directory.join("raw")), &mut random, deeds)),
-                _ => attempt(|| attack(Caller::connect_serving(&directory.join("work"), &home), &mut random, deeds)),
+                1 | 2 => attempt(|| attack(Caller::connect(&directory.join("raw")), BY_B, &mut random, deeds)),
+                _ => attempt(|| {
+                    attack(Caller::connect_serving(&directory.join("work"), &home), BY_B, &mut random, deeds)
+                }),
             }
         }
         is_over.store(true, Ordering::Relaxed);
@@ -150,7 +152,7 @@ fn half_open(directory: &Path, random: &mut Random, deeds: &Deeds) {
 }
 
 /// One session: talks on this thread, scribbles on another, until the victim hangs up or the time is over.
-fn attack(mut caller: Caller, random: &mut Random, deeds: &Deeds) {
+fn attack(mut caller: Caller, by: u32, random: &mut Random, deeds: &Deeds) {
     Deeds::note(&deeds.sessions, 1);
     let shape = caller.liar.shape;
     let map = caller.liar.own.map.again();
@@ -158,7 +160,7 @@ fn attack(mut caller: Caller, random: &mut Random, deeds: &Deeds) {
     let (is_over, last) = (AtomicBool::new(false), AtomicU64::new(0));
     let aim = random.choose(&AIMS);
     // Some only talk, and some do not talk at all.
-    let (talks, scribbles) = (!random.once_in(6), !random.once_in(6));
+    let (talks, scribbles, plays) = (!random.once_in(6), !random.once_in(6), random.once_in(4));
     std::thread::scope(|scope| {
         if scribbles {
             let mut random = random.apart();
@@ -177,15 +179,17 @@ fn attack(mut caller: Caller, random: &mut Random, deeds: &Deeds) {
         }
         // Ends the other thread also when this one panics, as the liar does when it cannot go on.
         let _over = Over(&is_over);
-        let mut number = 0;
+        let mut talker = Talker { by, busy: 0, number: 0 };
         while Instant::now() < until && !caller.is_hung_up() {
             for _ in 0..32 {
                 if talks {
-                    number = talk(&mut caller, random, number);
-                    last.store(number, Ordering::Relaxed);
+                    talker.talk(&mut caller, random);
+                    last.store(talker.number, Ordering::Relaxed);
                 }
             }
-            play_with_the_socket(&caller, random, deeds);
+            if plays {
+                play_with_the_socket(&caller, random, deeds);
+            }
             if !talks {
                 std::thread::sleep(Duration::from_micros(200));
             }
@@ -241,54 +245,89 @@ fn write(map: &Map, shape: &Shape, aim: Aim, last: &AtomicU64, random: &mut Rand
     word.store(value, Ordering::Relaxed);
 }
 
-/// A message that is right, or nearly, and what the victim said is taken out. The number of the last message.
-fn talk(caller: &mut Caller, random: &mut Random, mut number: u64) -> u64 {
-    while let Some(said) = caller.try_hear() {
-        if said.kind == REQUEST && !random.once_in(4) && caller.has_room() {
-            let payload = random.number().to_le_bytes();
-            let status = if random.once_in(3) { random.below(10) as u16 } else { 0 };
-            caller.say(terminal(said.call, status, &payload[..random.below(9) as usize]));
-            number += 1;
-        }
-        if random.once_in(8) {
-            break;
-        }
-    }
-    if !caller.has_room() {
-        return number;
-    }
-    let descriptor = descriptor(caller, random);
-    caller.say(if random.once_in(64) { mutated(descriptor, random) } else { descriptor });
-    number + 1
+/// What a hostile side knows of its calls, so that most of what it says is right and only some of it is not.
+struct Talker {
+    /// The bit of its own calls.
+    by: u32,
+    /// Which of its calls are not answered.
+    busy: u32,
+    /// Of what it published.
+    number: u64,
 }
 
-fn descriptor(caller: &Caller, random: &mut Random) -> Descriptor {
-    let call = call_of_b(random.below(32) as u32, random.below(4) as u32);
-    let call = if random.once_in(8) { call & !BY_B } else { call };
-    let stream = random.below(2) as u32;
-    let arguments = value(random).to_le_bytes();
-    let arguments = &arguments[..random.below(9) as usize];
-    let method = random.below(10) as u32;
-    match random.below(12) {
-        0 => one_way(method, arguments),
-        1 => terminal(call, random.below(10) as u16, arguments),
-        2 => item(call, stream, arguments),
-        3 => end(call, stream),
-        4 => credit(call, stream, value(random)),
-        5 => Descriptor::inline(CANCEL, &[]).u32(field::CALL, call),
-        6 if random.once_in(50) => Descriptor::inline(GOODBYE, &value(random).to_ne_bytes()),
-        6..=8 => {
-            // In a slot that was not sent before, mostly: its bytes change while they are read.
-            let class = random.below(3) as usize;
-            let index = random.below(caller.liar.shape.classes[class][1].into()) as u32;
-            let generation = caller.liar.released(class, index) as u32 + 1;
-            let len = 1 + random.below(caller.liar.shape.room(class) as u64) as u32;
-            let kind = random.choose(&[REQUEST, ITEM, REQUEST, REQUEST]);
-            let slot = Descriptor::in_slot(class as u32, index, generation, len);
-            slot.u8(field::KIND, kind).u32(field::CALL, call).u32(field::METHOD, method)
+impl Talker {
+    /// A message that is right, or nearly; and what the victim said is taken out.
+    fn talk(&mut self, caller: &mut Caller, random: &mut Random) {
+        while let Some(said) = caller.try_hear() {
+            if said.kind == TERMINAL && said.call & BY_B == self.by {
+                self.busy &= !(1 << (said.call & 31));
+            }
+            if said.kind == REQUEST && !random.once_in(4) && caller.has_room() {
+                let payload = random.number().to_le_bytes();
+                let status = if random.once_in(3) { random.below(10) as u16 } else { 0 };
+                self.say(caller, terminal(said.call, status, &payload[..random.below(9) as usize]));
+            }
+            if random.once_in(8) {
+                break;
+            }
         }
-        _ => request(call, method, arguments),
+        if !caller.has_room() {
+            return;
+        }
+        let Some(right) = (if random.once_in(1_000) { wrong(random) } else { self.right(caller, random) }) else {
+            return;
+        };
+        self.say(caller, if random.once_in(2_000) { mutated(right, random) } else { right });
     }
+
+    fn say(&mut self, caller: &mut Caller, descriptor: Descriptor) {
+        caller.say(descriptor);
+        self.number += 1;
+    }
+
+    /// A request, a one-way call, a cancel or an item, by the rules.
+    fn right(&mut self, caller: &Caller, random: &mut Random) -> Option<Descriptor> {
+        let index = random.below(32) as u32;
+        let call = self.by | (call_of_b(index, 1 + random.below(1_000) as u32) & !BY_B);
+        // Number, length or count, nothing more: what most methods take.
+        let arguments = [random.below(128) as u8, random.below(128) as u8, 0];
+        let arguments = &arguments[..if random.once_in(8) { random.below(4) as usize } else { 3 }];
+        let method = if random.once_in(16) { random.below(12) as u32 } else { random.choose(&[1, 2, 3, 5, 6, 7, 8]) };
+        if self.busy & (1 << index) != 0 {
+            return None;
+        }
+        if random.once_in(16) {
+            return Some(one_way(4, arguments));
+        }
+        self.busy |= 1 << index;
+        // In a slot that is free, as far as the victim says: its bytes change while they are read.
+        let class = random.below(3) as usize;
+        let slot = random.below(caller.liar.shape.classes[class][1].into()) as u32;
+        let len = 25 + random.below(caller.liar.shape.room(class) as u64 - 25) as u32;
+        if !random.once_in(3) {
+            return Some(request(call, method, arguments));
+        }
+        let generation = caller.liar.released(class, slot) as u32 + 1;
+        let descriptor = Descriptor::in_slot(class as u32, slot, generation, len);
+        Some(descriptor.u8(field::KIND, REQUEST).u32(field::CALL, call).u32(field::METHOD, method))
+    }
+}
+
+/// What can be wrong as a whole.
+fn wrong(random: &mut Random) -> Option<Descriptor> {
+    let call = random.choose(&[0, BY_B]) | (call_of_b(random.below(32) as u32, random.below(4) as u32) & !BY_B);
+    let stream = random.below(2) as u32;
+    let bytes = value(random).to_le_bytes();
+    let bytes = &bytes[..random.below(9) as usize];
+    Some(match random.below(7) {
+        0 => terminal(call, random.below(10) as u16, bytes),
+        1 => item(call, stream, bytes),
+        2 => end(call, stream),
+        3 => credit(call, stream, value(random)),
+        4 => Descriptor::inline(CANCEL, &[]).u32(field::CALL, call),
+        5 => Descriptor::inline(GOODBYE, &value(random).to_ne_bytes()),
+        _ => Descriptor::inline(ITEM, bytes).u32(field::CALL, call).u32(field::METHOD, value(random) as u32),
+    })
 }
 
 /// With one field as it must not be.
