@@ -3,6 +3,7 @@
 //!
 //! It writes by a second handle on its half, so one thread can talk, in whole messages, while another one destroys them.
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -179,7 +180,8 @@ fn attack(mut caller: Caller, by: u32, random: &mut Random, deeds: &Deeds) {
         }
         // Ends the other thread also when this one panics, as the liar does when it cannot go on.
         let _over = Over(&is_over);
-        let mut talker = Talker { by, busy: 0, number: 0 };
+        let mut talker =
+            Talker { by, busy: 0, sent: HashMap::new(), wrong: random.choose(&[30, 2_000, 1_000_000]), number: 0 };
         while Instant::now() < until && !caller.is_hung_up() {
             for _ in 0..32 {
                 if talks {
@@ -251,6 +253,10 @@ struct Talker {
     by: u32,
     /// Which of its calls are not answered.
     busy: u32,
+    /// The generation in which each slot was sent last.
+    sent: HashMap<(usize, u32), u32>,
+    /// One in so many messages is wrong.
+    wrong: u64,
     /// Of what it published.
     number: u64,
 }
@@ -274,10 +280,10 @@ impl Talker {
         if !caller.has_room() {
             return;
         }
-        let Some(right) = (if random.once_in(1_000) { wrong(random) } else { self.right(caller, random) }) else {
+        let Some(right) = (if random.once_in(self.wrong) { wrong(random) } else { self.right(caller, random) }) else {
             return;
         };
-        self.say(caller, if random.once_in(2_000) { mutated(right, random) } else { right });
+        self.say(caller, if random.once_in(self.wrong) { mutated(right, random) } else { right });
     }
 
     fn say(&mut self, caller: &mut Caller, descriptor: Descriptor) {
@@ -307,8 +313,12 @@ impl Talker {
         if !random.once_in(3) {
             return Some(request(call, method, arguments));
         }
-        let generation = caller.liar.released(class, slot) as u32 + 1;
-        let descriptor = Descriptor::in_slot(class as u32, slot, generation, len);
+        let released = caller.liar.released(class, slot) as u32;
+        if self.sent.get(&(class, slot)).is_some_and(|sent| *sent != released) {
+            return Some(request(call, method, arguments));
+        }
+        self.sent.insert((class, slot), released + 1);
+        let descriptor = Descriptor::in_slot(class as u32, slot, released + 1, len);
         Some(descriptor.u8(field::KIND, REQUEST).u32(field::CALL, call).u32(field::METHOD, method))
     }
 }
