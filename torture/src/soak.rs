@@ -35,7 +35,7 @@ struct Seen {
 
 pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     let replay = format!("soak --time {} --seed {seed}", time.as_secs());
-    watch("the soak", &replay, time + Duration::from_secs(60));
+    watch("the soak", &replay, time + Duration::from_secs(20));
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let [path, ledger] = ["socket", "ledger"].map(|name| directory.path().join(name));
     let mut random = Random::new(seed);

@@ -132,7 +132,13 @@ pub(crate) fn run(rounds: u64, seed: u64) -> Outcome {
         let other = directory.path().join(round.to_string());
         let mut server = Process::start("starved server", &[&other.display()]);
         server.expect("ready")?;
-        works(&other)?;
+        // Its watcher is made when it sleeps for the first time.
+        let once = WorkClient::builder().config(config()).connect(&other).map_err(|error| error.to_string())?;
+        (0..3).try_for_each(|_| {
+            std::thread::sleep(Duration::from_millis(30));
+            once.slow(1, 20_000, &[]).wait().map(drop).map_err(|error| error.to_string())
+        })?;
+        drop(once);
         std::thread::sleep(Duration::from_millis(50));
         let base = Belongings::of(server.pid());
         for _ in 0..TRIES / 4 {
