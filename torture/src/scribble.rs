@@ -37,7 +37,8 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     victim.expect("ready")?;
     let mut random = Random::new(seed);
     let innocent = innocent(directory.path())?;
-    calls(&innocent, &mut random, Duration::from_secs(1), &mut Times::default())?;
+    let mut before = Times::default();
+    calls(&innocent, &mut random, Duration::from_secs(1), &mut before)?;
     std::thread::sleep(Duration::from_millis(200));
     let base = Belongings::of(victim.pid());
     let resident_before = resident(victim.pid()).ok_or("the victim is gone")?;
@@ -101,6 +102,7 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
         format_args!("{}, {}, {}", deeds.of("half open"), deeds.of("bells"), deeds.of("files")),
     );
     table.row("calls of the innocent session", &times);
+    table.row("the same before the attack, for a second", &before);
     table.row("memory of the victim at most, before", format_args!("{}, {}", mib(most), mib(resident_before)));
     table.row("descriptors of the victim at most, before", format_args!("{fds}, {}", base.fds));
     while let Some(line) = victim.hear() {

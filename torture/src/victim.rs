@@ -151,7 +151,7 @@ fn calls(client: &WorkClient, random: &mut Random, seen: &Seen) -> String {
             match client.echo(id, 100, &body).start() {
                 Ok(call) => pending.push((began, call)),
                 Err(error) => {
-                    if let Some(why) = ended(began, Err(error), seen) {
+                    if let Some(why) = ended(began + DEADLINE, Err(error), seen) {
                         return why;
                     }
                 }
@@ -159,7 +159,9 @@ fn calls(client: &WorkClient, random: &mut Random, seen: &Seen) -> String {
         }
         let mut last = None;
         for (began, call) in pending {
-            last = ended(began, call.wait(), seen).or(last);
+            // It is late from its deadline on, or from when it is asked for, if starting the others took that long.
+            let due = (began + DEADLINE).max(Instant::now());
+            last = ended(due, call.wait(), seen).or(last);
         }
         if let Some(why) = last {
             return why;
@@ -168,9 +170,9 @@ fn calls(client: &WorkClient, random: &mut Random, seen: &Seen) -> String {
     "left by this side".into()
 }
 
-/// Notes how late it ended. Why the session is over, if it is.
-fn ended(began: Instant, result: Result<Vec<u8>, RpcError>, seen: &Seen) -> Option<String> {
-    lock(&seen.late).note(began.elapsed().saturating_sub(DEADLINE));
+/// Notes how late it ended, after it was due. Why the session is over, if it is.
+fn ended(due: Instant, result: Result<Vec<u8>, RpcError>, seen: &Seen) -> Option<String> {
+    lock(&seen.late).note(due.elapsed());
     match result {
         Ok(_) => seen.ends.count("call: Ok"),
         Err(RpcError::Lost(lost)) => return Some(violation(&lost)),
