@@ -117,7 +117,8 @@ impl Caller {
     pub(crate) fn serve(socket: UnixStream, shape: Shape, catalogue: &[u8]) -> Self {
         const ID: [u8; 16] = *b"an id of a liar!";
         let talk = Talk { socket };
-        talk.receive(greeting::BYTES);
+        let greeting = talk.receive(greeting::BYTES);
+        talk.receive(get_u32(&greeting, greeting::CATALOGUE_BYTES) as usize);
         let mut bytes = honest_answer(&shape, ID);
         put(&mut bytes, greeting::CATALOGUE_BYTES, &(catalogue.len() as u32).to_ne_bytes());
         bytes.extend_from_slice(catalogue);

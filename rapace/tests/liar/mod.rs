@@ -247,6 +247,11 @@ impl Map {
         found.collect()
     }
 
+    /// The same memory, for another thread. To be used only as long as this mapping lives, which the caller sees to.
+    pub(crate) fn again(&self) -> Self {
+        Self { base: self.base, len: self.len, _own: None }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.len
     }
