@@ -491,13 +491,30 @@ impl<M: Method> Future for Pending<M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if this.again.is_some() {
+            return this.poll_lastingly(cx);
+        }
+        let Self { direct, begun, timer, unread, deadline, watch, .. } = this;
+        let Some(call) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
+        let outcome = std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx));
+        if outcome.is_ok() {
+            *begun = None;
+        }
+        Poll::Ready(decode::<M>(direct, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
+    }
+}
+
+impl<M: Method> Pending<M> {
+    /// Of a call that may be begun again. Apart, since an outcome that is moved about stalls the processor.
+    #[inline(never)]
+    fn poll_lastingly(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Ok, M::Error>> {
         loop {
-            let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *this;
+            let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *self;
             let outcome = match (*begun, again) {
                 (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
                 (None, Some(again)) if again.is_lost => {
                     let begun = std::task::ready!(again.poll_begin(M::INDEX, cx))?;
-                    this.is_begun_again(begun);
+                    self.is_begun_again(begun);
                     continue;
                 }
                 (None, _) => Err(RpcError::Cancelled),
@@ -509,8 +526,8 @@ impl<M: Method> Future for Pending<M> {
                 }
                 Err(error) => Outcome::End(error),
             };
-            if let Some(outcome) = this.end(outcome) {
-                return Poll::Ready(decode::<M>(&this.direct, outcome, std::mem::take(&mut this.watch)));
+            if let Some(outcome) = self.end(outcome) {
+                return Poll::Ready(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch)));
             }
         }
     }

@@ -55,6 +55,22 @@ impl<M: Method> Pending<M> {
     /// # Errors
     /// The method's own error, or how else the call ended.
     pub fn wait(mut self) -> Result<M::Ok, M::Error> {
+        if self.again.is_some() {
+            return self.wait_lastingly();
+        }
+        match self.begun.take() {
+            Some(begun) => {
+                let outcome = self.direct.link().outcome(begun, &mut self.deadline);
+                decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch))
+            }
+            None => Err(RpcError::Cancelled.into()),
+        }
+    }
+
+    /// As [`wait`](Self::wait), of a call that may be begun again. Apart, since an outcome that is moved about stalls the
+    /// processor.
+    #[inline(never)]
+    fn wait_lastingly(mut self) -> Result<M::Ok, M::Error> {
         loop {
             let outcome = match (self.begun.take(), &mut self.again) {
                 (Some(begun), _) => self.direct.link().outcome(begun, &mut self.deadline),
