@@ -413,8 +413,21 @@ impl<M: Method> Future for CallFuture<'_, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let starting = &mut self.get_mut().0;
+        let client = starting.call.client;
+        let Ok(direct) = client.direct() else { return starting.poll_lastingly(cx) };
+        Starting::begin(&starting.call, &mut starting.awaited, direct)?;
+        let outcome = std::task::ready!(starting.awaited.poll_outcome(direct.link(), cx));
+        let watch = std::mem::take(&mut starting.awaited.watch);
+        Poll::Ready(decode::<M>(direct, outcome.unwrap_or_else(Outcome::End), watch))
+    }
+}
+
+impl<M: Method> Starting<'_, M> {
+    /// Until it has ended, of a client that connects again. Apart, as of one that was begun.
+    #[inline(never)]
+    fn poll_lastingly(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Ok, M::Error>> {
         loop {
-            let Starting { call, awaited, roaming } = &mut *starting;
+            let Starting { call, awaited, roaming } = &mut *self;
             let direct = std::task::ready!(poll_place(call.client, roaming, &mut awaited.deadline, cx))?;
             let outcome = match Starting::begin(call, awaited, direct) {
                 Ok(()) => std::task::ready!(awaited.poll_outcome(direct.link(), cx)),
@@ -422,7 +435,7 @@ impl<M: Method> Future for CallFuture<'_, M> {
             };
             let watch = std::mem::take(&mut awaited.watch);
             match outcome.unwrap_or_else(Outcome::End) {
-                Outcome::End(error) => starting.survive(watch.failed(error), M::IDEMPOTENT)?,
+                Outcome::End(error) => self.survive(watch.failed(error), M::IDEMPOTENT)?,
                 outcome => return Poll::Ready(decode::<M>(direct, outcome, watch)),
             }
         }
@@ -452,8 +465,28 @@ impl<M: Method> Future for StartFuture<'_, M> {
         let starting = &mut self.get_mut().0;
         // From here on time runs.
         starting.awaited.deadline.fix();
+        let client = starting.call.client;
+        let Ok(direct) = client.direct() else { return starting.poll_start_lastingly(cx) };
+        Starting::begin(&starting.call, &mut starting.awaited, direct)?;
+        let awaited = &mut starting.awaited;
+        let sent = std::task::ready!(awaited.poll_sent(direct.link(), cx));
+        let watch = std::mem::take(&mut awaited.watch);
+        Poll::Ready(match sent {
+            Ok(begun) => {
+                let (_, deadline) = awaited.finish();
+                Ok(Pending::new(direct, begun, deadline, watch))
+            }
+            Err(error) => Err(watch.failed(error)),
+        })
+    }
+}
+
+impl<M: Method> Starting<'_, M> {
+    /// Until it is begun, of a client that connects again.
+    #[inline(never)]
+    fn poll_start_lastingly(&mut self, cx: &mut Context<'_>) -> Poll<Result<Pending<M>, RpcError>> {
         loop {
-            let Starting { call, awaited, roaming } = &mut *starting;
+            let Starting { call, awaited, roaming } = &mut *self;
             let direct = std::task::ready!(poll_place(call.client, roaming, &mut awaited.deadline, cx))?;
             let sent = match Starting::begin(call, awaited, direct) {
                 Ok(()) => std::task::ready!(awaited.poll_sent(direct.link(), cx)),
@@ -471,7 +504,7 @@ impl<M: Method> Future for StartFuture<'_, M> {
                 }
                 Err(error) => watch.failed(error),
             };
-            starting.survive(error, false)?;
+            self.survive(error, false)?;
         }
     }
 }
