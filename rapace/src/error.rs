@@ -358,6 +358,8 @@ impl OpenError {
         match self {
             Self::Refused { .. } | Self::Timeout(_) | Self::HungUp | Self::NoServer { .. } | Self::ShuttingDown => true,
             Self::PluginEnded { .. } | Self::PluginSilent(_) => true,
+            // This process has no descriptor left, or the peer sent too many: it may have some later.
+            Self::Segment(SegmentError::Truncated) => true,
             Self::System { source, .. } | Self::Spawn { source, .. } => {
                 !matches!(source.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::NotFound)
             }
@@ -440,4 +442,22 @@ pub enum SegmentError {
     /// The pages cannot be read.
     #[error("its pages cannot be read: {0}")]
     Unreadable(Errno),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_does_not() {
+        let system = |kind: io::ErrorKind| OpenError::System { doing: "", source: kind.into() };
+        let none_left = OpenError::Segment(SegmentError::Truncated);
+        for passes in [OpenError::HungUp, system(io::ErrorKind::OutOfMemory), none_left] {
+            assert!(passes.is_retryable(), "{passes}");
+        }
+        let not_memory = OpenError::Segment(SegmentError::NotMemory);
+        for stays in [OpenError::Uid { uid: 7 }, system(io::ErrorKind::PermissionDenied), not_memory] {
+            assert!(!stays.is_retryable(), "{stays}");
+        }
+    }
 }
