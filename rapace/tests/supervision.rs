@@ -136,7 +136,10 @@ fn at_the_limit_of_tries_a_client_gives_up_and_calls_fail_at_once() {
             assert!(matches!(next!(events, Event::GaveUp { .. }), Event::GaveUp { tries: 3 }));
             for outcome in [waits.join().unwrap(), call!(face, client.note(1, vec![]))] {
                 let why = outcome.unwrap_err().to_string();
-                assert!(why.contains("nobody connects again any more: no server listens"), "{why}");
+                assert!(
+                    why.contains("nobody connects again any more, after 3 tries; at last: no server listens"),
+                    "{why}"
+                );
             }
         });
         assert_eq!(client.session().supervision().unwrap().state, SupervisionState::GaveUp);

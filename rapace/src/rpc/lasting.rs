@@ -118,8 +118,10 @@ impl Lasting {
                     self.know(direct.clone(), generation);
                     return Place::There(direct);
                 }
-                // It ended while it was asked.
-                Err(ConnectError::Describe(_)) => self.standing.lose(generation),
+                // It ended while it was asked. One that is only too busy to say how it differs is kept.
+                Err(ConnectError::Describe(_)) if owner.link().look_for_end().is_some() => {
+                    self.standing.lose(generation);
+                }
                 Err(error) => return Place::End(self.standing.refused(&error)),
             }
         }
