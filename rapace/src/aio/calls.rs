@@ -289,7 +289,7 @@ impl Awaited {
 }
 
 /// Polls for the outcome of a call that was sent. What is left of it after an error is cancelled when its owner is dropped.
-fn poll_begun(
+pub(super) fn poll_begun(
     link: &Arc<Link>,
     begun: Begun,
     timer: &mut Timer,
@@ -534,35 +534,6 @@ impl<M: Method> Future for Pending<M> {
             *begun = None;
         }
         Poll::Ready(decode::<M>(direct, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
-    }
-}
-
-impl<M: Method> Pending<M> {
-    /// Of a call that may be begun again. Apart, since an outcome that is moved about stalls the processor.
-    #[inline(never)]
-    fn poll_lastingly(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Ok, M::Error>> {
-        loop {
-            let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *self;
-            let outcome = match (*begun, again) {
-                (Some(call), _) => std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
-                (None, Some(again)) if again.is_lost => {
-                    let begun = std::task::ready!(again.poll_begin(M::INDEX, cx))?;
-                    self.is_begun_again(begun);
-                    continue;
-                }
-                (None, _) => Err(RpcError::Cancelled),
-            };
-            let outcome = match outcome {
-                Ok(outcome) => {
-                    *begun = None;
-                    outcome
-                }
-                Err(error) => Outcome::End(error),
-            };
-            if let Some(outcome) = self.end(outcome) {
-                return Poll::Ready(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch)));
-            }
-        }
     }
 }
 

@@ -3,12 +3,16 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::calls::{Awaited, Timer};
+use super::calls::{Awaited, Timer, poll_begun};
+use crate::rpc::call::decode;
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
 use crate::rpc::lasting::{Again, BegunAgain, Lasting, Trial};
+use crate::rpc::method::Method;
+use crate::rpc::pending::Pending;
+use crate::rpc::tickets::Outcome;
 
 /// What a call of a client that connects again has beside.
 #[derive(Debug)]
@@ -80,6 +84,35 @@ pub(super) fn survive(
     match (client.direct(), roaming) {
         (Err(lasting), Some(roaming)) => roaming.survive(lasting, error, is_idempotent),
         _ => Err(error),
+    }
+}
+
+impl<M: Method> Pending<M> {
+    /// Of a call that may be begun again. Apart, since an outcome that is moved about stalls the processor.
+    #[inline(never)]
+    pub(super) fn poll_lastingly(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Ok, M::Error>> {
+        loop {
+            let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *self;
+            let outcome = match (*begun, again) {
+                (Some(call), _) => ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
+                (None, Some(again)) if again.is_lost => {
+                    let begun = ready!(again.poll_begin(M::INDEX, cx))?;
+                    self.is_begun_again(begun);
+                    continue;
+                }
+                (None, _) => Err(RpcError::Cancelled),
+            };
+            let outcome = match outcome {
+                Ok(outcome) => {
+                    *begun = None;
+                    outcome
+                }
+                Err(error) => Outcome::End(error),
+            };
+            if let Some(outcome) = self.end(outcome) {
+                return Poll::Ready(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch)));
+            }
+        }
     }
 }
 
