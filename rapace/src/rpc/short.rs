@@ -1,8 +1,7 @@
-//! The short way of a call, and of an item of a stream: what a descriptor carries itself, when nothing is out of the ordinary.
+//! The short way of a call: what a descriptor carries itself, when nothing is out of the ordinary.
 //!
-//! Each step here is one of [`link`](super::link), [`serving`](super::serving) or [`streaming`](super::streaming) in a straight
-//! line, in registers. When anything is unusual it does nothing, and the caller takes the other way, which knows all cases and
-//! all errors.
+//! Each step here is one of [`link`](super::link) or [`serving`](super::serving) in a straight line, in registers. When
+//! anything is unusual it does nothing, and the caller takes the other way, which knows all cases and all errors.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
