@@ -16,6 +16,7 @@ use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
 use super::streams::EndKey;
 use super::tickets::Outcome;
+use crate::layout::descriptor::Descriptor;
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::layout::inline::{Inline, Lead};
 use crate::segment::count;
@@ -78,21 +79,35 @@ impl Core {
             return None;
         }
         let descriptor = self.inbox.peek()?;
-        let (head, inline) = Arrival::parse_short_request(&descriptor)?;
-        let is_one_way = head.kind() == Kind::OneWay;
-        // If time runs, that of those behind may run as well; a one-way call has none.
-        if head.timeout_us() != 0 && (is_one_way || self.inbox.is_next_followed_by(1)) {
+        let Some((head, inline)) = Arrival::parse_short_request(&descriptor) else {
+            return self.take_short_one_way(&descriptor);
+        };
+        // If time runs, that of those behind may run as well.
+        if head.timeout_us() != 0 && self.inbox.is_next_followed_by(1) {
             return None;
         }
         self.inbox.consume();
-        let call = CallId(head.call());
-        let begun = if is_one_way { self.engine.handle_one_way(call) } else { self.engine.start_request(call) };
-        if let Err(violation) = begun {
+        if let Err(violation) = self.engine.start_request(CallId(head.call())) {
             self.fail(violation);
             return None;
         }
-        if !is_one_way && self.services.as_ref().is_some_and(|services| services.has_streams()) {
-            self.open_streams(call, head.method());
+        if self.services.as_ref().is_some_and(|services| services.has_streams()) {
+            self.open_streams(CallId(head.call()), head.method());
+        }
+        Some(Short { head, inline })
+    }
+
+    /// As [`take_short_request`](Self::take_short_request), of a one-way call.
+    #[inline(never)]
+    fn take_short_one_way(&mut self, descriptor: &Descriptor) -> Option<Short> {
+        let (head, inline) = Arrival::parse_short(descriptor)?;
+        if head.kind() != Kind::OneWay || head.timeout_us() != 0 {
+            return None;
+        }
+        self.inbox.consume();
+        if let Err(violation) = self.engine.handle_one_way(CallId(head.call())) {
+            self.fail(violation);
+            return None;
         }
         Some(Short { head, inline })
     }
