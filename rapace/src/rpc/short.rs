@@ -5,7 +5,6 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::call_id::CallId;
@@ -14,7 +13,6 @@ use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
-use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::layout::descriptor::Descriptor;
 use crate::layout::head::{Arrival, Head, Kind};
@@ -123,36 +121,6 @@ impl Core {
         self.engine.sent_one_way();
         self.outbox.fetch_ahead();
         Some(())
-    }
-
-    /// Sends an item that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
-    #[inline(always)]
-    pub(crate) fn send_short_item(&mut self, end: EndKey, lead: Lead<'_>) -> Option<()> {
-        if self.owes || !self.outbox.can_send_short(lead.len()) {
-            return None;
-        }
-        let (call, stream) = self.engine.streams.put_at_once(end, lead.len())?;
-        self.outbox.send_short(&Head::item(call.0, stream), lead);
-        self.outbox.fetch_ahead();
-        Some(())
-    }
-
-    /// Items of a stream, straight from the ring to their reader: those that come next, and that their descriptors carry, until
-    /// credit for them is due. False when there is none.
-    #[inline(always)]
-    pub(super) fn pass_items(&mut self, end: EndKey, items: &mut VecDeque<Payload>) -> bool {
-        let before = items.len();
-        while !self.engine.streams.owes() {
-            let Some(descriptor) = self.inbox.peek() else { break };
-            let Some((head, inline)) = Arrival::parse_short(&descriptor) else { break };
-            let names = (CallId(head.call()), head.method());
-            if head.kind() != Kind::Item || !self.engine.streams.pass(end, names, inline.len()) {
-                break;
-            }
-            self.inbox.consume();
-            items.push_back(Payload::inline(inline));
-        }
-        items.len() > before
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
