@@ -81,7 +81,7 @@ impl Core {
             return self.take_short_one_way(&descriptor);
         };
         // If time runs, that of those behind may run as well.
-        if head.timeout_us() != 0 && self.inbox.is_next_followed_by(1) {
+        if head.timeout_us() != 0 && self.inbox.is_next_followed() {
             return None;
         }
         self.inbox.consume();
@@ -95,11 +95,12 @@ impl Core {
         Some(Short { head, inline })
     }
 
-    /// As [`take_short_request`](Self::take_short_request), of a one-way call.
+    /// As [`take_short_request`](Self::take_short_request), of a one-way call, which is to be looked at. If more follows, all is
+    /// taken out: one-way calls are counted as they come, not as they are begun, and so too many are noticed.
     #[inline(never)]
     fn take_short_one_way(&mut self, descriptor: &Descriptor) -> Option<Short> {
         let (head, inline) = Arrival::parse_short(descriptor)?;
-        if head.kind() != Kind::OneWay || head.timeout_us() != 0 {
+        if head.kind() != Kind::OneWay || head.timeout_us() != 0 || self.inbox.is_next_followed() {
             return None;
         }
         self.inbox.consume();
