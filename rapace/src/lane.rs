@@ -358,8 +358,8 @@ impl RecvLane {
     }
 
     #[inline(always)]
-    pub(crate) fn is_next_followed(&self) -> bool {
-        self.ring.is_next_followed()
+    pub(crate) fn is_next_followed_by(&self, messages: u64) -> bool {
+        self.ring.is_next_followed_by(messages)
     }
 
     /// Checks a descriptor with the flag SLOT alone, and takes its slot as held.

@@ -202,13 +202,13 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         seq_of(entry(&self.entries, self.next).first().load(Ordering::Relaxed)) != self.vacant()
     }
 
-    /// Whether there is, or may be, a message behind the next one.
+    /// Whether there are, or may be, so many messages behind the next one. Never more than the ring has entries.
     #[inline]
-    pub(crate) fn is_next_followed(&self) -> bool {
-        let n = self.next.wrapping_add(1);
+    pub(crate) fn is_next_followed_by(&self, messages: u64) -> bool {
+        let (n, entries) = (self.next.wrapping_add(messages), self.entries.len() as u64);
         // Relaxed, as in `is_ready`.
-        seq_of(entry(&self.entries, n).first().load(Ordering::Relaxed))
-            != n.wrapping_sub(self.entries.len() as u64) as u32
+        let found = seq_of(entry(&self.entries, n).first().load(Ordering::Relaxed));
+        messages < entries && found != n.wrapping_sub(entries) as u32
     }
 
     /// Takes the next message out, if it is there.

@@ -386,17 +386,22 @@ impl Arrival {
         Some((head, Inline::new(descriptor.inline, place as usize)))
     }
 
-    /// A request of [this shape](Self::parse_short): its head.
+    /// A request or a one-way of [this shape](Self::parse_short), that no handler made: its head.
     #[inline(always)]
     pub(crate) fn parse_short_request(descriptor: &Descriptor) -> Option<(Head, Inline)> {
+        const REQUEST: u64 = Kind::Request as u64;
+        const ONE_WAY: u64 = Kind::OneWay as u64;
         let [first, names, place, origin, rest, ..] = descriptor.into_words();
-        if cfg!(target_endian = "big") || first >> 32 != Kind::Request as u64 {
-            return None;
-        }
+        let kind = match first >> 32 {
+            _ if cfg!(target_endian = "big") => return None,
+            REQUEST => Kind::Request,
+            ONE_WAY => Kind::OneWay,
+            _ => return None,
+        };
         if place > INLINE_MAX as u64 || origin != 0 || rest >> 32 != place {
             return None;
         }
-        let head = Head::request(names as u32, (names >> 32) as u32).with_timeout_us(rest as u32);
+        let head = Head::new(kind, names as u32, (names >> 32) as u32).with_timeout_us(rest as u32);
         Some((head, Inline::new(descriptor.inline, place as usize)))
     }
 
@@ -703,7 +708,7 @@ mod tests {
         /// What is taken without a careful look is exactly what the careful look finds; and the usual is taken.
         #[test]
         fn the_short_way_finds_what_the_careful_one_does(
-            (kind, call, method, status, timeout_us) in (1_u8..4, any::<u32>(), any::<u32>(), any::<u16>(), any::<u32>()),
+            (kind, call, method, status, timeout_us) in (1_u8..5, any::<u32>(), any::<u32>(), any::<u16>(), any::<u32>()),
             (len, inline, field, noise) in (0_u8..26, any::<[u64; 3]>(), 0_usize..14, any::<u64>()),
         ) {
             let is_terminal = kind == 3;
@@ -712,7 +717,7 @@ mod tests {
                 call,
                 method: if is_terminal { 0 } else { method },
                 status: if is_terminal { status } else { 0 },
-                timeout_us: if is_terminal { 0 } else { timeout_us },
+                timeout_us: if kind < 3 { timeout_us } else { 0 },
                 len: len.into(),
                 inline_len: len,
                 inline,
@@ -727,7 +732,7 @@ mod tests {
             // Those who look for one kind find what they look for, and nothing else.
             let short = Arrival::parse_short(&descriptor).map(|(head, inline)| (head, inline.as_slice().to_vec()));
             let request = Arrival::parse_short_request(&descriptor).map(|(head, inline)| (head, inline.as_slice().to_vec()));
-            prop_assert_eq!(&request, &short.clone().filter(|(head, _)| head.kind() == Kind::Request));
+            prop_assert_eq!(&request, &short.clone().filter(|(head, _)| head.kind().begins_work() && head.parent() == 0));
             for of in [call, descriptor.call] {
                 let terminal = Arrival::parse_short_terminal(&descriptor, of);
                 let terminal = terminal.map(|(status, inline)| (Head::terminal(of, status), inline.as_slice().to_vec()));

@@ -401,6 +401,12 @@ impl<I, W> Engine<I, W> {
         self.untold_one_ways().is_some()
     }
 
+    /// How many one-way calls may come before the peer is told of finished ones.
+    pub(crate) fn one_ways_left(&self) -> u64 {
+        let kept = self.oneways_in.saturating_add(self.oneways_untold);
+        self.oneways_in_max.saturating_sub(kept).into()
+    }
+
     /// Of how many finished one-way calls the peer is to be told, if that is due; until it is [told](Self::told_one_ways).
     pub(crate) fn untold_one_ways(&self) -> Option<u64> {
         let due = self.oneways_untold >= (self.oneways_in_max / 4).max(1);

@@ -111,9 +111,11 @@ mod tests {
     use super::*;
     use crate::layout::inline::Inline;
     use crate::rpc::deadline::Deadline;
-    use crate::rpc::link::{Link, Target};
+    use crate::rpc::link::{Begin, Link, Target};
     use crate::rpc::serving::Replying;
     use crate::rpc::simulation::{links, until};
+    use crate::rpc::streaming::{Put, SendingItem};
+    use crate::rpc::streams::Flow;
     use crate::session::{Config, Spin};
 
     /// Comes to owe something for which there is no room while somebody waits for requests, and looks that it is paid.
@@ -155,6 +157,27 @@ mod tests {
             runtime.spawn(async move { std::future::poll_fn(|cx| link.poll_request(cx)).await.is_ok() });
             until(|| b.lock().serving.is_some());
         });
+    }
+
+    #[test]
+    fn no_item_overtakes_what_is_owed_of_calls() {
+        let mut config = Config::default();
+        config.geometry.ring_entries = 4;
+        let [a, b] = links(&config);
+        let (empty, nothing) = (Inline::default(), Outgoing::short(Inline::default()));
+        let begin = Begin::with_streams(Target { method: 3, parent: 0 }, &[Flow::ToServer]);
+        let (_, ends) = a.try_start_streaming(begin, &nothing, Deadline::None).unwrap().unwrap();
+        let given_up = a.start(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None).unwrap();
+        // No room is left.
+        while a.lock().send_short_item(ends[0], empty.as_lead()).is_some() {}
+        a.forget(given_up);
+        assert!(a.lock().owes);
+        b.lock().pump(None);
+        // There is again, but for the cancel first.
+        assert!(a.lock().send_short_item(ends[0], empty.as_lead()).is_none());
+        assert!(matches!(a.lock().send_item(&mut SendingItem::new(ends[0]), &nothing), Ok(Put::Sent)));
+        assert!(!a.lock().owes);
+        assert!(a.lock().send_short_item(ends[0], empty.as_lead()).is_some());
     }
 
     #[test]

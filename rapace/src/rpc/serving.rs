@@ -156,9 +156,19 @@ impl Core {
     /// A one-way call was handled.
     pub(crate) fn finish_one_way(&mut self) {
         if self.engine.finish_one_way() && self.end.is_none() {
-            self.owes = true;
-            self.pay();
+            self.tell_one_ways();
         }
+    }
+
+    /// The peer is to be told of finished one-way calls. Those that it sent before it knows are counted before, as far as they
+    /// can be too many: there is a message where the first one beyond what is kept would be.
+    #[cold]
+    fn tell_one_ways(&mut self) {
+        if self.inbox.is_next_followed_by(self.engine.one_ways_left()) {
+            self.pump(None);
+        }
+        self.owes = true;
+        self.pay();
     }
 
     /// Counts what a request holds while it waits to be handled; false when that is too much, and it is refused.

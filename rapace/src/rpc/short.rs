@@ -1,10 +1,12 @@
-//! The short way of a call: what a descriptor carries itself, when nothing is out of the ordinary.
+//! The short way of a call, and of an item of a stream: what a descriptor carries itself, when nothing is out of the ordinary.
 //!
-//! Each step here is one of [`link`](super::link) or [`serving`](super::serving) in a straight line, in registers. When
-//! anything is unusual it does nothing, and the caller takes the other way, which knows all cases and all errors.
+//! Each step here is one of [`link`](super::link), [`serving`](super::serving) or [`streaming`](super::streaming) in a straight
+//! line, in registers. When anything is unusual it does nothing, and the caller takes the other way, which knows all cases and
+//! all errors.
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::call_id::CallId;
@@ -13,8 +15,8 @@ use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
+use super::streams::EndKey;
 use super::tickets::Outcome;
-use crate::layout::descriptor::Descriptor;
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::layout::inline::{Inline, Lead};
 use crate::segment::count;
@@ -77,36 +79,21 @@ impl Core {
             return None;
         }
         let descriptor = self.inbox.peek()?;
-        let Some((head, inline)) = Arrival::parse_short_request(&descriptor) else {
-            return self.take_short_one_way(&descriptor);
-        };
-        // If time runs, that of those behind may run as well.
-        if head.timeout_us() != 0 && self.inbox.is_next_followed() {
+        let (head, inline) = Arrival::parse_short_request(&descriptor)?;
+        let is_one_way = head.kind() == Kind::OneWay;
+        // If time runs, that of those behind may run as well; a one-way call has none.
+        if head.timeout_us() != 0 && (is_one_way || self.inbox.is_next_followed_by(1)) {
             return None;
         }
         self.inbox.consume();
-        if let Err(violation) = self.engine.start_request(CallId(head.call())) {
+        let call = CallId(head.call());
+        let begun = if is_one_way { self.engine.handle_one_way(call) } else { self.engine.start_request(call) };
+        if let Err(violation) = begun {
             self.fail(violation);
             return None;
         }
-        if self.services.as_ref().is_some_and(|services| services.has_streams()) {
-            self.open_streams(CallId(head.call()), head.method());
-        }
-        Some(Short { head, inline })
-    }
-
-    /// As [`take_short_request`](Self::take_short_request), of a one-way call, which is to be looked at. If more follows, all is
-    /// taken out: one-way calls are counted as they come, not as they are begun, and so too many are noticed.
-    #[inline(never)]
-    fn take_short_one_way(&mut self, descriptor: &Descriptor) -> Option<Short> {
-        let (head, inline) = Arrival::parse_short(descriptor)?;
-        if head.kind() != Kind::OneWay || head.timeout_us() != 0 || self.inbox.is_next_followed() {
-            return None;
-        }
-        self.inbox.consume();
-        if let Err(violation) = self.engine.handle_one_way(CallId(head.call())) {
-            self.fail(violation);
-            return None;
+        if !is_one_way && self.services.as_ref().is_some_and(|services| services.has_streams()) {
+            self.open_streams(call, head.method());
         }
         Some(Short { head, inline })
     }
@@ -122,6 +109,36 @@ impl Core {
         self.engine.sent_one_way();
         self.outbox.fetch_ahead();
         Some(())
+    }
+
+    /// Sends an item that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    #[inline(always)]
+    pub(crate) fn send_short_item(&mut self, end: EndKey, lead: Lead<'_>) -> Option<()> {
+        if self.owes || !self.outbox.can_send_short(lead.len()) {
+            return None;
+        }
+        let (call, stream) = self.engine.streams.put_at_once(end, lead.len())?;
+        self.outbox.send_short(&Head::item(call.0, stream), lead);
+        self.outbox.fetch_ahead();
+        Some(())
+    }
+
+    /// Items of a stream, straight from the ring to their reader: those that come next, and that their descriptors carry, until
+    /// credit for them is due. False when there is none.
+    #[inline(always)]
+    pub(super) fn pass_items(&mut self, end: EndKey, items: &mut VecDeque<Payload>) -> bool {
+        let before = items.len();
+        while !self.engine.streams.owes() {
+            let Some(descriptor) = self.inbox.peek() else { break };
+            let Some((head, inline)) = Arrival::parse_short(&descriptor) else { break };
+            let names = (CallId(head.call()), head.method());
+            if head.kind() != Kind::Item || !self.engine.streams.pass(end, names, inline.len()) {
+                break;
+            }
+            self.inbox.consume();
+            items.push_back(Payload::inline(inline));
+        }
+        items.len() > before
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.

@@ -34,6 +34,7 @@ use super::streams::{EndKey, Flow};
 use super::tickets::Outcome;
 use crate::error::Death;
 use crate::lane::Outgoing;
+use crate::layout::inline::Inline;
 use crate::session::{Config, Payload};
 pub(crate) use links::{links, until};
 use random::Random;
@@ -354,9 +355,17 @@ impl World {
         let max = self.links[at].shared.terms.payload_max - 64;
         let size = [8, 300, 20_000][self.random.below(3)].min(max);
         let stream = &mut self.sides[at].streams[place];
+        let is_begun = stream.item.is_some();
         let fresh = || (SendingItem::new(stream.end), content(stream.count, size));
         let (item, payload) = stream.item.get_or_insert_with(fresh);
-        let put = self.links[at].lock().send_item(item, &Outgoing::whole(&payload.as_slice()));
+        let mut core = self.links[at].lock();
+        let lead = Inline::of(payload);
+        let may_be_short = !is_begun && lead.len() == payload.len();
+        let put = match may_be_short.then(|| core.send_short_item(stream.end, lead.as_lead())).flatten() {
+            Some(()) => Ok(Put::Sent),
+            None => core.send_item(item, &Outgoing::whole(&payload.as_slice())),
+        };
+        drop(core);
         match put {
             Ok(Put::Sent) => {
                 stream.item = None;

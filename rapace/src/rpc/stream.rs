@@ -204,7 +204,19 @@ impl<T> Connection<T> {
         self.deadline.map_or(Deadline::None, Deadline::At)
     }
 
+    /// Sends an item: in a straight line if it fits a descriptor and nothing is unusual.
+    #[inline]
+    fn send(&self, value: &T) -> Result<(), StreamError> {
+        let mut out = Encoder::new();
+        (self.codec.encode)(value, &mut out).map_err(encode_error)?;
+        if out.short().and_then(|lead| self.link.briefly(|core| core.send_short_item(self.end, lead))).is_some() {
+            return Ok(());
+        }
+        out.send(|payload| self.link.send_item(self.end, payload, &mut self.deadline()))
+    }
+
     /// Encodes an item and has it sent.
+    #[cfg(feature = "tokio")]
     pub(crate) fn encode<X>(&self, value: &T, send: impl FnOnce(&Outgoing<'_>) -> X) -> Result<X, StreamError> {
         let mut out = Encoder::new();
         (self.codec.encode)(value, &mut out).map_err(encode_error)?;
@@ -283,10 +295,7 @@ impl<T> SendItem<'_, T> {
     /// [`StreamError::Dropped`] when nobody reads any more, [`StreamError::CallEnded`], or what else ended the call.
     #[inline]
     pub fn wait(self) -> Result<(), StreamError> {
-        let connection = self.tx.connection()?;
-        connection.encode(&self.value, |payload| {
-            connection.link.send_item(connection.end, payload, &mut connection.deadline())
-        })?
+        self.tx.connection()?.send(&self.value)
     }
 }
 

@@ -144,18 +144,16 @@ impl Core {
         end: EndKey,
         items: &mut VecDeque<Payload>,
     ) -> Option<Result<bool, StreamError>> {
-        match self.engine.streams.take(end, items) {
-            Ok(true) => {
-                if self.engine.streams.owes() {
-                    self.owes = true;
-                    self.pay();
-                }
-                Some(Ok(true))
-            }
-            Ok(false) => None,
-            Err(Over::Finished) => Some(Ok(false)),
-            Err(over) => Some(Err(self.stream_error(over))),
+        let taken = match self.engine.streams.take(end, items) {
+            Ok(taken) => taken || self.pass_items(end, items),
+            Err(Over::Finished) => return Some(Ok(false)),
+            Err(over) => return Some(Err(self.stream_error(over))),
+        };
+        if taken && self.engine.streams.owes() {
+            self.owes = true;
+            self.pay();
         }
+        taken.then_some(Ok(true))
     }
 
     /// Tells the peer what is owed to it of streams and one-way calls; true when nothing is left.
@@ -282,6 +280,14 @@ impl Link {
         deadline: &mut Deadline,
     ) -> Result<bool, StreamError> {
         let mut core = self.lock();
+        if let Some(taken) = core.take_items(end, items) {
+            return taken;
+        }
+        // What comes next may come soon.
+        let next = core.inbox.next();
+        drop(core);
+        self.look_for_it(next);
+        core = self.lock();
         loop {
             if let Some(taken) = core.take_items(end, items) {
                 return taken;

@@ -15,11 +15,14 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod end;
+
 use std::collections::VecDeque;
 
 use super::call_id::CallId;
 use super::credit::{self, Pool};
 use crate::error::Violation;
+use end::{End, Waits, Way};
 
 /// Which way the items of a stream go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,48 +91,6 @@ pub(crate) struct Streams<I, W> {
     pub(crate) has_changed: bool,
 }
 
-#[derive(Debug)]
-struct End<I, W> {
-    call: CallId,
-    stream: u32,
-    way: Way<I>,
-    /// Bytes on their way, as [`Pool`] counts them.
-    out: u64,
-    over: Option<Over>,
-    owes_end: bool,
-    /// The writer waits for the reader, who is told once: of a sending end that it is to be told or was, of a receiving one
-    /// that it was told.
-    waits: Waits,
-    /// It is among those of its call.
-    of_call: bool,
-    /// It has a handle.
-    held: bool,
-    /// Somebody asked for items.
-    was_read: bool,
-    /// It is among the notices.
-    queued: bool,
-    waker: Option<W>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Waits {
-    #[default]
-    No,
-    Owed,
-    Told,
-}
-
-#[derive(Debug)]
-enum Way<I> {
-    Sending,
-    Receiving {
-        /// With what each costs.
-        items: VecDeque<(u64, I)>,
-        /// What was taken out and not told.
-        untold: u64,
-    },
-}
-
 impl<I, W> Streams<I, W> {
     /// `theirs` and `ours` are the limits `stream_bytes` of both sides.
     pub(crate) fn new(theirs: u64, ours: u64) -> Self {
@@ -161,20 +122,7 @@ impl<I, W> Streams<I, W> {
         let keys = (0..).zip(flows).map(|(stream, flow)| {
             let sends = (*flow == Flow::ToServer) == (whose == Whose::Begun);
             let way = if sends { Way::Sending } else { Way::Receiving { items: VecDeque::new(), untold: 0 } };
-            self.insert(End {
-                call,
-                stream,
-                way,
-                out: 0,
-                over: None,
-                owes_end: false,
-                waits: Waits::No,
-                of_call: true,
-                held: false,
-                was_read: false,
-                queued: false,
-                waker: None,
-            })
+            self.insert(End::open(call, stream, way))
         });
         let keys = keys.collect();
         let calls = self.of(whose);
@@ -340,6 +288,15 @@ impl<I, W> Streams<I, W> {
         may
     }
 
+    /// As [`sends`](Self::sends) and [`put`](Self::put) in one step, if nobody is to be told of anything; else nothing is done.
+    #[inline]
+    pub(crate) fn put_at_once(&mut self, key: EndKey, len: usize) -> Option<(CallId, u32)> {
+        let Self { ends, outgoing, .. } = self;
+        let end = ends.get_mut(key.0 as usize)?.as_mut()?;
+        let may = end.over.is_none() && end.waits == Waits::No && outgoing.put(&mut end.out, credit::cost(len));
+        may.then_some((end.call, end.stream))
+    }
+
     /// Takes out some of what came, to `out`: true when there was something. Why nothing more comes, when all is read.
     pub(crate) fn take(&mut self, key: EndKey, out: &mut VecDeque<I>) -> Result<bool, Over> {
         let Self { ends, notices, .. } = self;
@@ -365,6 +322,28 @@ impl<I, W> Streams<I, W> {
             }
         }
         Ok(true)
+    }
+
+    /// As [`handle_item`](Self::handle_item) and [`take`](Self::take) in one step, of an item for this very end. False when that is
+    /// not all that is to be done, and nothing is.
+    #[inline]
+    pub(crate) fn pass(&mut self, key: EndKey, names: (CallId, u32), len: usize) -> bool {
+        let Self { ends, incoming, notices, .. } = self;
+        let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
+        let Way::Receiving { items, untold } = &mut end.way else { return false };
+        let is_next = (end.call, end.stream) == names && items.is_empty() && end.waker.is_none();
+        // The end of its call on either side, whatever the engine knows of that, is an end of this.
+        let is_open = end.of_call && end.over.is_none();
+        let cost = credit::cost(len);
+        if !is_next || !is_open || !incoming.put(&mut end.out, cost) {
+            return false;
+        }
+        end.waits = Waits::No;
+        *untold = untold.saturating_add(cost);
+        if credit::is_worth_telling(*untold) && !std::mem::replace(&mut end.queued, true) {
+            notices.push_back(key);
+        }
+        true
     }
 
     /// Who waits for a change of an end. What that replaces comes out, to be dropped where foreign code may run.
@@ -651,6 +630,57 @@ mod tests {
         assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 + LARGE as u64 }));
         streams.told();
         assert!(!streams.owes());
+    }
+
+    #[test]
+    fn what_is_passed_to_its_reader_is_told_as_what_was_queued() {
+        let (mut streams, end) = with_item(100);
+        assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+        let passed = (0..).take_while(|_| !streams.owes() && streams.pass(end, (CALL, 0), 8)).count() as u64;
+        assert!(passed > 1, "worth a message");
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 + passed * 64 }));
+        streams.told();
+        // It counts no more: a window has room for as many as ever.
+        let fitting = (0..).take_while(|_| streams.pass(end, (CALL, 0), LARGE)).count();
+        assert_eq!(fitting, 1, "one of any size, without a pool");
+    }
+
+    #[test]
+    fn nothing_is_passed_before_what_is_queued_nor_by_another_name_nor_past_one_to_be_woken_nor_after_an_end() {
+        let passes = |streams: &mut Streams<(), _>, end| streams.pass(end, (CALL, 0), 8);
+        let (mut streams, end) = with_item(100);
+        assert!(!passes(&mut streams, end));
+        assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+        assert!(!streams.pass(end, (CALL, 1), 8) && !streams.pass(end, (CallId(CALL.0 + 1), 0), 8));
+        assert!(streams.wait(end, "the reader").is_none());
+        assert!(!passes(&mut streams, end));
+        streams.handle_item((Whose::Begun, CALL, 0), 100, ()).unwrap();
+        assert_eq!((streams.take(end, &mut VecDeque::new()), &streams.woken[..]), (Ok(true), &["the reader"][..]));
+        assert!(passes(&mut streams, end));
+        streams.cut_short(Whose::Begun, CALL);
+        assert!(!passes(&mut streams, end));
+        for over in [Over::CallEnded, Over::CallFailed] {
+            let (mut streams, end) = with_item(100);
+            assert_eq!(streams.take(end, &mut VecDeque::new()), Ok(true));
+            streams.call_over(Whose::Begun, CALL, over);
+            assert!(!passes(&mut streams, end));
+        }
+    }
+
+    #[test]
+    fn what_is_put_at_once_takes_credit_and_is_refused_to_a_writer_that_waits_or_has_ended() {
+        let mut streams = Streams::<(), &str>::new(0, 0);
+        streams.open(Whose::Begun, CALL, &[Flow::ToServer]);
+        let end = streams.hold(Whose::Begun, CALL, 0).unwrap();
+        assert_eq!(streams.put_at_once(end, LARGE), Some((CALL, 0)));
+        assert_eq!(streams.put_at_once(end, LARGE), None);
+        assert!(!streams.put(end, LARGE) && streams.owes(), "the reader is to be told");
+        streams.handle_credit(Whose::Begun, CALL, 0, LARGE as u64).unwrap();
+        assert_eq!(streams.put_at_once(end, 1), None, "the word that it waits is to be taken back");
+        assert!(streams.put(end, 1) && !streams.owes());
+        assert_eq!(streams.put_at_once(end, 1), Some((CALL, 0)));
+        streams.release(end, true);
+        assert_eq!(streams.put_at_once(end, 1), None);
     }
 
     #[test]

@@ -97,7 +97,7 @@ impl Link {
 
     /// Looks, for about as long as a short handler takes, whether message `next` comes. Whoever leads may look as well.
     #[inline]
-    fn look_for_it(&self, next: u64) -> bool {
+    pub(super) fn look_for_it(&self, next: u64) -> bool {
         match self.instead_of_waiting.get() {
             Some(step) => {
                 step.run();

@@ -97,10 +97,10 @@ impl Inbox {
         self.shared.took_one();
     }
 
-    /// Whether there is, or may be, a message behind the next one.
+    /// Whether there are, or may be, so many messages behind the next one.
     #[inline(always)]
-    pub(crate) fn is_next_followed(&self) -> bool {
-        self.lane.is_next_followed()
+    pub(crate) fn is_next_followed_by(&self, messages: u64) -> bool {
+        self.lane.is_next_followed_by(messages)
     }
 
     /// The message that a descriptor completes, if it does, whatever it is. The descriptor comes as words so that the
