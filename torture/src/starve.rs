@@ -114,7 +114,7 @@ pub(crate) fn run(rounds: u64, seed: u64) -> Outcome {
         for what in ["fds", "memory"] {
             let mut client = Process::start("starved client", &[&path.display(), &random.seed(), &what]);
             while let Some(line) = client.hear() {
-                let is_clear = ["worked", "open files", "no room for more", "allocate memory", "starting a thread"];
+                let is_clear = ["worked", "open files", "RLIMIT_NOFILE", "allocate memory", "starting a thread"];
                 if !is_clear.iter().any(|words| line.contains(words)) {
                     return Err(format!("a client without {what} is told: {line}"));
                 }
