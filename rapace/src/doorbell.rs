@@ -104,11 +104,12 @@ impl Wants {
         }
     }
 
-    /// Whether somebody has wished to be woken when `counter` reaches `n`, or looks for messages himself.
+    /// Whether somebody has wished to be woken when `counter` reaches `n`. Who looks for messages himself does so for a moment
+    /// only, and says nothing if he stands still meanwhile.
     pub(crate) fn is_wished(&self, counter: Counter, n: u64) -> bool {
         // Relaxed: nothing else is read because of it.
         let is_wished = |pair: &Pair| pair.word(counter).load(Ordering::Relaxed) >= n;
-        is_wished(&self.futex) || is_wished(&self.socket) || self.hushed.load(Ordering::Relaxed) != 0
+        is_wished(&self.futex) || is_wished(&self.socket)
     }
 
     /// Wishes to be woken when `counter` reaches `n`. True when that is a new wish. The caller looks again after it.

@@ -11,8 +11,9 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use liar::calls::{BY_B, Caller, Said, request, status, terminal};
-use liar::{CANCEL, CREDIT, Descriptor, END, GOODBYE, ITEM, ONE_WAY, REQUEST, Shape, TERMINAL, field};
-use rapace::{CallError, Config, ConnectError, DecodeError, Kind, Lost, RpcError, Server, Violation};
+use liar::{CANCEL, CREDIT, Descriptor, END, GOODBYE, ITEM, ONE_WAY, REQUEST, Shape, TERMINAL, field, half};
+use peer::until;
+use rapace::{CallError, Config, ConnectError, DecodeError, Kind, Lost, PeerState, RpcError, Server, Violation};
 
 #[rapace::service]
 trait Vault {
@@ -74,6 +75,26 @@ fn meet() -> (VaultClient, Caller) {
 
 fn violation(violation: Violation) -> RpcError {
     RpcError::Lost(Box::new(Lost::Violation(violation)))
+}
+
+#[test]
+fn one_that_stands_still_in_the_middle_of_a_look_is_unresponsive() {
+    let _guard = guard!();
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let client = std::thread::spawn(move || {
+        let mut config = config();
+        config.limits.hang_after = Duration::from_millis(20);
+        VaultClient::builder().config(config).over(theirs)
+    });
+    let Caller { liar, .. } = Caller::serve(ours, Shape::of(&config().geometry), &catalogue());
+    let client = client.join().unwrap().unwrap();
+    let owed = client.add(1, 2).start().unwrap();
+    liar.own.map.set(half::HUSHED, 1);
+    until(|| matches!(client.session().peer_state(), PeerState::Unresponsive { .. }));
+    // One that waits for the next message is not.
+    liar.own.map.set(half::WANTS_MESSAGE, 2);
+    assert_eq!(client.session().peer_state(), PeerState::Alive);
+    drop(owed);
 }
 
 /// Another session of this process, which must not notice anything.

@@ -47,6 +47,8 @@ pub(crate) fn run(rounds: u64, seed: u64) -> Outcome {
                 stop(&server, &client, &mut random, &mut late, &mut resumed)
             });
             load.stop();
+            // One that failed while the server stood still left it so, and what is asked of it has to end.
+            server.signal(Signal::CONT);
             outcome
         });
         outcome.map_err(|error| format!("round {round}: {error}"))?;

@@ -452,7 +452,7 @@ impl Shared {
         self.pulse.lock().unwrap_or_else(PoisonError::into_inner).forget();
     }
 
-    /// Whether the peer sleeps until this message comes, or looks for it.
+    /// Whether the peer sleeps until this message comes.
     pub(crate) fn peer_waits_for(&self, message: u64) -> bool {
         self.peer.words().wants.is_wished(Counter::Message, message)
     }

@@ -86,6 +86,8 @@ pub(crate) mod half {
     pub(crate) const WANTS_ROOM_SOCKET: usize = 536;
     pub(crate) const STOPPED: usize = 544;
     pub(crate) const URGENT: usize = 560;
+    /// A thread looks for messages, so that those that sleep need not be rung.
+    pub(crate) const HUSHED: usize = 568;
     pub(crate) const BELL: usize = 640;
     pub(crate) const STATE: usize = 648;
     /// What the owner counts: calls begun, calls answered, slots, bytes in slots.
