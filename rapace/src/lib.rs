@@ -84,6 +84,7 @@ mod layout;
 mod limits;
 #[cfg(not(loom))]
 mod local;
+mod lock;
 #[cfg(test)]
 #[cfg(loom)]
 mod models;

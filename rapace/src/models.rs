@@ -16,6 +16,7 @@
 mod bell;
 mod close;
 mod futex;
+mod lock;
 mod ring;
 mod slots;
 

@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
 pub(crate) use super::begin::{Begin, Begun, Target};
@@ -24,6 +24,7 @@ use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
 use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
+use crate::lock::{Guard, Lock};
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
 use crate::session::{Inbox, Outbox, Payload, PeerState, Role, Session, Stats};
@@ -37,7 +38,7 @@ pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
     /// What is served to the peer, if anything is.
     pub(crate) services: Option<Arc<Services>>,
-    core: Mutex<Core>,
+    core: Lock<Core>,
     /// Of each service that was looked for at the peer: what was found.
     agreements: Mutex<Vec<(&'static Service, Agreed)>>,
     /// The runtimes whose tasks wait for this session, each with a watcher.
@@ -194,7 +195,7 @@ impl Link {
         Arc::new(Self {
             shared,
             services,
-            core: Mutex::new(core),
+            core: Lock::new(core),
             agreements: Mutex::default(),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
@@ -207,9 +208,7 @@ impl Link {
 
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
-        // No foreign code runs under this lock, so a poisoned one is whole.
-        let guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut core = Locked::new(guard);
+        let mut core = Locked::new(self.core.lock());
         if self.shared.is_forked() {
             // The mappings are not there: nothing below may look at them.
             core.finish(RecvError::Lost(Lost::Forked));
@@ -224,7 +223,7 @@ impl Link {
         if self.shared.is_forked() {
             return None;
         }
-        let mut guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.core.lock();
         let done = act(&mut guard);
         if guard.has_chores {
             release(guard);
@@ -544,7 +543,7 @@ impl Core {
 
 #[cold]
 #[inline(never)]
-fn release(guard: MutexGuard<'_, Core>) {
+fn release(guard: Guard<'_, Core>) {
     drop(Locked::new(guard));
 }
 

@@ -20,6 +20,13 @@ pub(crate) enum Outcome {
     End(RpcError),
 }
 
+/// What is left where one was taken.
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::End(RpcError::Cancelled)
+    }
+}
+
 /// The users of the calls of one session that are begun and whose outcome was not fetched yet.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets {

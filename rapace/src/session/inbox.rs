@@ -97,6 +97,12 @@ impl Inbox {
         self.shared.took_one();
     }
 
+    /// See [`Consumer::fetch_ahead`](crate::ring::Consumer::fetch_ahead).
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.lane.fetch_ahead();
+    }
+
     /// Whether there are, or may be, so many messages behind the next one.
     #[inline(always)]
     pub(crate) fn is_next_followed_by(&self, messages: u64) -> bool {
