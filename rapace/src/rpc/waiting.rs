@@ -9,7 +9,7 @@ use super::call_id::ONE_WAY;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Link, Locked, Target};
+use super::link::{Begin, Begun, Core, Link, Locked, Target};
 use super::serving::{Arrived, Awaiting, NO_PARENT, Replying};
 use super::streams::EndKey;
 use super::tickets::Outcome;
@@ -18,11 +18,8 @@ use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
 use crate::layout::inline::Lead;
 use crate::ring;
-use crate::session::waiting::{Spinner, Wait, Waker, look};
+use crate::session::waiting::{Spinner, Wait, Waker};
 use crate::session::{Spin, Stall};
-
-/// How often one that has just begun a call looks for its answer, before it takes the long way of waiting: some 200 ns.
-const LOOKS: u32 = 192;
 
 /// What a thread waits for, beside the end of the session. Whoever holds the lock may bring it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,7 +92,8 @@ impl Link {
         }
     }
 
-    /// Looks, for about as long as a short handler takes, whether message `next` comes. Whoever leads may look as well.
+    /// Looks, for about as long as a short handler takes, whether message `next` comes, before the long way of waiting. Whoever
+    /// leads may look as well.
     #[inline]
     pub(super) fn look_for_it(&self, next: u64) -> bool {
         match self.instead_of_waiting.get() {
@@ -103,10 +101,9 @@ impl Link {
                 step.run();
                 true
             }
-            None if self.shared.spin == Spin::Never => false,
             None => {
                 let entries = self.shared.peer.entries();
-                (0..LOOKS).any(|_| ring::may_be_there(entries, next))
+                self.shared.look_first(|| ring::may_be_there(entries, next))
             }
         }
     }
@@ -369,6 +366,7 @@ impl Link {
     pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
         let was_one_way = place.take().is_some_and(|handled| handled.call == ONE_WAY);
         // Apart, as in `await_answer`.
+        let mut next = None;
         let short = self.briefly(|core| {
             if was_one_way {
                 core.finish_one_way();
@@ -376,6 +374,7 @@ impl Link {
             let short = core.take_short_request();
             if short.is_none() {
                 *place = core.take_long_request();
+                next = Some(core.inbox.next());
             }
             core.requests_follow = short.is_some();
             short
@@ -383,7 +382,12 @@ impl Link {
         if let Some(request) = short {
             *place = Some(request.into());
         } else if place.is_none() {
-            *place = self.request_slowly();
+            // As after a call was begun: who makes one after the other sends the next one now.
+            let looked = next.is_some_and(|next| self.look_for_it(next));
+            match if looked { self.briefly(Core::take_short_request) } else { None } {
+                Some(request) => *place = Some(request.into()),
+                None => *place = self.request_slowly(),
+            }
         }
         place.is_some()
     }
@@ -479,7 +483,7 @@ impl Link {
         };
         let wishes =
             |freed: Option<u64>| [(Counter::Message, next), (Counter::Room, freed.unwrap_or(0).wrapping_add(1))];
-        let looked = shared.spin != Spin::Never && look(|| is_there(room)) || {
+        let looked = shared.look_first(|| is_there(room)) || {
             let wait = Wait { wishes: &wishes(room), is_there: &|| is_there(room), deadline };
             spinner.look(shared, &wait)
         };
