@@ -122,22 +122,11 @@ impl Link {
     }
 
     fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
-        let attempt = |core: &mut Core| core.take_answer(begun);
-        // Apart, as in `await_answer`.
-        let mut long = None;
-        let short = self.briefly(|core| {
-            let short = core.take_short_answer(begun);
-            if short.is_none() {
-                long = core.take_long_answer(begun);
-            }
-            short
-        });
-        if let Some((status, inline)) = short {
+        // Apart, as in `call_short`.
+        if let Some((status, inline)) = self.briefly(|core| core.take_short_answer(begun)) {
             return Poll::Ready(Ok(Outcome::Short(status, inline)));
         }
-        if let Some(outcome) = long {
-            return Poll::Ready(Ok(outcome));
-        }
+        let attempt = |core: &mut Core| core.take_answer(begun);
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
 

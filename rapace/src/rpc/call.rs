@@ -14,7 +14,7 @@ use super::pending::Pending;
 use super::status::Status;
 use super::tickets::Outcome;
 use super::watch::Watch;
-use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::session::Payload;
 
@@ -257,21 +257,20 @@ pub(crate) fn encode_error(error: EncodeError) -> RpcError {
 /// The result of a call that ended. What came in the descriptor is read where it is: moved, it would stall the processor.
 #[inline]
 pub(crate) fn decode<M: Method>(direct: &Direct, outcome: &mut Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
-    let budget = Budget::new(&direct.link().shared.limits);
     match outcome {
         Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
-            read::<M>(*status, &mut Reader::short(inline, &budget), watch)
+            read::<M>(*status, &mut Reader::short(inline, &direct.link().budget), watch)
         }
-        outcome => decode_any::<M>(direct, std::mem::take(outcome), budget, watch),
+        outcome => decode_any::<M>(direct, std::mem::take(outcome), watch),
     }
 }
 
 /// As [`decode`], of everything else.
 #[inline(never)]
-fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, budget: Budget, watch: Watch) -> Result<M::Ok, M::Error> {
+fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
-            let message = Message::new(payload, budget);
+            let message = Message::new(payload, direct.link().budget);
             read::<M>(status, &mut message.reader(), watch)
         }
         Outcome::Answer(status, payload) => Err(watch.failed(refused(direct, M::INDEX, status, payload)).into()),

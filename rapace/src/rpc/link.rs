@@ -22,9 +22,10 @@ use super::service::{Service, Services};
 use super::serving::{Arrived, Awaiting};
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
+use crate::codec::Budget;
 use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
-use crate::lock::{Guard, Lock};
+use crate::lock::Lock;
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
 use crate::session::{Inbox, Outbox, Payload, PeerState, Role, Session, Stats};
@@ -36,6 +37,8 @@ const STEP_MAX: u32 = 1_024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
+    /// What decoding a message may take, at this side.
+    pub(super) budget: Budget,
     /// What is served to the peer, if anything is.
     pub(crate) services: Option<Arc<Services>>,
     core: Lock<Core>,
@@ -193,6 +196,7 @@ impl Link {
             has_chores: false,
         };
         Arc::new(Self {
+            budget: Budget::new(&shared.limits),
             shared,
             services,
             core: Lock::new(core),
@@ -220,15 +224,27 @@ impl Link {
     /// lock stays in registers; in the worst case nothing is done, and the caller takes the other way.
     #[inline(always)]
     pub(crate) fn briefly<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
-        if self.shared.is_forked() {
-            return None;
-        }
-        let mut guard = self.core.lock();
-        let done = act(&mut guard);
-        if guard.has_chores {
-            release(guard);
+        if self.shared.is_forked() { None } else { self.briefly_here(act) }
+    }
+
+    /// As [`briefly`](Self::briefly), where the caller knows that this is no forked child.
+    #[inline(always)]
+    pub(super) fn briefly_here<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
+        let mut core = self.core.lock();
+        let done = act(&mut core);
+        let has_chores = core.has_chores;
+        drop(core);
+        if has_chores {
+            // Whoever holds the lock next does them; so that it is somebody.
+            self.release();
         }
         done
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release(&self) {
+        drop(self.lock());
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.
@@ -539,12 +555,6 @@ impl Core {
         self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
         self.has_chores = true;
     }
-}
-
-#[cold]
-#[inline(never)]
-fn release(guard: Guard<'_, Core>) {
-    drop(Locked::new(guard));
 }
 
 /// The end of a session as a call sees it.

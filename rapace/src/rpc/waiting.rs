@@ -50,7 +50,9 @@ impl Link {
         }
         let next = core.inbox.next();
         drop(core);
-        self.await_answer(begun, Some(next), deadline)
+        // It cannot have its answer yet, so a look without the lock comes first.
+        self.look_for_it(next);
+        self.outcome_slowly(begun, deadline)
     }
 
     /// As [`call`](Self::call), of a request that its descriptor carries.
@@ -62,32 +64,16 @@ impl Link {
             let begun = core.begin_short(target, lead, *deadline)?;
             Some((begun, core.inbox.next()))
         });
-        match begun {
-            Some((begun, next)) => self.await_answer(begun, Some(next), deadline),
-            None => self.call(target, &Outgoing::short(lead.to_inline()), deadline),
-        }
-    }
-
-    /// Waits for the outcome of a call that was sent. One that was begun just now, when message `just_before` came next,
-    /// cannot have it yet, so a look without the lock comes before the first one under it.
-    fn await_answer(self: &Arc<Self>, begun: Begun, just_before: Option<u64>, deadline: &mut Deadline) -> Outcome {
-        if just_before.is_some_and(|next| !self.look_for_it(next)) {
+        let Some((begun, next)) = begun else {
+            return self.call(target, &Outgoing::short(lead.to_inline()), deadline);
+        };
+        if !self.look_for_it(next) {
             return self.outcome_slowly(begun, deadline);
         }
-        // Apart, so that what was just taken out is not copied in pieces of another size, which stalls the processor.
-        let mut long = None;
-        let short = self.briefly(|core| {
-            let short = core.take_short_answer(begun);
-            if short.is_none() {
-                long = core.take_long_answer(begun);
-            }
-            short
-        });
-        if let Some((status, inline)) = short {
-            return Outcome::Short(status, inline);
-        }
-        match long {
-            Some(outcome) => outcome,
+        // In the same process as when it was begun. Apart from other answers, so that what was just taken out is not copied in
+        // pieces of another size, which stalls the processor.
+        match self.briefly_here(|core| core.take_short_answer(begun)) {
+            Some((status, inline)) => Outcome::Short(status, inline),
             None => self.outcome_slowly(begun, deadline),
         }
     }
@@ -222,13 +208,21 @@ impl Link {
 
     /// Waits for the outcome of a call that was sent.
     pub(crate) fn outcome(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
-        self.await_answer(begun, None, deadline)
+        // Apart, as in `call_short`.
+        match self.briefly(|core| core.take_short_answer(begun)) {
+            Some((status, inline)) => Outcome::Short(status, inline),
+            None => self.outcome_slowly(begun, deadline),
+        }
     }
 
     #[inline(never)]
     fn outcome_slowly(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
-        let core = self.lock();
-        self.await_outcome(core, begun, deadline)
+        let mut core = self.lock();
+        // The short way was tried, or the answer is not expected to be short.
+        match core.take_long_answer(begun) {
+            Some(outcome) => outcome,
+            None => self.await_outcome(core, begun, deadline),
+        }
     }
 
     /// The outcome of a call if it is there.
@@ -365,7 +359,7 @@ impl Link {
     #[inline]
     pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
         let was_one_way = place.take().is_some_and(|handled| handled.call == ONE_WAY);
-        // Apart, as in `await_answer`.
+        // Apart, as in `call_short`.
         let mut next = None;
         let short = self.briefly(|core| {
             if was_one_way {
