@@ -14,12 +14,17 @@
     reason = "a target fails by panicking"
 )]
 
+mod client;
 mod descriptor;
 mod geometry;
 mod input;
+mod liar;
+mod ring;
 
+pub use client::client;
 pub use descriptor::descriptor;
 pub use geometry::geometry;
+pub use ring::ring;
 
 #[cfg(test)]
 mod tests {
@@ -49,5 +54,15 @@ mod tests {
     #[test]
     fn the_corpus_of_geometries_holds() {
         replay("geometry", super::geometry);
+    }
+
+    #[test]
+    fn the_corpus_of_hostile_servers_holds() {
+        replay("client", super::client);
+    }
+
+    #[test]
+    fn the_corpus_of_hostile_rings_holds() {
+        replay("ring", super::ring);
     }
 }

@@ -12,9 +12,9 @@ impl<'a> Input<'a> {
         self.0.is_empty()
     }
 
-    /// All that is left.
-    pub(crate) fn rest(&mut self) -> &'a [u8] {
-        std::mem::take(&mut self.0)
+    /// How many bytes are left.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// As many as there are, `len` at most.
