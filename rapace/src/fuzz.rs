@@ -20,11 +20,13 @@ mod geometry;
 mod input;
 mod liar;
 mod ring;
+mod service;
 
 pub use client::client;
 pub use descriptor::descriptor;
 pub use geometry::geometry;
 pub use ring::ring;
+pub use service::service;
 
 #[cfg(test)]
 mod tests {
@@ -59,6 +61,11 @@ mod tests {
     #[test]
     fn the_corpus_of_hostile_servers_holds() {
         replay("client", super::client);
+    }
+
+    #[test]
+    fn the_corpus_of_hostile_clients_of_a_service_holds() {
+        replay("service", super::service);
     }
 
     #[test]

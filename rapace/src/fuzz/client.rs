@@ -71,10 +71,14 @@ pub fn client(data: &[u8]) {
     let link = Link::new(session, None);
     let server = Arc::new(Mutex::new(Server::new(liar, data)));
     let step = {
-        let (server, shared) = (Arc::clone(&server), Arc::clone(&link.shared));
+        let (server, link) = (Arc::clone(&server), Arc::downgrade(&link));
         Step::new(move || {
-            if !lock(&server).step() {
-                shared.look_for_death();
+            let is_there = lock(&server).step();
+            // What whoever waits looks at in each round.
+            match link.upgrade() {
+                Some(link) if is_there => drop(link.lock().check_end()),
+                Some(link) => drop(link.look_for_end()),
+                None => {}
             }
         })
     };
@@ -266,13 +270,11 @@ impl Caller {
         }
         drop(std::mem::take(&mut self.ends));
         // A call that is made now ends as well.
-        while !lock(&self.server).is_over {
-            drop(lock(&self.server).step());
-        }
+        while lock(&self.server).step() {}
         assert!(self.teller.name(1).wait().is_err());
+        assert!(self.link.look_for_end().is_some());
         drop(self.teller);
         let core = self.link.lock();
-        assert!(core.end.is_some());
         assert!(core.holds_nothing(), "calls, streams or bytes are held");
         drop(core);
         drop(self.link);
