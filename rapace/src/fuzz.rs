@@ -15,16 +15,20 @@
 )]
 
 mod client;
+mod decoder;
 mod descriptor;
 mod geometry;
+mod handshake;
 mod input;
 mod liar;
 mod ring;
 mod service;
 
 pub use client::client;
+pub use decoder::decoder;
 pub use descriptor::descriptor;
 pub use geometry::geometry;
+pub use handshake::handshake;
 pub use ring::ring;
 pub use service::service;
 
@@ -66,6 +70,16 @@ mod tests {
     #[test]
     fn the_corpus_of_hostile_clients_of_a_service_holds() {
         replay("service", super::service);
+    }
+
+    #[test]
+    fn the_corpus_of_handshakes_holds() {
+        replay("handshake", super::handshake);
+    }
+
+    #[test]
+    fn the_corpus_of_the_decoder_holds() {
+        replay("decoder", super::decoder);
     }
 
     #[test]

@@ -97,7 +97,6 @@ fn lock(server: &Mutex<Server>) -> MutexGuard<'_, Server> {
     server.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-
 struct Caller {
     teller: TellerClient,
     server: Arc<Mutex<Server>>,
@@ -202,12 +201,10 @@ impl Caller {
             }
             7 => drop(teller.log(name, padding.as_bytes()).wait()),
             8 => drop(teller.log(name, padding.as_bytes()).send()),
-            9 | 10 if !self.calls.is_empty() => {
-                match self.calls.swap_remove(place % self.calls.len()).try_end() {
-                    Ok(ended) => self.check(ended),
-                    Err(call) => self.calls.push(call),
-                }
-            }
+            9 | 10 if !self.calls.is_empty() => match self.calls.swap_remove(place % self.calls.len()).try_end() {
+                Ok(ended) => self.check(ended),
+                Err(call) => self.calls.push(call),
+            },
             11 if !self.calls.is_empty() => {
                 let ended = self.calls.swap_remove(place % self.calls.len()).end();
                 self.check(ended);
@@ -355,7 +352,8 @@ impl Server {
             11 => drop(self.liar.say(&Head::end(call, input.below(3) as u32), &[], 0)),
             12 => {
                 let amount = input.one_of(&[64, 1 << 10, 16 << 10, 1 << 20, 0, u64::MAX]);
-                let of = if input.u8() % 4 == 0 { Head::credit(0, 0) } else { Head::credit(call, input.below(3) as u32) };
+                let of =
+                    if input.u8() % 4 == 0 { Head::credit(0, 0) } else { Head::credit(call, input.below(3) as u32) };
                 self.liar.say(&of, &amount.to_ne_bytes(), 0);
             }
             13 => {
@@ -365,7 +363,8 @@ impl Server {
                 }
             }
             14 => {
-                let head = input.one_of(&[Head::request(1, 1), Head::cancel(call), Head::message(1), Head::request(call, 0)]);
+                let head =
+                    input.one_of(&[Head::request(1, 1), Head::cancel(call), Head::message(1), Head::request(call, 0)]);
                 self.liar.say(&head, if head.kind() == Kind::Cancel { &[] } else { &[1, 2, 3] }, 0);
             }
             15 => {

@@ -41,8 +41,8 @@ pub(crate) fn small() -> Config {
     limits.parked_bytes = 4_000;
     limits.error_text_bytes = 40;
     limits.decode_depth = 8;
-    limits.decode_elements = 1 << 10;
-    limits.decode_bytes = 32 << 10;
+    limits.decode_elements = 4 << 10;
+    limits.decode_bytes = 64 << 10;
     config
 }
 
@@ -257,14 +257,17 @@ impl Liar {
         };
         let now = self.half.word(at).unwrap().load(Ordering::Relaxed);
         let small = u64::from(input.u8());
-        self.set(at, match input.below(6) {
-            0 => now.wrapping_add(1),
-            1 => now.wrapping_sub(1),
-            2 => small,
-            3 => now.wrapping_add(small << 32),
-            4 => self.published.wrapping_add(small).wrapping_sub(8),
-            _ => input.u64(),
-        });
+        self.set(
+            at,
+            match input.below(6) {
+                0 => now.wrapping_add(1),
+                1 => now.wrapping_sub(1),
+                2 => small,
+                3 => now.wrapping_add(small << 32),
+                4 => self.published.wrapping_add(small).wrapping_sub(8),
+                _ => input.u64(),
+            },
+        );
     }
 
     /// Garbage into a slot, whoever reads it now.

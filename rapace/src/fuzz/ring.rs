@@ -17,7 +17,8 @@ use crate::session::{Inbound, PeerB, Route, Session};
 /// Steps of both sides, a byte and its choices each.
 pub fn ring(data: &[u8]) {
     let (session, liar) = meet::<PeerB>(&small(), &[]);
-    let mut world = World { session, liar, held: Vec::new(), to_us: VecDeque::new(), to_liar: VecDeque::new(), part: None };
+    let mut world =
+        World { session, liar, held: Vec::new(), to_us: VecDeque::new(), to_liar: VecDeque::new(), part: None };
     let mut input = Input::new(data);
     let mut name = 0;
     while !input.is_empty() {
@@ -99,7 +100,11 @@ impl World {
                 assert_eq!(writer.len(), len);
                 writer.copy_from_slice(&content(name, len));
                 let outbound = writer.commit();
-                if input.u8() % 4 == 0 { None } else { Some(outbound.send_timeout(Head::message(name), Duration::ZERO)) }
+                if input.u8() % 4 == 0 {
+                    None
+                } else {
+                    Some(outbound.send_timeout(Head::message(name), Duration::ZERO))
+                }
             }
             Err(error) => Some(Err(error)),
         };
@@ -110,15 +115,12 @@ impl World {
     }
 
     fn receive(&mut self, input: &mut Input<'_>) {
-        let received = if input.bool() {
-            self.session.try_recv()
-        } else {
-            self.session.recv_timeout(Duration::ZERO)
-        };
+        let received = if input.bool() { self.session.try_recv() } else { self.session.recv_timeout(Duration::ZERO) };
         match received {
             Ok(inbound) => {
                 assert!(inbound.len() <= small().limits.payload_max.max(24), "{} bytes", inbound.len());
-                let expected = (!self.liar.has_lied).then(|| self.to_us.pop_front().expect("a message that nobody sent"));
+                let expected =
+                    (!self.liar.has_lied).then(|| self.to_us.pop_front().expect("a message that nobody sent"));
                 if input.u8() % 4 == 0 {
                     let (head, bytes) = (*inbound.head(), inbound.into_inbound_payload().into_vec());
                     self.compare(expected, (head, bytes));
@@ -163,8 +165,10 @@ impl World {
     }
 
     fn say_part(&mut self, input: &mut Input<'_>, name: u32) {
-        let ((head, payload), sent) =
-            self.part.take().unwrap_or_else(|| ((Head::request(name, 9), content(name, 1_025 + input.below(200) * 20)), 0));
+        let ((head, payload), sent) = self
+            .part
+            .take()
+            .unwrap_or_else(|| ((Head::request(name, 9), content(name, 1_025 + input.below(200) * 20)), 0));
         // Of several parts; the last one may be short.
         let len = (1 + input.below(256) * 4).min(payload.len() - sent).min(1_024);
         let is_said = self.liar.say_part(&head, &payload, sent, len);
@@ -206,7 +210,8 @@ impl World {
                 self.compare(expected, found);
             }
             assert!(self.to_us.is_empty());
-            let held: usize = self.held.iter().filter(|(inbound, _)| matches!(inbound.route(), Route::Slot { .. })).count();
+            let held: usize =
+                self.held.iter().filter(|(inbound, _)| matches!(inbound.route(), Route::Slot { .. })).count();
             assert_eq!(self.session.stats().held.len(), held);
             self.held.clear();
             assert!(self.liar.has_all_slots(), "a slot is not given back");
@@ -247,7 +252,13 @@ fn content(name: u32, len: usize) -> Vec<u8> {
 /// Nearly a message that its descriptor carries.
 fn inline(input: &mut Input<'_>) -> Descriptor {
     let len = input.below(26) as u8;
-    Descriptor { kind: input.below(10) as u8, call: input.below(4).try_into().unwrap(), len: len.into(), inline_len: len, ..Descriptor::default() }
+    Descriptor {
+        kind: input.below(10) as u8,
+        call: input.below(4).try_into().unwrap(),
+        len: len.into(),
+        inline_len: len,
+        ..Descriptor::default()
+    }
 }
 
 /// Nearly a message in a slot, whole or in parts.

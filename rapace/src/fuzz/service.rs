@@ -169,7 +169,8 @@ impl Client {
             }
             12 => {
                 let call = self.any_call(input);
-                let head = input.one_of(&[Head::item(call, 0), Head::end(call, 1), Head::credit(0, 0), Head::goodbye()]);
+                let head =
+                    input.one_of(&[Head::item(call, 0), Head::end(call, 1), Head::credit(0, 0), Head::goodbye()]);
                 if input.u8() % 4 == 0 {
                     self.liar.has_lied = true;
                     let payload = if head.kind() == Kind::End { vec![] } else { input.u64().to_ne_bytes().to_vec() };
@@ -177,7 +178,8 @@ impl Client {
                 }
             }
             13 => {
-                let (kind, len) = (input.one_of(&[Kind::Request, Kind::OneWay, Kind::Cancel]) as u8, input.below(25) as u8);
+                let (kind, len) =
+                    (input.one_of(&[Kind::Request, Kind::OneWay, Kind::Cancel]) as u8, input.below(25) as u8);
                 let call = self.any_call(input);
                 let near = Descriptor {
                     kind,
@@ -298,6 +300,8 @@ fn expected(method: u32, payload: &[u8]) -> Expected {
         5 => read::<bool>(payload).map_or((BAD_ARGUMENTS, None), |when| if when { (PANICKED, None) } else { ok(1_u8) }),
         6 => read::<Vec<Vec<(u16, char)>>>(payload)
             .map_or((BAD_ARGUMENTS, None), |value| ok(value.iter().map(Vec::len).sum::<usize>())),
+        // A one-way method that is called for an answer gets one.
+        7 => read::<Vec<u8>>(payload).map_or((BAD_ARGUMENTS, None), |_| ok(())),
         _ => (UNKNOWN_METHOD, Some(Vec::new())),
     };
     Expected { status, bytes, may_not_run: false }
