@@ -90,7 +90,12 @@ pub(crate) fn macro_input(data: &[u8]) {
         3 => quote!(pub trait S { fn f(&self, #tokens); }),
         4 => quote!(pub trait S { fn f(&self) -> #tokens; }),
         5 => quote!(trait S { async fn f(&self, a: #tokens) -> u8; }),
-        6 => quote!(trait S { #[rapace(#tokens)] fn f(&self, a: Tx<u8>); }),
+        6 => quote!(
+            trait S {
+                #[rapace(#tokens)]
+                fn f(&self, a: Tx<u8>);
+            }
+        ),
         _ => quote!(#tokens { fn f(&self, a: &str) -> Result<u8, E>; }),
     };
     holds(args, item);
@@ -115,6 +120,12 @@ fn spoken(bytes: &[u8]) -> TokenStream {
             5 => {
                 let text = [bytes.next().copied().unwrap_or(0), bytes.next().copied().unwrap_or(0)];
                 say(&mut open, TokenTree::from(Literal::string(&String::from_utf8_lossy(&text))).into());
+            }
+            6 => {
+                let (digits, unit) = (bytes.next().copied().unwrap_or(0), bytes.next().copied().unwrap_or(0));
+                let unit = ["ns", "us", "ms", "s", "min", "", "h", "."][usize::from(unit) % 8];
+                let text = format!("{}{}{unit}", digits % 10, "0".repeat(usize::from(digits) % 25));
+                say(&mut open, TokenTree::from(Literal::string(&text)).into());
             }
             33..=47 | 58..=64 | 91..=96 | 123..=126 => {
                 say(&mut open, (byte as u8 as char).to_string().parse().unwrap_or_default());

@@ -151,8 +151,17 @@ impl World {
         let stats = self.session.stats();
         assert!(format!("{stats:?}").len() < 1 << 16);
         let _ = (self.session.peer_state(), self.session.peer_heartbeat(), self.session.is_peer_alive());
-        let pending = self.session.sender().pending();
-        assert!(self.liar.has_lied || pending.is_ok_and(|pending| pending <= 8));
+        match self.session.sender().pending() {
+            Ok(pending) => assert!(pending <= 8, "{pending} messages in a ring of 8"),
+            Err(error) => assert!(self.liar.has_lied, "an honest peer is accused: {error}"),
+        }
+        self.slots_are_held_once();
+    }
+
+    /// Whatever the peer says, no two messages are in the same slot.
+    fn slots_are_held_once(&self) {
+        let in_slots = self.held.iter().filter(|(inbound, _)| matches!(inbound.route(), Route::Slot { .. }));
+        assert_eq!(self.session.stats().held.len(), in_slots.count());
     }
 
     fn say(&mut self, input: &mut Input<'_>, name: u32) {
@@ -210,9 +219,7 @@ impl World {
                 self.compare(expected, found);
             }
             assert!(self.to_us.is_empty());
-            let held: usize =
-                self.held.iter().filter(|(inbound, _)| matches!(inbound.route(), Route::Slot { .. })).count();
-            assert_eq!(self.session.stats().held.len(), held);
+            self.slots_are_held_once();
             self.held.clear();
             assert!(self.liar.has_all_slots(), "a slot is not given back");
         }
