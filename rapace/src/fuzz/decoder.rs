@@ -21,10 +21,12 @@ use crate::limits::Limits;
 pub fn decoder(data: &[u8]) {
     let mut input = Input::new(data);
     let shape = input.below(14);
-    let mut limits = Limits::default();
-    limits.decode_depth = input.one_of(&[1, 2, 5, 16, 64]);
-    limits.decode_elements = input.one_of(&[0, 3, 100, 1 << 10, 1 << 16]);
-    limits.decode_bytes = input.one_of(&[0, 64, 1 << 10, 1 << 16]);
+    let limits = Limits {
+        decode_depth: input.one_of(&[1, 2, 5, 16, 64]),
+        decode_elements: input.one_of(&[0, 3, 100, 1 << 10, 1 << 16]),
+        decode_bytes: input.one_of(&[0, 64, 1 << 10, 1 << 16]),
+        ..Limits::default()
+    };
     let lead = input.below(INLINE_MAX + 1);
     let given = Given { bytes: input.bytes(usize::MAX), lead, limits };
     match shape {
