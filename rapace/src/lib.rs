@@ -78,6 +78,9 @@ mod blocking;
 pub(crate) mod codec;
 mod doorbell;
 mod error;
+#[cfg(all(any(test, fuzzing), not(loom)))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(not(loom))]
 mod lane;
 mod layout;

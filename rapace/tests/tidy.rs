@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["plugin"],
     &["local"],
     &["private"],
+    &["fuzz"],
 ];
 
 /// What a lower module may name of a higher one, and why.

@@ -497,6 +497,14 @@ impl Core {
         self.inbox.stats(self.outbox.published())
     }
 
+    /// Whether no call, stream or byte is held for anybody.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let has_calls = self.tickets.in_use() > 0 || self.engine.streams.len() > 0;
+        let has_work = !self.requests.is_empty() || !self.owed.is_empty() || !self.for_workers.is_empty();
+        !has_calls && !has_work && (self.queued_bytes, self.parked_bytes) == (0, 0)
+    }
+
     /// Has something dropped once the lock is released.
     #[inline]
     pub(crate) fn drop_later(&mut self, dropped: Option<Dropped>) {

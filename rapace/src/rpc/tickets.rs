@@ -115,7 +115,7 @@ impl Tickets {
     }
 
     /// How many are taken and not given back.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn in_use(&self) -> usize {
         self.places.len().saturating_sub(self.free.len())
     }
