@@ -28,7 +28,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::{AtomicU32, AtomicU64, Fault, Mutex, MutexGuard, Ordering, PoisonError, planted};
-use fences::{Bed, fence_all, fence_that_others_make, may_keep};
+use fences::{Bed, fence_all, fence_that_others_make, may_keep, prepare};
 
 /// For how many threads a lock is kept in its life; a power of two. Each has a word of its own to say that it is inside: one that was about to
 /// enter when the lock was taken from it says so at any time later, and then nobody else may be listening there.
@@ -69,6 +69,7 @@ unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
+        prepare();
         let habit = Habit { last: NOBODY, times: 0, needed: HABIT, places: [NOBODY; PLACES] };
         Self {
             kept_for: AtomicU64::new(NOBODY),
@@ -93,7 +94,7 @@ impl<T> Lock<T> {
         let kept_for = self.kept_for.load(Ordering::Relaxed);
         let way = match self.place(kept_for) {
             Some(inside) if kept_for >> PLACES.ilog2() == this && self.may_enter(inside, kept_for) => Way::Kept(inside),
-            _ => Way::Mutex { _held: self.lock_slowly(this) },
+            _ => self.lock_slowly(this),
         };
         Guard { lock: self, way, _not_send: PhantomData }
     }
@@ -134,7 +135,7 @@ impl<T> Lock<T> {
 
     #[cold]
     #[inline(never)]
-    fn lock_slowly(&self, this: u64) -> MutexGuard<'_, Habit> {
+    fn lock_slowly(&self, this: u64) -> Way<'_> {
         // No foreign code runs under it, so a poisoned one is whole.
         let mut habit = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         // Relaxed: written under the mutex.
@@ -149,28 +150,30 @@ impl<T> Lock<T> {
             habit.times = 0;
         }
         habit.times = habit.times.saturating_add(1);
-        if habit.times >= habit.needed && may_keep() {
-            self.keep(&mut habit);
+        let is_kept = habit.times >= habit.needed && may_keep();
+        match if is_kept { self.keep(&mut habit) } else { None } {
+            Some(inside) => Way::Kept(inside),
+            None => Way::Mutex { _held: habit },
         }
-        habit
     }
 
-    /// From now on the lock is kept for the thread that holds the mutex.
+    /// From now on the lock is kept for the thread that holds the mutex, which is inside as such: else, if it came again, it would
+    /// find that nobody is.
     #[cold]
-    fn keep(&self, habit: &mut Habit) {
+    fn keep(&self, habit: &mut Habit) -> Option<&AtomicU32> {
         habit.times = 0;
-        if let Some(place) = habit.place_of(habit.last) {
-            let kept_for = habit.last << PLACES.ilog2() | place;
-            // Relaxed: read by this thread, or under the mutex, or by one that it is not for.
-            self.kept_for.store(kept_for, Ordering::Relaxed);
-        }
+        let kept_for = habit.last << PLACES.ilog2() | habit.place_of(habit.last)?;
+        let inside = self.place(kept_for)?;
+        // Relaxed: read by this thread, or under the mutex, which it gives back now, or by one that it is not for.
+        inside.store(1, Ordering::Relaxed);
+        self.kept_for.store(kept_for, Ordering::Relaxed);
+        Some(inside)
     }
 
-    /// For the models: a thread takes it, and it is kept for that one.
+    /// For the models: after how many times it is kept.
     #[cfg(loom)]
-    pub(crate) fn keep_for(&self, thread: u64) {
-        let mut habit = self.lock_slowly(thread);
-        self.keep(&mut habit);
+    pub(crate) fn needs(&self, times: u32) {
+        self.mutex.lock().unwrap_or_else(PoisonError::into_inner).needed = times;
     }
 
     /// Makes an ordinary mutex of it, which the caller holds, and waits until the thread that it was kept for is not inside.
@@ -283,7 +286,7 @@ mod fences {
     use crate::os::barrier;
     use crate::os::futex;
 
-    pub(super) use barrier::{fence_all, is_supported as may_keep};
+    pub(super) use barrier::{fence_all, is_supported as may_keep, prepare};
 
     /// Where the processor executes a fence if somebody asks it to by [`fence_all`]; the compiler always keeps the order.
     #[inline(always)]
@@ -329,6 +332,8 @@ mod fences {
         fence(Ordering::SeqCst);
     }
 
+    pub(super) fn prepare() {}
+
     pub(super) fn may_keep() -> bool {
         true
     }
@@ -364,7 +369,17 @@ mod fences {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
+
+    /// One that can be kept, if this process can do that.
+    fn lock_that_can_be_kept() -> Option<Arc<Lock<u64>>> {
+        let lock = Arc::new(Lock::new(0));
+        let began = Instant::now();
+        while !may_keep() && began.elapsed() < Duration::from_secs(1) {
+            std::thread::yield_now();
+        }
+        may_keep().then_some(lock)
+    }
 
     fn is_kept<T>(lock: &Lock<T>) -> bool {
         lock.kept_for.load(Ordering::Relaxed) != NOBODY
@@ -379,10 +394,7 @@ mod tests {
 
     #[test]
     fn it_is_kept_for_who_comes_often_and_taken_away_by_who_comes_too() {
-        if !may_keep() {
-            return;
-        }
-        let lock = Arc::new(Lock::new(0));
+        let Some(lock) = lock_that_can_be_kept() else { return };
         come(&lock, u64::from(HABIT) - 1);
         assert!(!is_kept(&lock));
         come(&lock, 1);
@@ -401,10 +413,7 @@ mod tests {
 
     #[test]
     fn it_is_kept_for_so_many_threads_and_no_more() {
-        if !may_keep() {
-            return;
-        }
-        let lock = Arc::new(Lock::new(0));
+        let Some(lock) = lock_that_can_be_kept() else { return };
         for thread in 0..PLACES + 2 {
             let lock = Arc::clone(&lock);
             let comes = move || {
@@ -418,10 +427,7 @@ mod tests {
 
     #[test]
     fn who_waits_for_the_thread_inside_sleeps_until_it_leaves() {
-        if !may_keep() {
-            return;
-        }
-        let lock = Arc::new(Lock::new(0));
+        let Some(lock) = lock_that_can_be_kept() else { return };
         come(&lock, u64::from(HABIT));
         let mut inside = lock.lock();
         assert!(matches!(inside.way, Way::Kept(_)));
@@ -435,6 +441,18 @@ mod tests {
         *inside = 7;
         drop(inside);
         assert_eq!(waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), 7);
+    }
+
+    #[test]
+    fn a_thread_that_is_inside_does_not_enter_again() {
+        let Some(lock) = lock_that_can_be_kept() else { return };
+        for times in [u64::from(HABIT) - 1, 0] {
+            come(&lock, times);
+            // The one with which it begins to be kept, and one after it.
+            let guard = lock.lock();
+            let kept_for = lock.kept_for.load(Ordering::Relaxed);
+            assert!(matches!(guard.way, Way::Kept(inside) if !lock.may_enter(inside, kept_for)));
+        }
     }
 
     #[test]

@@ -20,7 +20,8 @@ impl Guarded {
     #[expect(clippy::arc_with_non_send_sync, reason = "loom's threads are coroutines, and its cell is the check")]
     fn kept() -> Arc<Self> {
         let guarded = Arc::new(Self { lock: Lock::new(()), value: Cell::new(0) });
-        guarded.lock.keep_for(1);
+        guarded.lock.needs(1);
+        drop(guarded.lock.lock_as(1));
         guarded
     }
 
@@ -48,13 +49,14 @@ fn it_is_kept_for_one_after_the_other() {
     let other = Arc::clone(&guarded);
     let coming = thread::spawn(move || {
         other.come(2);
-        other.lock.keep_for(2);
+        // What it needs was doubled when it was taken away.
+        other.come(2);
         other.come(2);
     });
     guarded.come(1);
     guarded.come(1);
     coming.join().unwrap();
-    assert_eq!(guarded.value.get(), 4);
+    assert_eq!(guarded.value.get(), 5);
 }
 
 #[test]

@@ -1,26 +1,49 @@
 //! A fence in all threads of this process, made by one of them: who needs it often then needs none (membarrier(2), Linux 4.14).
 
-pub(crate) use variant::{fence_all, is_supported};
+pub(crate) use variant::{fence_all, is_supported, prepare};
 
 #[cfg(all(target_os = "linux", not(rapace_portable)))]
 mod variant {
-    use std::sync::OnceLock;
-    use std::sync::atomic::{Ordering, fence};
+    use std::sync::atomic::{AtomicU8, Ordering, fence};
     use std::time::Duration;
 
+    use rustix::io;
     use rustix::thread::{MembarrierCommand, membarrier};
 
     /// For which no processor keeps a store to itself; see below.
     const STORES_REACH_MEMORY: Duration = Duration::from_millis(100);
 
-    /// Whether this process can do so; asked once.
+    const UNKNOWN: u8 = 0;
+    const ASKED: u8 = 1;
+    const YES: u8 = 2;
+    const NO: u8 = 3;
+
+    /// Whether this process can do so. In a child that was forked while it was asked, it stays so.
+    static SUPPORTED: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+    /// Has it found out whether this process can do so; once, on a thread of its own, since the kernel takes some 15 ms for that
+    /// where there are several threads.
+    pub(crate) fn prepare() {
+        // Relaxed, here and below: what is found out stands for itself.
+        let is_first = SUPPORTED.load(Ordering::Relaxed) == UNKNOWN
+            && SUPPORTED.compare_exchange(UNKNOWN, ASKED, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        let ask = || {
+            let answer = register_and_fence();
+            SUPPORTED.store(if answer.is_ok() { YES } else { NO }, Ordering::Relaxed);
+        };
+        if is_first && std::thread::Builder::new().name("rapace-barrier".into()).spawn(ask).is_err() {
+            SUPPORTED.store(NO, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether this process can do so, as far as that is known.
     pub(crate) fn is_supported() -> bool {
-        static SUPPORTED: OnceLock<bool> = OnceLock::new();
-        *SUPPORTED.get_or_init(|| {
-            membarrier(MembarrierCommand::RegisterPrivateExpedited)
-                .and_then(|()| membarrier(MembarrierCommand::PrivateExpedited))
-                .is_ok()
-        })
+        SUPPORTED.load(Ordering::Relaxed) == YES
+    }
+
+    fn register_and_fence() -> io::Result<()> {
+        membarrier(MembarrierCommand::RegisterPrivateExpedited)?;
+        membarrier(MembarrierCommand::PrivateExpedited)
     }
 
     /// Returns after each running thread of this process has executed a full fence since the call. To be called where
@@ -32,11 +55,9 @@ mod variant {
             return;
         }
         // It worked before: this is a forked child, or the process has locked itself in since.
-        let again = membarrier(MembarrierCommand::RegisterPrivateExpedited)
-            .and_then(|()| membarrier(MembarrierCommand::PrivateExpedited))
-            .or_else(|_| membarrier(MembarrierCommand::Global));
-        if again.is_err() {
-            // Whoever runs is interrupted within this time, which is a fence, and buffered stores drain much sooner.
+        if register_and_fence().or_else(|_| membarrier(MembarrierCommand::Global)).is_err() {
+            SUPPORTED.store(NO, Ordering::Relaxed);
+            // What a processor has buffered, or read ahead of its turn, is settled in a fraction of this time.
             std::thread::sleep(STORES_REACH_MEMORY);
         }
     }
@@ -44,6 +65,8 @@ mod variant {
 
 #[cfg(any(not(target_os = "linux"), rapace_portable))]
 mod variant {
+    pub(crate) fn prepare() {}
+
     pub(crate) fn is_supported() -> bool {
         false
     }

@@ -224,12 +224,9 @@ impl Link {
     /// lock stays in registers; in the worst case nothing is done, and the caller takes the other way.
     #[inline(always)]
     pub(crate) fn briefly<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
-        if self.shared.is_forked() { None } else { self.briefly_here(act) }
-    }
-
-    /// As [`briefly`](Self::briefly), where the caller knows that this is no forked child.
-    #[inline(always)]
-    pub(super) fn briefly_here<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
+        if self.shared.is_forked() {
+            return None;
+        }
         let mut core = self.core.lock();
         let done = act(&mut core);
         let has_chores = core.has_chores;

@@ -70,9 +70,9 @@ impl Link {
         if !self.look_for_it(next) {
             return self.outcome_slowly(begun, deadline);
         }
-        // In the same process as when it was begun. Apart from other answers, so that what was just taken out is not copied in
+        // Apart from other answers, so that what was just taken out is not copied in
         // pieces of another size, which stalls the processor.
-        match self.briefly_here(|core| core.take_short_answer(begun)) {
+        match self.briefly(|core| core.take_short_answer(begun)) {
             Some((status, inline)) => Outcome::Short(status, inline),
             None => self.outcome_slowly(begun, deadline),
         }
