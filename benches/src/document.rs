@@ -5,22 +5,22 @@
 pub enum Part {
     /// Of the bench `session`.
     Session,
-    /// Of the bench `rpc`.
-    Rpc,
+    /// Of the bench `versus`.
+    Versus,
     /// Of the bench `compile_time`.
     CompileTime,
 }
 
 impl Part {
     /// In the document's order.
-    const ALL: [Self; 3] = [Self::Session, Self::Rpc, Self::CompileTime];
+    const ALL: [Self; 3] = [Self::Session, Self::Versus, Self::CompileTime];
 
     /// The bench's name.
     #[must_use]
     pub fn bench(self) -> &'static str {
         match self {
             Self::Session => "session",
-            Self::Rpc => "rpc",
+            Self::Versus => "versus",
             Self::CompileTime => "compile_time",
         }
     }
@@ -28,7 +28,7 @@ impl Part {
     /// What writes this part as it was written now.
     #[must_use]
     pub fn command(self) -> String {
-        let features = if cfg!(feature = "peers") && self == Self::Rpc { " --features peers" } else { "" };
+        let features = if cfg!(feature = "peers") && self == Self::Versus { " --features peers" } else { "" };
         format!("cargo bench -p rapace-benches{features} --bench {} -- --write", self.bench())
     }
 
@@ -78,11 +78,11 @@ mod tests {
 
     #[test]
     fn a_bench_replaces_its_own_part_and_no_other() {
-        let both = with(&with("# Something older", Part::Rpc, "calls\n"), Part::Session, "messages\n");
-        let newer = with(&both, Part::Rpc, "faster calls\n");
+        let both = with(&with("# Something older", Part::Versus, "calls\n"), Part::Session, "messages\n");
+        let newer = with(&both, Part::Versus, "faster calls\n");
         assert_eq!(Part::Session.find(&newer), Some("messages\n"));
-        assert_eq!(Part::Rpc.find(&newer), Some("faster calls\n"));
-        assert_eq!(with(&newer, Part::Rpc, "calls\n"), both);
+        assert_eq!(Part::Versus.find(&newer), Some("faster calls\n"));
+        assert_eq!(with(&newer, Part::Versus, "calls\n"), both);
         assert!(!newer.contains("older"));
         let three = with(&newer, Part::CompileTime, "seconds\n");
         assert_eq!(

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use hdrhistogram::Histogram;
 
+use crate::burst::histogram;
 use crate::cpu;
 use crate::distance::{Boundaries, Class, Probe};
 use crate::figures::Figure;
@@ -29,8 +30,7 @@ impl Times {
     fn new(label: &'static str) -> io::Result<Self> {
         let mut classes = Vec::new();
         for class in [Class::Near, Class::Far] {
-            let times = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;
-            classes.push((class, times));
+            classes.push((class, histogram()?));
         }
         Ok(Self { label, classes })
     }

@@ -99,8 +99,8 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
         }
         writeln!(
             out,
-            "| {name} | mean | p50 | p99 | mean × floor | p50 × | p99 × | CPU | bursts |\n\
-             |---|---|---|---|---|---|---|---|---|"
+            "| {name} | mean | p50 | p99 | p99.9 | mean × floor | p50 × | p99 × | CPU | bursts |\n\
+             |---|---|---|---|---|---|---|---|---|---|"
         )?;
         for row in of_class {
             line(out, rows, row, class)?;
@@ -175,11 +175,12 @@ fn line(out: &mut impl Write, rows: &[Row], row: &Row, class: Class) -> fmt::Res
     };
     writeln!(
         out,
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {count} |",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {count} |",
         row.label,
         duration(burst.mean),
         duration(burst.p50),
         duration(burst.p99),
+        duration(row.p999(class).unwrap_or(f64::NAN)),
         ratio(burst.mean, floor.map(|(floor, _)| floor.mean)),
         ratio(burst.p50, floor.map(|(floor, _)| floor.p50)),
         ratio(burst.p99, floor.map(|(floor, _)| floor.p99)),

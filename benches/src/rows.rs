@@ -1,7 +1,7 @@
 //! Who competes with whom: the rows of each bench, and the figures read off them.
 
-pub mod calls;
 pub mod messages;
+pub mod versus;
 
 use std::io;
 
@@ -57,7 +57,7 @@ impl<'a> Rows<'a> {
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{label}: {error}"));
         let contender = work.contender(cpu).map_err(named)?;
         let (label, floor, one_cpu) = (label.into(), floor.map(String::from), cpu == cpu::HERE);
-        self.rows.push(Row { label, section, floor, contender, one_cpu, bursts: Vec::new() });
+        self.rows.push(Row { label, section, floor, contender, one_cpu, bursts: Vec::new(), steps: Vec::new() });
         Ok(())
     }
 }
