@@ -6,6 +6,8 @@
 
 use std::hint::{black_box, spin_loop};
 use std::io;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use iceoryx2::port::client::Client;
 use iceoryx2::port::listener::Listener;
@@ -18,10 +20,12 @@ use crate::control::Control;
 use crate::peer::Peer;
 use crate::task::Task;
 
-/// A name of this bench's own.
-fn name(measuring: u32, task: Task, waits: bool, what: &str) -> io::Result<ServiceName> {
-    let way = if waits { "events" } else { "polled" };
-    let name = format!("rapace-bench-{measuring}-{task}-{way}-{what}");
+/// So many contenders were begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+
+/// A name that only the two processes of one contender have.
+fn name(measuring: u32, number: u64, what: &str) -> io::Result<ServiceName> {
+    let name = format!("rapace-bench-{measuring}-{number}-{what}");
     name.as_str().try_into().map_err(|error| io::Error::other(format!("{name}: {error:?}")))
 }
 
@@ -149,9 +153,11 @@ impl Exchange for Echoes {
 /// # Errors
 /// When there is no service, or the peer is gone.
 pub fn contender(task: Task, waits: bool, peer: Peer, sampling: Sampling) -> io::Result<Box<dyn Contender>> {
+    let number = BEGUN.fetch_add(1, Relaxed);
+    peer.control.send(number)?;
     peer.control.recv()?;
-    let (node, measuring) = (node()?, std::process::id());
-    let name = |what| name(measuring, task, waits, what);
+    let node = node()?;
+    let name = |what| name(std::process::id(), number, what);
     let wait = Wait::new(&node, waits, &name("caller")?, &name("server")?)?;
     macro_rules! adds {
         ($count:literal) => {{
@@ -217,8 +223,8 @@ fn answer_echo(server: &EchoServer) -> Option<()> {
 /// # Errors
 /// When there is no service, or the measuring process is gone.
 pub fn serve(control: &Control, task: Task, waits: bool) -> io::Result<()> {
-    let (node, measuring) = (node()?, std::os::unix::process::parent_id());
-    let name = |what| name(measuring, task, waits, what);
+    let (node, number) = (node()?, control.recv()?);
+    let name = |what| name(std::os::unix::process::parent_id(), number, what);
     let wait = Wait::new(&node, waits, &name("server")?, &name("caller")?)?;
     let calls = task.calls() as u64;
     if let Task::Echo(len) = task {

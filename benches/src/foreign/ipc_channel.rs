@@ -15,6 +15,9 @@ use crate::task::Calls;
 /// More bytes than this go as shared memory.
 const INLINE_MAX: usize = 64 << 10;
 
+/// As many calls may be under way at once: sockets take some 280 small messages, and if both are full, nobody reads.
+const UNDER_WAY: u32 = 128;
+
 #[derive(Debug, Deserialize, Serialize)]
 enum Request {
     Add(u32, u32),
@@ -104,12 +107,17 @@ impl Calls for Channels {
         }
     }
 
+    /// More than [`UNDER_WAY`] are never under way.
     fn adds(&mut self, count: u32) {
-        for b in 0..count {
+        let ahead = count.min(UNDER_WAY);
+        for b in 0..ahead {
             self.begin(Request::Add(20, b));
         }
         for b in 0..count {
             assert_eq!(self.sum(), 20 + b);
+            if b + ahead < count {
+                self.begin(Request::Add(20, b + ahead));
+            }
         }
     }
 }

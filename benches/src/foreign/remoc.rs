@@ -13,7 +13,7 @@ use crate::product::calls::Elsewhere;
 use crate::task::AwaitedCalls;
 
 /// Above its own 16 MiB, for the largest messages and what stands around them.
-const REQUEST_MAX: usize = 64 << 20;
+const MESSAGE_MAX: usize = 64 << 20;
 
 mod service {
     use remoc::prelude::*;
@@ -53,7 +53,8 @@ pub async fn connect(control: &Control) -> io::Result<AdderClient> {
     let (read, write) = super::socket(control)?.into_split();
     let client = remoc::Connect::io(remoc::Cfg::default(), read, write).consume().await;
     let mut client: AdderClient = client.map_err(io::Error::other)?;
-    client.set_max_request_size(REQUEST_MAX);
+    client.set_max_request_size(MESSAGE_MAX);
+    client.set_max_response_size(MESSAGE_MAX);
     Ok(client)
 }
 

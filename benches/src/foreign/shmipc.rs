@@ -10,6 +10,7 @@ use std::os::unix::net::SocketAddr;
 use std::path::Path;
 use std::thread;
 
+use shmipc::buffer::BufferReader;
 use shmipc::config::{Config, SizePercentPair};
 use shmipc::consts::MemMapType;
 use shmipc::session::{SessionManager, SessionManagerConfig};
@@ -101,7 +102,8 @@ async fn answer(stream: &mut Stream) -> Result<(), Error> {
         write(stream, &data)?;
     }
     if stream.recv_buf().is_empty() {
-        stream.release_read_and_reuse();
+        // What the client does besides, to reuse a read slice for the next write, would take the answer's place.
+        stream.recv_buf().release_previous_read();
         flush(stream).await?;
     }
     Ok(())
