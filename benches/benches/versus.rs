@@ -4,25 +4,60 @@
 //! arguments behind `--` are those of every [`bench`](rapace_benches::bench).
 
 use std::error::Error;
+use std::time::Duration;
 
 use rapace_benches::bench::Bench;
 use rapace_benches::budget::Budget;
 use rapace_benches::document::Part;
-use rapace_benches::{report, rounds, rows};
+use rapace_benches::figures::Figure;
+use rapace_benches::product::{crowd, sessions};
+use rapace_benches::rows::versus;
+use rapace_benches::{meeting, report, rounds, versions};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(bench) = Bench::start()? else { return Ok(()) };
     let budget = Budget::parse(include_str!("../budget.txt"))?;
-    let mut rows = rows::versus::all(bench.only.as_deref())?;
+    let (mut alone, mut alone_figures) = (String::new(), Vec::new());
+    if bench.only.is_none() {
+        one_by_one(&bench, &mut alone, &mut alone_figures)?;
+    }
+    let mut rows = versus::all(bench.only.as_deref())?;
     let done = rounds::run(&mut rows, bench.plan())?;
+    let mut figures = versus::figures::all(&rows, &budget);
+    figures.extend(alone_figures);
 
     let mut text = String::new();
-    report::title(&mut text, Part::Versus, "Calls", &bench.machine)?;
+    report::title(&mut text, Part::Versus, "Calls, beside the floor and beside others", &bench.machine)?;
+    text += &format!("{}.\n\n", versions::line());
     report::distance(&mut text, done)?;
-    report::figures(&mut text, &rows::versus::figures::all(&rows, &budget))?;
-    for section in rows::versus::SECTIONS {
+    report::figures(&mut text, &figures)?;
+    bench.plot(&mut text, versus::plots::all(&rows))?;
+    for section in versus::SECTIONS {
         report::section(&mut text, &rows, section)?;
     }
-    bench.finish(Part::Versus, &text)?;
+    bench.finish(Part::Versus, &(text + &alone))?;
+    Ok(())
+}
+
+/// What is measured alone, not in rounds.
+fn one_by_one(bench: &Bench, text: &mut String, figures: &mut Vec<Figure>) -> Result<(), Box<dyn Error>> {
+    let is_quick = bench.is_quick;
+    eprintln!("connecting, standing still, and sharing");
+    let meetings = meeting::measure(&meeting::CALLS, if is_quick { 20 } else { 400 }, bench.boundaries)?;
+    let watched = Duration::from_millis(if is_quick { 100 } else { 2_000 });
+    let seen = versus::idle::watch(watched)?;
+    let (turns, length) = if is_quick { (1, 50) } else { (5, 500) };
+    let crowd = crowd::measure(turns, Duration::from_millis(length))?;
+    let many = sessions::measure(if is_quick { 20 } else { 1_000 })?;
+
+    let title = "connect to the answer to the first call";
+    figures.extend(crowd.figures());
+    figures.extend(meeting::figures(&meetings, meeting::RAPACE, title));
+    figures.extend(many.figures());
+    figures.extend(versus::idle::figures(&seen));
+    report::meetings(text, "Connect to the answer to the first call", &meetings)?;
+    report::crowd(text, &crowd)?;
+    report::sessions(text, &many)?;
+    report::standstills(text, &seen, watched)?;
     Ok(())
 }

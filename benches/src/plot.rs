@@ -11,8 +11,8 @@ const TOP: f64 = 50.0;
 const BOTTOM: f64 = 60.0;
 
 const COLOURS: [&str; 12] = [
-    "#000000", "#d62728", "#ff7f0e", "#7f7f7f", "#1f77b4", "#17becf", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22",
-    "#3b4cc0",
+    "#000000", "#d62728", "#ff7f0e", "#7f7f7f", "#1f77b4", "#17becf", "#2ca02c", "#9467bd", "#8c564b", "#e377c2",
+    "#bcbd22", "#3b4cc0",
 ];
 
 /// One line.

@@ -70,6 +70,10 @@ pub enum Work {
     },
     /// rapace: a server on a path.
     Connect,
+    /// rapace: a server of calls on a path, with threads.
+    CallServer,
+    /// The same, with tasks.
+    TaskServer,
     /// rapace: calls of `add` by one of so many clients, the others idle; all wait as by default.
     OneOfMany(usize),
     /// rapace: a stream of `u64` from the server.
@@ -109,6 +113,8 @@ impl fmt::Display for Work {
             Self::SessionEcho { waiting, len } => write!(f, "session-echo:{waiting}:{len}"),
             Self::SessionOneWay { waiting, batch } => write!(f, "session-one-way:{waiting}:{batch}"),
             Self::Connect => f.write_str("connect"),
+            Self::CallServer => f.write_str("call-server"),
+            Self::TaskServer => f.write_str("task-server"),
             Self::OneOfMany(clients) => write!(f, "one-of-many:{clients}"),
             Self::Count => f.write_str("count"),
             Self::CountInGroups => f.write_str("count-in-groups"),
@@ -151,6 +157,8 @@ impl Work {
                 Self::SessionOneWay { waiting: Waiting::parse(waiting)?, batch: batch.parse().ok()? }
             }
             "connect" => Self::Connect,
+            "call-server" => Self::CallServer,
+            "task-server" => Self::TaskServer,
             "one-of-many" => Self::OneOfMany(rest.parse().ok()?),
             "count" => Self::Count,
             "count-in-groups" => Self::CountInGroups,
@@ -224,7 +232,13 @@ impl Work {
             Self::Sum => running!(MeanOnly, |c| Ok(flows::Summed(flows::connect(c)?))),
             Self::Note => running!(MeanOnly, |c| Ok(flows::Noted::new(flows::connect(c)?))),
             Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect_adding(c)?))),
-            Self::SessionOneWay { .. } | Self::Meeting | Self::Connect | Self::IdleA | Self::IdleB => {
+            Self::SessionOneWay { .. }
+            | Self::Meeting
+            | Self::Connect
+            | Self::CallServer
+            | Self::TaskServer
+            | Self::IdleA
+            | Self::IdleB => {
                 return Err(io::Error::other(format!("{self} has no bursts")));
             }
         })
@@ -261,6 +275,8 @@ impl Work {
                 answer(control, messages::Sink::new(messages::join(control, waiting)?, batch))
             }
             Self::Connect => product::connect::serve(control, &self.path()),
+            Self::CallServer => product::connect::serve_calls(control, &self.path()),
+            Self::TaskServer => product::connect::serve_calls_on_tokio(control, &self.path()),
             Self::OneOfMany(clients) => answer(control, calls::serve_many(control, Waiting::Default, clients)?),
             Self::Count | Self::CountInGroups | Self::Sum | Self::Note | Self::Ask => {
                 answer(control, flows::serve(control)?)
@@ -302,6 +318,8 @@ mod tests {
             Work::SessionEcho { waiting: Waiting::Forever, len: 1 },
             Work::SessionOneWay { waiting: Waiting::Default, batch: 8 },
             Work::Connect,
+            Work::CallServer,
+            Work::TaskServer,
             Work::OneOfMany(64),
             Work::Count,
             Work::CountInGroups,

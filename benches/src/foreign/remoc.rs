@@ -65,7 +65,8 @@ pub async fn connect(control: &Control) -> io::Result<AdderClient> {
 pub fn serve(control: &Control) -> io::Result<Elsewhere> {
     super::serve_socket(control, async |socket: UnixStream| {
         let (read, write) = socket.into_split();
-        let (server, client) = AdderServerShared::<_, remoc::codec::Default>::new(Arc::new(Sum));
+        let (server, mut client) = AdderServerShared::<_, remoc::codec::Default>::new(Arc::new(Sum));
+        client.set_max_request_size(MESSAGE_MAX);
         remoc::Connect::io(remoc::Cfg::default(), read, write).provide(client).await.expect("a client");
         server.serve().await.expect("a client");
     })

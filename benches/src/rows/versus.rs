@@ -1,6 +1,8 @@
 //! The rows of the bench `versus`: calls, rapace's beside the floor's and, with the feature `peers`, beside those of others.
 
 pub mod figures;
+pub mod idle;
+pub mod plots;
 
 use std::io;
 
