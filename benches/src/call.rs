@@ -13,6 +13,7 @@ use crate::floor::rings::{Class, FRAGMENTS, WHOLE};
 use crate::floor::socket::Socket;
 #[cfg(feature = "peers")]
 use crate::foreign::{iceoryx2, ipc_channel, remoc, shmipc, tarpc, tonic};
+#[cfg(feature = "peers")]
 use crate::peer::Peer;
 use crate::product::calls as rapace;
 use crate::task::{Add, AwaitedCalls, Calls, Echo, InFlight, Task};

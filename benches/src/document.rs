@@ -53,8 +53,12 @@ const HEAD: &str = "\
 Two processes, each pinned to a CPU. All contenders take turns in bursts of some 20 ms; each figure is the median over \
 the bursts. Each burst stands between two probes of a cache line's round trip and counts as *near* or *far* when both say \
 so, else not at all: on a virtual machine the distance of two CPUs changes over seconds. \
-Compare within one table only. CPU is the time of both processes together for one operation. In the tables of figures \
+Compare within one table only. p99.9 is that of all clocked steps together. CPU is the time of both processes together for one operation. In the tables of figures \
 bold means: missed here.
+
+Each part says which command writes it. Behind its `--`, `--quick` shows in seconds that it runs, `--only=WORDS` measures what has \
+these words in its name, and without `--write` nothing is written. `versus` without `--features peers` leaves out the products \
+of others, which take minutes to build and need the compiler that the newest of them asks for (rustc 1.95).
 
 ";
 

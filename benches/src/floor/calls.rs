@@ -148,7 +148,7 @@ impl Calls for Caller {
         self.rings.take(head.len)
     }
 
-    /// An answer finds its place by the number of its call. More than [`UNDER_WAY`] are never under way.
+    /// An answer finds its place by the number of its call. More than `UNDER_WAY` are never under way.
     #[inline]
     fn adds(&mut self, count: u32) {
         let ahead = count.min(UNDER_WAY);

@@ -41,7 +41,7 @@ enum Wait {
     /// It looks all the time.
     Polling,
     /// It sleeps until the other side's event, and gives one when it has sent something.
-    Events { own: Listener<ipc::Service>, other: Notifier<ipc::Service> },
+    Events { own: Box<Listener<ipc::Service>>, other: Box<Notifier<ipc::Service>> },
 }
 
 impl Wait {
@@ -51,8 +51,8 @@ impl Wait {
         }
         let event = |name| node.service_builder(name).event().open_or_create().map_err(io::Error::other);
         Ok(Self::Events {
-            own: event(own)?.listener_builder().create().map_err(io::Error::other)?,
-            other: event(other)?.notifier_builder().create().map_err(io::Error::other)?,
+            own: Box::new(event(own)?.listener_builder().create().map_err(io::Error::other)?),
+            other: Box::new(event(other)?.notifier_builder().create().map_err(io::Error::other)?),
         })
     }
 

@@ -107,7 +107,7 @@ impl Calls for Channels {
         }
     }
 
-    /// More than [`UNDER_WAY`] are never under way.
+    /// More than `UNDER_WAY` are never under way.
     fn adds(&mut self, count: u32) {
         let ahead = count.min(UNDER_WAY);
         for b in 0..ahead {

@@ -48,7 +48,7 @@ pub fn all(rows: &[Row]) -> [(&'static str, Plot); 2] {
                 x_axis: "bytes each way",
                 y_axis: "mean round trip",
                 x_marks: ECHOES.iter().map(|(len, size, _)| (*len as f64, (*size).into())).collect(),
-                y_mark: duration,
+                y_mark: |ns| duration(ns).replace(".00", "").replace(".0 ", " "),
                 lines: lines(&echoes),
             },
         ),
