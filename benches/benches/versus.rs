@@ -11,8 +11,12 @@ use rapace_benches::budget::Budget;
 use rapace_benches::document::Part;
 use rapace_benches::figures::Figure;
 use rapace_benches::product::{crowd, sessions};
+use rapace_benches::rounds::Plan;
 use rapace_benches::rows::versus;
 use rapace_benches::{meeting, report, rounds, versions};
+
+/// So many are always done.
+const ROUNDS: usize = 20;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let Some(bench) = Bench::start()? else { return Ok(()) };
@@ -21,8 +25,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     if bench.only.is_none() {
         one_by_one(&bench, &mut alone, &mut alone_figures)?;
     }
+    eprintln!("starting all");
     let mut rows = versus::all(bench.only.as_deref())?;
-    let done = rounds::run(&mut rows, bench.plan())?;
+    // There are more rows than in other benches, so fewer rounds of them must do.
+    let plan = bench.plan();
+    let done = rounds::run(&mut rows, Plan { rounds: plan.rounds.min(ROUNDS), ..plan })?;
     let mut figures = versus::figures::all(&rows, &budget);
     figures.extend(alone_figures);
 
@@ -42,12 +49,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// What is measured alone, not in rounds.
 fn one_by_one(bench: &Bench, text: &mut String, figures: &mut Vec<Figure>) -> Result<(), Box<dyn Error>> {
     let is_quick = bench.is_quick;
-    eprintln!("connecting, standing still, and sharing");
+    eprintln!("connecting");
     let meetings = meeting::measure(&meeting::CALLS, if is_quick { 20 } else { 400 }, bench.boundaries)?;
     let watched = Duration::from_millis(if is_quick { 100 } else { 2_000 });
+    eprintln!("standing still");
     let seen = versus::idle::watch(watched)?;
+    eprintln!("sharing a client");
     let (turns, length) = if is_quick { (1, 50) } else { (5, 500) };
     let crowd = crowd::measure(turns, Duration::from_millis(length))?;
+    eprintln!("opening many sessions");
     let many = sessions::measure(if is_quick { 20 } else { 1_000 })?;
 
     let title = "connect to the answer to the first call";

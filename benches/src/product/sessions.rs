@@ -2,6 +2,8 @@
 
 use std::io;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use super::connect;
 use super::idle::Shared;
 use crate::figures::Figure;
@@ -28,11 +30,18 @@ impl Sessions {
     }
 }
 
-/// Opens so many.
+/// Descriptors that a session may need in one process.
+const DESCRIPTORS: u64 = 6;
+
+/// Opens so many, or as many as this process may have descriptors for.
 ///
 /// # Errors
 /// When the server or a client does not come up.
 pub fn measure(count: usize) -> io::Result<Sessions> {
+    // The server inherits what this process may have.
+    let limits = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits })?;
+    let count = limits.maximum.map_or(count, |most| count.min((most / DESCRIPTORS) as usize));
     let server = Server::start(Work::TaskServer)?;
     let before = Shared::of(server.peer.pid())?;
     let clients = (0..count).map(|_| connect::call(&server.path)).collect::<io::Result<Vec<_>>>()?;
