@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         one_by_one(&bench, &mut alone, &mut alone_figures)?;
     }
     eprintln!("starting all");
-    let mut rows = versus::all(bench.only.as_deref())?;
+    let (mut rows, left_out) = versus::all(bench.only.as_deref())?;
     // There are more rows than in other benches, so fewer rounds of them must do.
     let plan = bench.plan();
     let done = rounds::run(&mut rows, Plan { rounds: plan.rounds.min(ROUNDS), ..plan })?;
@@ -38,6 +38,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     text += &format!("{}.\n\n", versions::line());
     report::distance(&mut text, done)?;
     report::figures(&mut text, &figures)?;
+    for row in left_out {
+        text += &format!("Not measured, since it did not come up: {row}.\n\n");
+    }
     bench.plot(&mut text, versus::plots::all(&rows))?;
     for section in versus::SECTIONS {
         report::section(&mut text, &rows, section)?;

@@ -93,6 +93,21 @@ const NAMES: &[(By, &str)] = &[
 ];
 
 impl By {
+    /// Whether it is a product of others.
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        !matches!(
+            self,
+            Self::Hand(_)
+                | Self::HandFragments
+                | Self::Socket
+                | Self::Rapace(_)
+                | Self::Awaited(_)
+                | Self::Tasks(_)
+                | Self::Threads(_)
+        )
+    }
+
     /// Whether steps of microseconds are to be expected even of the smallest calls.
     fn sleeps(self) -> bool {
         #[cfg(feature = "peers")]

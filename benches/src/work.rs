@@ -171,6 +171,12 @@ impl Work {
         })
     }
 
+    /// Whether it is done by a product of others.
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Call(call) if call.by.is_foreign())
+    }
+
     /// Starts the peer on `cpu` and makes our end with `measuring`.
     ///
     /// # Errors

@@ -192,11 +192,12 @@ fn call(by: By, task: Task) -> Work {
     Work::Call(Call { by, task })
 }
 
-/// Starts the contenders whose table or label contains `only`.
+/// Starts the contenders whose table or label contains `only`. Besides the rows it gives those of others that did not come up,
+/// and why.
 ///
 /// # Errors
-/// When one does not come up.
-pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
+/// When one of our own does not come up.
+pub fn all(only: Option<&str>) -> io::Result<(Vec<Row>, Vec<String>)> {
     let mut rows = Rows::new(only);
     add(&mut rows)?;
     asleep(&mut rows)?;
@@ -211,7 +212,7 @@ pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
     rows.add(STREAMS, STREAM_UP, None, Work::Sum)?;
     rows.add(ONE_WAYS, NOTES, None, Work::Note)?;
     rows.add(CALLBACKS, CALL_BACK, Some(ADD_DEFAULT), Work::Ask)?;
-    Ok(rows.rows)
+    Ok((rows.rows, rows.left_out))
 }
 
 fn add(rows: &mut Rows<'_>) -> io::Result<()> {
