@@ -235,7 +235,7 @@ impl<E: Exchange> Contender for Running<E> {
     fn burst(&mut self, length: Duration) -> io::Result<Burst> {
         let length = length.as_nanos() as f64;
         // Steps of milliseconds would make a burst of seconds, in which the CPUs do not stay where they are.
-        let least = (4.0 * length / self.step_ns).clamp(2.0, 20.0);
+        let least = (2.0 * length / self.step_ns).clamp(2.0, 20.0);
         let steps = (length / self.step_ns).clamp(least, 4e6) as u64;
         self.clocked.reset();
         let whole = match self.sampling {
