@@ -12,6 +12,8 @@ mod args;
 mod check;
 mod errors;
 mod expand;
+#[cfg(test)]
+mod fuzz;
 mod generate;
 mod model;
 mod names;

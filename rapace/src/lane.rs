@@ -345,6 +345,12 @@ impl RecvLane {
         self.ring.try_pop()
     }
 
+    /// See [`Consumer::fetch_ahead`].
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.ring.fetch_ahead();
+    }
+
     /// A private copy of the next message, if it is there and can be read.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<Descriptor> {

@@ -78,12 +78,16 @@ mod blocking;
 pub(crate) mod codec;
 mod doorbell;
 mod error;
+#[cfg(all(any(test, fuzzing), not(loom)))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(not(loom))]
 mod lane;
 mod layout;
 mod limits;
 #[cfg(not(loom))]
 mod local;
+mod lock;
 #[cfg(test)]
 #[cfg(loom)]
 mod models;

@@ -54,8 +54,8 @@ pub struct Limits {
     /// of values without bytes is as long as the peer says, so the bytes that came do not bound it. 16,777,216 by
     /// default: a `Vec<u8>` of 16 MiB within a struct (of any length, with `serde_bytes`).
     pub decode_elements: usize,
-    /// Memory that decoding one message may take beyond its byte strings, in bytes: the sizes of all elements, fields and
-    /// members, nested ones counted on each level, and the items of a stream that came in one message. A byte can become an
+    /// Memory that decoding one message may take beyond its byte strings, in bytes: the sizes of all elements, fields,
+    /// members, enums and newtypes, nested ones counted on each level, and the items of a stream that came in one message. A byte can become an
     /// element of a kilobyte. 64 MiB by default.
     pub decode_bytes: usize,
     /// Time for the whole handshake. 2 s by default.

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod barrier;
 pub(crate) mod futex;
 pub(crate) mod random;
 
@@ -187,6 +188,19 @@ pub(crate) fn fetch_for_writing<T>(place: &T) {
     // SAFETY: a hint that reads and writes nothing, faults at no address, and leaves registers and flags alone.
     unsafe {
         std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
+/// Has the processor fetch the cache line of `place` for reading, while it goes on with something else. A hint; nothing
+/// depends on it.
+#[inline(always)]
+pub(crate) fn fetch_for_reading<T>(place: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint that reads and writes nothing, faults at no address, and leaves registers and flags alone.
+    unsafe {
+        std::arch::asm!("prefetcht0 [{}]", in(reg) place, options(nostack, preserves_flags));
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = place;

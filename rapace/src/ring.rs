@@ -17,7 +17,7 @@ use std::ops::Deref;
 use crate::error::Violation;
 use crate::layout::descriptor::{Descriptor, WORDS, seq_of};
 #[cfg(not(loom))]
-use crate::os::fetch_for_writing;
+use crate::os::{fetch_for_reading, fetch_for_writing};
 use crate::sync::{AtomicU64, Fault, Ordering, fence, planted};
 
 /// A descriptor's place in shared memory: eight words, always read and written one word at a time.
@@ -87,6 +87,10 @@ pub(crate) fn initialise(entries: &[Entry], first: u64) {
 /// How far ahead of the last publication the producer fetches an entry: those in between are on their way already.
 #[cfg(not(loom))]
 const AHEAD: u64 = 8;
+
+/// How far ahead of the message that comes next the consumer fetches an entry.
+#[cfg(not(loom))]
+const READ_AHEAD: u64 = 1;
 
 /// The writing end.
 #[derive(Debug)]
@@ -243,6 +247,14 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         // Pairs with the fence in `Producer::refresh`: our loads of the entry are done before it may be overwritten.
         self.consumed.store(self.next, order);
         self.next = self.next.wrapping_add(1);
+    }
+
+    /// Has an entry fetched that is read soon, where messages follow each other closely. It comes from the producer's cache, so
+    /// asked for too early it is taken away from who is about to write it.
+    #[inline(always)]
+    #[cfg(not(loom))]
+    pub(crate) fn fetch_ahead(&self) {
+        fetch_for_reading(entry(&self.entries, self.next.wrapping_add(READ_AHEAD)));
     }
 }
 

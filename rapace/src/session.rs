@@ -75,7 +75,7 @@ pub struct Session<R: Role> {
 }
 
 impl<R: Role> Session<R> {
-    fn start(opened: Opened, area: Area, config: &Config) -> Self {
+    pub(crate) fn start(opened: Opened, area: Area, config: &Config) -> Self {
         let send = SendLane::new(&opened.own, &opened.peer, area);
         let recv = RecvLane::new(&opened.own, &opened.peer, &config.limits);
         let shared = Arc::new(Shared::new(opened, config));

@@ -7,13 +7,13 @@
 #[cfg(not(loom))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering, fence},
+    atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{
     Mutex, MutexGuard,
-    atomic::{AtomicU64, Ordering, fence},
+    atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 #[cfg(loom)]
 pub(crate) use std::sync::PoisonError;
@@ -38,6 +38,12 @@ pub(crate) enum Fault {
     ShrinkingWants,
     /// The close word is stored before the last message is published.
     EarlyClose,
+    /// Who takes a lock from the thread that it is kept for does not have that thread execute a fence.
+    NoFenceAtOthers,
+    /// All threads that a lock is kept for say in the same word that they are inside.
+    OnePlace,
+    /// Who leaves a lock does not look whether somebody waits for it to leave.
+    SilentLeave,
 }
 
 /// Whether the running model has planted `fault`.

@@ -4,66 +4,7 @@ use proc_macro2::{Delimiter, Group, Ident, Literal, Punct, Spacing, Span, TokenS
 use proptest::prelude::*;
 
 use super::expand;
-
-const WORDS: &[&str] = &[
-    "trait", "fn", "async", "unsafe", "const", "type", "impl", "dyn", "mut", "self", "Self", "where", "pub", "crate",
-    "super", "extern", "for", "as", "in", "struct", "auto", "default", "rapace", "service", "name", "timeout", "cfg",
-    "cfg_attr", "doc", "must_use", "expect", "Result", "Option", "Vec", "Context", "Tx", "Rx", "oneway", "str", "u8",
-    "T", "a", "_",
-];
-
-/// Pieces that come close to being right, which is where parsers go wrong.
-const PIECES: &[&str] = &[
-    "#[rapace(name = \"x\")]",
-    "#[rapace]",
-    "#[rapace(timeout = \"5ms\", idempotent)]",
-    "#[rapace(oneway)]",
-    "#[cfg(a)]",
-    "#[cfg_attr(a, cfg(b), doc = \"x\")]",
-    "#[cfg_attr]",
-    "#[cfg_attr()]",
-    "#![inner]",
-    "/// docs\n",
-    "pub trait S",
-    "trait S<K: Ord, const N: usize>",
-    "trait S<'a>",
-    ": Send + Sync",
-    "where K: Copy",
-    "where Self: Sized,",
-    "fn f(&self)",
-    "async fn f(&self, a: &str)",
-    "fn f<T>(&mut self, _: T)",
-    "fn r#type(&self, r#fn: r#u8)",
-    "(&self, (a, b): (u8, &[T]), cx: &Context)",
-    "(&self, a: Tx<u8>, b: &str, c: rapace::Rx<Vec<T>>)",
-    "(&self, a: Rx<&str>, b: Option<Tx<u8>>, c: &mut Tx<Rx<_>>, d: Tx<>)",
-    "-> Rx<u8>",
-    "-> Result<u8, E>",
-    "-> Result",
-    "-> impl Future",
-    "-> !",
-    "-> Option<Vec<(u8, [u8; 4])>>",
-    "-> <A as B>::C",
-    "-> fn(&u8) -> &u8",
-    "-> m!(x)",
-    "-> &'static dyn Copy",
-    "type T;",
-    "const N: u8 = 1;",
-    "m!();",
-    ";",
-    ",",
-    "{ }",
-    "{ body }",
-    "..",
-    "fn self_(&self);",
-    "fn __(&self);",
-    "fn _1(&self, _a: u8, _1: u8);",
-    "fn größe(&self);",
-    "$",
-    "'a",
-    "name = \"x\"",
-    "crate = ::a::b",
-];
+use crate::fuzz::{PIECES, WORDS};
 
 fn tree() -> impl Strategy<Value = TokenTree> {
     let leaf = prop_oneof![

@@ -18,6 +18,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::roaming::{Roaming, place, poll_place, survive};
 use super::watch::keep_watch;
 
+use crate::codec::Encoder;
 use crate::doorbell::{Bed, Counter};
 use crate::lane::{Kept, Outgoing};
 use crate::ring;
@@ -121,22 +122,11 @@ impl Link {
     }
 
     fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
-        let attempt = |core: &mut Core| core.take_answer(begun);
-        // Apart, as in `await_answer`.
-        let mut long = None;
-        let short = self.briefly(|core| {
-            let short = core.take_short_answer(begun);
-            if short.is_none() {
-                long = core.take_long_answer(begun);
-            }
-            short
-        });
-        if let Some((status, inline)) = short {
+        // Apart, as in `call_short`.
+        if let Some((status, inline)) = self.briefly(|core| core.take_short_answer(begun)) {
             return Poll::Ready(Ok(Outcome::Short(status, inline)));
         }
-        if let Some(outcome) = long {
-            return Poll::Ready(Ok(outcome));
-        }
+        let attempt = |core: &mut Core| core.take_answer(begun);
         self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
 
@@ -369,7 +359,8 @@ impl<'a, M: Method> Starting<'a, M> {
         }
         awaited.state = State::Done;
         let (link, target) = (direct.link(), direct.target(M::INDEX)?);
-        let (out, watch) = prepared::<M>(direct, &call.args)?;
+        let mut out = Encoder::new();
+        let watch = prepared::<M>(direct, &call.args, &mut out)?;
         awaited.watch = watch.begin();
         let short = if awaited.watch.has_metadata() { None } else { out.short() };
         if let Some(begun) = short.and_then(|lead| link.start_short(target, lead, awaited.deadline)) {
@@ -416,9 +407,9 @@ impl<M: Method> Future for CallFuture<'_, M> {
         let client = starting.call.client;
         let Ok(direct) = client.direct() else { return starting.poll_lastingly(cx) };
         Starting::begin(&starting.call, &mut starting.awaited, direct)?;
-        let outcome = std::task::ready!(starting.awaited.poll_outcome(direct.link(), cx));
+        let mut outcome = std::task::ready!(starting.awaited.poll_outcome(direct.link(), cx));
         let watch = std::mem::take(&mut starting.awaited.watch);
-        Poll::Ready(decode::<M>(direct, outcome.unwrap_or_else(Outcome::End), watch))
+        Poll::Ready(ended::<M>(direct, &mut outcome, watch))
     }
 }
 
@@ -436,7 +427,7 @@ impl<M: Method> Starting<'_, M> {
             let watch = std::mem::take(&mut awaited.watch);
             match outcome.unwrap_or_else(Outcome::End) {
                 Outcome::End(error) => self.survive(watch.failed(error), M::IDEMPOTENT)?,
-                outcome => return Poll::Ready(decode::<M>(direct, outcome, watch)),
+                mut outcome => return Poll::Ready(decode::<M>(direct, &mut outcome, watch)),
             }
         }
     }
@@ -529,11 +520,20 @@ impl<M: Method> Future for Pending<M> {
         }
         let Self { direct, begun, timer, unread, deadline, watch, .. } = this;
         let Some(call) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        let outcome = std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx));
+        let mut outcome = std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx));
         if outcome.is_ok() {
             *begun = None;
         }
-        Poll::Ready(decode::<M>(direct, outcome.unwrap_or_else(Outcome::End), std::mem::take(watch)))
+        Poll::Ready(ended::<M>(direct, &mut outcome, std::mem::take(watch)))
+    }
+}
+
+/// The result of a call that ended, or was not waited for to its end.
+#[inline]
+fn ended<M: Method>(direct: &Direct, outcome: &mut Result<Outcome, RpcError>, watch: Watch) -> Result<M::Ok, M::Error> {
+    match outcome {
+        Ok(outcome) => decode::<M>(direct, outcome, watch),
+        Err(error) => decode::<M>(direct, &mut Outcome::End(std::mem::replace(error, RpcError::Cancelled)), watch),
     }
 }
 

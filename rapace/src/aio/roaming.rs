@@ -109,8 +109,8 @@ impl<M: Method> Pending<M> {
                 }
                 Err(error) => Outcome::End(error),
             };
-            if let Some(outcome) = self.end(outcome) {
-                return Poll::Ready(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch)));
+            if let Some(mut outcome) = self.end(outcome) {
+                return Poll::Ready(decode::<M>(&self.direct, &mut outcome, std::mem::take(&mut self.watch)));
             }
         }
     }

@@ -231,6 +231,8 @@ impl<'m> de::Deserializer<'m> for Walk<'_, 'm> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'m>>(self, _: &'static str, visitor: V) -> Result<V::Value, DecodeError> {
+        // As an enum; what is in it may be behind a pointer.
+        self.reader.charge_size::<V::Value>()?;
         self.descend(|reader| visitor.visit_newtype_struct(Walk::new(reader)))
     }
 
@@ -273,6 +275,9 @@ impl<'m> de::Deserializer<'m> for Walk<'_, 'm> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
+        // Whichever variant it is, it takes as much as the largest one; and where it lies nobody says: behind a `Box` it is no
+        // element, field or member.
+        self.reader.charge_size::<V::Value>()?;
         self.descend(|reader| visitor.visit_enum(Variant { reader }))
     }
 
@@ -435,6 +440,32 @@ mod tests {
         let mut bytes = postcard::to_stdvec(&65_535_u64).unwrap();
         bytes.resize(bytes.len() + 65_535, 0);
         assert_eq!(decode::<Vec<Large>>(&bytes).unwrap_err(), above("decode_bytes", 64 << 20));
+    }
+
+    #[test]
+    fn enums_and_newtypes_behind_a_pointer_count_as_what_they_take() {
+        #[expect(clippy::large_enum_variant, reason = "that is what a few bytes must not make many of")]
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        enum Either {
+            Small,
+            Large([u64; 32]),
+        }
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Chain(Option<Box<Chain>>);
+        assert!(size_of::<Either>() > 256);
+        let limits = Limits { decode_bytes: 2_000, ..Limits::default() };
+        // Two bytes each: that it is there, and that it is small.
+        let bytes = [vec![100], [1, 0].repeat(100)].concat();
+        let message = Message::from_bytes(bytes, Budget::new(&limits));
+        let decoded = message.reader().deserialize::<Vec<Option<Box<Either>>>>();
+        assert_eq!(decoded, Err(above("decode_bytes", 2_000)));
+        let limits = Limits { decode_bytes: 3 * size_of::<Chain>(), ..limits };
+        let decode = |bytes: &[u8]| {
+            let message = Message::from_bytes(bytes.to_vec(), Budget::new(&limits));
+            message.reader().deserialize::<Chain>().map(drop)
+        };
+        assert_eq!(decode(&[1, 1, 0]), Ok(()));
+        assert_eq!(decode(&[1, 1, 1, 0]), Err(above("decode_bytes", 3 * size_of::<Chain>())));
     }
 
     #[test]

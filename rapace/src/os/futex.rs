@@ -9,7 +9,7 @@ use std::io;
 use std::sync::atomic::AtomicU32;
 use std::time::Instant;
 
-pub(crate) use variant::{is_supported, sleep, wake_own, wake_shared};
+pub(crate) use variant::{is_supported, sleep, sleep_own, wake_own, wake_shared};
 
 /// Why a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,12 @@ mod variant {
         }
     }
 
+    /// Sleeps while `word`, of this process, holds this value, or for a shorter time.
+    pub(crate) fn sleep_own(word: &AtomicU32, value: u32) {
+        // Whatever the reason of the return, the caller looks again.
+        let _ = futex::wait(word, Flags::PRIVATE, value, None);
+    }
+
     /// Wakes all who sleep on `word`, in whatever process.
     pub(crate) fn wake_shared(word: &AtomicU32) {
         // Cannot fail for a valid address.
@@ -98,6 +104,10 @@ mod variant {
 
     pub(crate) fn sleep(_: (&AtomicU32, u32), _: (&AtomicU32, u32), _: Option<Instant>) -> io::Result<Woken> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(crate) fn sleep_own(_: &AtomicU32, _: u32) {
+        std::thread::yield_now();
     }
 
     pub(crate) fn wake_shared(_: &AtomicU32) {}

@@ -15,7 +15,7 @@ use super::waiting::Awaited;
 use crate::doorbell::{Bed, Counter};
 use crate::ring;
 use crate::session::Spin;
-use crate::session::waiting::{Spinner, Wait, look};
+use crate::session::waiting::{Spinner, Wait};
 
 /// Who looks while the leader sleeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Link {
             ring::may_be_there(shared.peer.entries(), next) || shared.epoch.load(Ordering::Acquire) != epoch
         };
         let wait = Wait { wishes: &[(Counter::Message, next)], is_there: &is_there, deadline };
-        let looked = look(is_there) || spinner.look(shared, &wait);
+        let looked = shared.look_first(is_there) || spinner.look(shared, &wait);
         let mut core = self.lock();
         core.spinner_beside = spinner;
         core.leaders_at_ends = core.leaders_at_ends.saturating_sub(at_end);

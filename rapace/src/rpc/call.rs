@@ -14,7 +14,7 @@ use super::pending::Pending;
 use super::status::Status;
 use super::tickets::Outcome;
 use super::watch::Watch;
-use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::session::Payload;
 
@@ -80,8 +80,8 @@ impl<'a, M: Method> Call<'a, M> {
     pub fn wait(self) -> Result<M::Ok, M::Error> {
         match self.client.direct() {
             Ok(direct) => {
-                let (outcome, watch) = self.outcome(direct, &mut self.deadline())?;
-                decode::<M>(direct, outcome, watch)
+                let (mut outcome, watch) = self.outcome(direct, &mut self.deadline())?;
+                decode::<M>(direct, &mut outcome, watch)
             }
             Err(lasting) => self.wait_lastingly(lasting),
         }
@@ -92,8 +92,7 @@ impl<'a, M: Method> Call<'a, M> {
     fn outcome(&self, direct: &Direct, deadline: &mut Deadline) -> Result<(Outcome, Watch), RpcError> {
         let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
-        M::encode_args(&self.args, &mut out).map_err(encode_error)?;
-        let watch = Watch::of_call(direct, M::INDEX, out.len()).begin();
+        let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
         let link = direct.link();
         let outcome = match if watch.has_metadata() { None } else { out.short() } {
             Some(lead) => link.call_short(target, lead, deadline),
@@ -111,7 +110,7 @@ impl<'a, M: Method> Call<'a, M> {
             let (outcome, watch) = self.outcome(&direct, &mut trial.deadline)?;
             match outcome {
                 Outcome::End(error) => trial.survive(lasting, &direct, watch.failed(error), M::IDEMPOTENT)?,
-                outcome => return decode::<M>(&direct, outcome, watch),
+                mut outcome => return decode::<M>(&direct, &mut outcome, watch),
             }
         }
     }
@@ -139,7 +138,8 @@ impl<'a, M: Method> Call<'a, M> {
     /// Begins the call in this session.
     fn start_in(&self, direct: &Direct, mut deadline: Deadline) -> Result<Pending<M>, RpcError> {
         let target = direct.target(M::INDEX)?;
-        let (out, watch) = prepared::<M>(direct, &self.args)?;
+        let mut out = Encoder::new();
+        let watch = prepared::<M>(direct, &self.args, &mut out)?;
         let (link, watch) = (direct.link(), watch.begin());
         let short = if watch.has_metadata() { None } else { out.short() };
         let begun = match short.and_then(|lead| link.start_short(target, lead, deadline)) {
@@ -210,7 +210,8 @@ impl<'a, M: Method> Call<'a, M> {
 
     fn try_start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Option<Pending<M>>, RpcError> {
         let target = direct.target(M::INDEX)?;
-        let (out, watch) = prepared::<M>(direct, &self.args)?;
+        let mut out = Encoder::new();
+        let watch = prepared::<M>(direct, &self.args, &mut out)?;
         let link = direct.link();
         let begun = out.send(|args| watch.send(link, args, |payload| link.try_start(target, payload, deadline)));
         // Hooks hear of it when it is begun or cannot be, and not of a try.
@@ -228,24 +229,24 @@ pub(crate) fn encoded<M: Method, X>(
     args: &M::Args<'_>,
     send: impl FnOnce(&Outgoing<'_>) -> Result<X, RpcError>,
 ) -> Result<(X, Watch), RpcError> {
-    let (out, watch) = prepared::<M>(direct, args)?;
-    let watch = watch.begin();
+    let mut out = Encoder::new();
+    let watch = prepared::<M>(direct, args, &mut out)?.begin();
     match out.send(|args| watch.send(direct.link(), args, send)) {
         Ok(sent) => Ok((sent, watch)),
         Err(error) => Err(watch.failed(error)),
     }
 }
 
-/// The encoded arguments, and who watches the call; nobody is told of it yet.
+/// Encodes the arguments. Who watches the call; nobody is told of it yet. The message stays where it is, since one that was
+/// just written in words and is moved in larger pieces stalls the processor.
 #[inline]
 pub(crate) fn prepared<'v, M: Method>(
     direct: &Direct,
     args: &'v M::Args<'_>,
-) -> Result<(Encoder<'v>, Watch), RpcError> {
-    let mut out = Encoder::new();
-    M::encode_args(args, &mut out).map_err(encode_error)?;
-    let watch = Watch::of_call(direct, M::INDEX, out.len());
-    Ok((out, watch))
+    out: &mut Encoder<'v>,
+) -> Result<Watch, RpcError> {
+    M::encode_args(args, out).map_err(encode_error)?;
+    Ok(Watch::of_call(direct, M::INDEX, out.len()))
 }
 
 #[cold]
@@ -253,25 +254,23 @@ pub(crate) fn encode_error(error: EncodeError) -> RpcError {
     RpcError::Encode(Box::new(error))
 }
 
-/// The result of a call that ended.
+/// The result of a call that ended. What came in the descriptor is read where it is: moved, it would stall the processor.
 #[inline]
-pub(crate) fn decode<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
-    let budget = Budget::new(&direct.link().shared.limits);
-    match &outcome {
-        // What came in the descriptor is read where it is.
+pub(crate) fn decode<M: Method>(direct: &Direct, outcome: &mut Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
+    match outcome {
         Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
-            read::<M>(*status, &mut Reader::short(inline, &budget), watch)
+            read::<M>(*status, &mut Reader::short(inline, &direct.link().budget), watch)
         }
-        _ => decode_any::<M>(direct, outcome, budget, watch),
+        outcome => decode_any::<M>(direct, std::mem::take(outcome), watch),
     }
 }
 
 /// As [`decode`], of everything else.
 #[inline(never)]
-fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, budget: Budget, watch: Watch) -> Result<M::Ok, M::Error> {
+fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
-            let message = Message::new(payload, budget);
+            let message = Message::new(payload, direct.link().budget);
             read::<M>(status, &mut message.reader(), watch)
         }
         Outcome::Answer(status, payload) => Err(watch.failed(refused(direct, M::INDEX, status, payload)).into()),

@@ -32,6 +32,7 @@ pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: &mut A
 }
 
 /// As [`handle_here`], but [`Link::request`] finds the request in its place and says of a one-way call that it is finished.
+#[inline(always)]
 pub(crate) fn handle_in_place(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
     if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
         block_on(future);

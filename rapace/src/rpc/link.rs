@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Thread;
 
 pub(crate) use super::begin::{Begin, Begun, Target};
@@ -22,8 +22,10 @@ use super::service::{Service, Services};
 use super::serving::{Arrived, Awaiting};
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
+use crate::codec::Budget;
 use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
+use crate::lock::Lock;
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
 use crate::session::{Inbox, Outbox, Payload, PeerState, Role, Session, Stats};
@@ -35,9 +37,11 @@ const STEP_MAX: u32 = 1_024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
+    /// What decoding a message may take, at this side.
+    pub(super) budget: Budget,
     /// What is served to the peer, if anything is.
     pub(crate) services: Option<Arc<Services>>,
-    core: Mutex<Core>,
+    core: Lock<Core>,
     /// Of each service that was looked for at the peer: what was found.
     agreements: Mutex<Vec<(&'static Service, Agreed)>>,
     /// The runtimes whose tasks wait for this session, each with a watcher.
@@ -192,9 +196,10 @@ impl Link {
             has_chores: false,
         };
         Arc::new(Self {
+            budget: Budget::new(&shared.limits),
             shared,
             services,
-            core: Mutex::new(core),
+            core: Lock::new(core),
             agreements: Mutex::default(),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
@@ -207,9 +212,7 @@ impl Link {
 
     #[inline]
     pub(crate) fn lock(&self) -> Locked<'_> {
-        // No foreign code runs under this lock, so a poisoned one is whole.
-        let guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut core = Locked::new(guard);
+        let mut core = Locked::new(self.core.lock());
         if self.shared.is_forked() {
             // The mappings are not there: nothing below may look at them.
             core.finish(RecvError::Lost(Lost::Forked));
@@ -221,15 +224,27 @@ impl Link {
     /// lock stays in registers; in the worst case nothing is done, and the caller takes the other way.
     #[inline(always)]
     pub(crate) fn briefly<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
-        if self.shared.is_forked() {
-            return None;
-        }
-        let mut guard = self.core.lock().unwrap_or_else(PoisonError::into_inner);
-        let done = act(&mut guard);
-        if guard.has_chores {
-            release(guard);
+        if self.shared.is_forked() { None } else { self.briefly_here(act) }
+    }
+
+    /// As [`briefly`](Self::briefly), where the caller knows that this is no forked child.
+    #[inline(always)]
+    pub(super) fn briefly_here<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
+        let mut core = self.core.lock();
+        let done = act(&mut core);
+        let has_chores = core.has_chores;
+        drop(core);
+        if has_chores {
+            // Whoever holds the lock next does them; so that it is somebody.
+            self.release();
         }
         done
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn release(&self) {
+        drop(self.lock());
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.
@@ -482,6 +497,14 @@ impl Core {
         self.inbox.stats(self.outbox.published())
     }
 
+    /// Whether no call, stream or byte is held for anybody.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        let has_calls = self.tickets.in_use() > 0 || self.engine.streams.len() > 0;
+        let has_work = !self.requests.is_empty() || !self.owed.is_empty() || !self.for_workers.is_empty();
+        !has_calls && !has_work && (self.queued_bytes, self.parked_bytes) == (0, 0)
+    }
+
     /// Has something dropped once the lock is released.
     #[inline]
     pub(crate) fn drop_later(&mut self, dropped: Option<Dropped>) {
@@ -540,12 +563,6 @@ impl Core {
         self.after.extend(self.handlers.drain(..).flatten().map(After::Abort));
         self.has_chores = true;
     }
-}
-
-#[cold]
-#[inline(never)]
-fn release(guard: MutexGuard<'_, Core>) {
-    drop(Locked::new(guard));
 }
 
 /// The end of a session as a call sees it.

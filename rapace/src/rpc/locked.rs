@@ -1,12 +1,13 @@
 //! A link's lock while it is held, and what must wait until it is released.
 
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 use std::thread::Thread;
 
 use super::beside::Beside;
 use super::link::Core;
 use super::tickets::Dropped;
 use crate::doorbell::Notify;
+use crate::lock::Guard;
 use crate::session::shared::Shared;
 use crate::session::waiting::Waker;
 
@@ -39,12 +40,12 @@ impl After {
 /// The lock, held. When it is released, what must follow is done, and if nobody leads, a parked thread is told to.
 pub(crate) struct Locked<'a> {
     /// Always there; taken out by the drop.
-    guard: Option<MutexGuard<'a, Core>>,
+    guard: Option<Guard<'a, Core>>,
 }
 
 impl<'a> Locked<'a> {
     #[inline(always)]
-    pub(super) fn new(guard: MutexGuard<'a, Core>) -> Self {
+    pub(super) fn new(guard: Guard<'a, Core>) -> Self {
         Self { guard: Some(guard) }
     }
 }

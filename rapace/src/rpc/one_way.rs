@@ -13,6 +13,7 @@ use super::link::{Core, Link};
 use super::method::Method;
 use super::status::Status;
 use super::waiting::Awaited;
+use crate::codec::Encoder;
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
 
@@ -121,7 +122,8 @@ fn send<M: Method>(
     slowly: impl FnOnce(u32, &Outgoing<'_>) -> Result<(), RpcError>,
 ) -> Result<(), RpcError> {
     let method = direct.target(M::INDEX)?.method;
-    let (out, watch) = prepared::<M>(direct, args)?;
+    let mut out = Encoder::new();
+    let watch = prepared::<M>(direct, args, &mut out)?;
     let (link, watch) = (direct.link(), watch.begin());
     let short = if watch.has_metadata() { None } else { out.short() };
     if short.and_then(|lead| link.briefly(|core| core.send_short_one_way(method, lead))).is_some() {

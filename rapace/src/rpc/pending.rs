@@ -60,8 +60,8 @@ impl<M: Method> Pending<M> {
         }
         match self.begun.take() {
             Some(begun) => {
-                let outcome = self.direct.link().outcome(begun, &mut self.deadline);
-                decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch))
+                let mut outcome = self.direct.link().outcome(begun, &mut self.deadline);
+                decode::<M>(&self.direct, &mut outcome, std::mem::take(&mut self.watch))
             }
             None => Err(RpcError::Cancelled.into()),
         }
@@ -81,8 +81,8 @@ impl<M: Method> Pending<M> {
                 }
                 (None, _) => return Err(RpcError::Cancelled.into()),
             };
-            if let Some(outcome) = self.end(outcome) {
-                return decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch));
+            if let Some(mut outcome) = self.end(outcome) {
+                return decode::<M>(&self.direct, &mut outcome, std::mem::take(&mut self.watch));
             }
         }
     }
@@ -125,7 +125,7 @@ impl<M: Method> Pending<M> {
             None => None,
         };
         match outcome {
-            Some(outcome) => Ok(decode::<M>(&self.direct, outcome, std::mem::take(&mut self.watch))),
+            Some(mut outcome) => Ok(decode::<M>(&self.direct, &mut outcome, std::mem::take(&mut self.watch))),
             None => Err(self),
         }
     }

@@ -20,7 +20,7 @@ use super::serving::{Arrived, Replying};
 use super::status::Status;
 use super::stream_arguments::Streams;
 use super::watch::Watch;
-use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::layout::inline::Lead;
 
@@ -150,14 +150,13 @@ impl<'a> Request<'a> {
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, mut watch } = self;
         let (call, deadline) = (*call, *deadline);
-        let budget = Budget::new(&link.shared.limits);
-        let message = if payload.is_inline() { None } else { Some(Message::new(payload.take(), budget)) };
+        let message = if payload.is_inline() { None } else { Some(Message::new(payload.take(), link.budget)) };
         let short = payload.lead_inline();
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
             let _entered = watch.enter();
             let mut reader = match &message {
-                None => Reader::short(short, &budget),
+                None => Reader::short(short, &link.budget),
                 Some(message) => message.reader(),
             };
             let value = match handler(&mut reader) {
@@ -193,7 +192,7 @@ impl<'a> Request<'a> {
     {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, watch } = self;
         let (call, deadline) = (*call, *deadline);
-        let message = Message::new(payload.take(), Budget::new(&link.shared.limits));
+        let message = Message::new(payload.take(), link.budget);
         let mut unanswered = Unanswered { link: Arc::clone(link), call, watch };
         let handler = handler(message);
         Handled::Later(Box::pin(async move {

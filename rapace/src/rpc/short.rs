@@ -136,6 +136,7 @@ impl Core {
                 break;
             }
             self.inbox.consume();
+            self.inbox.fetch_ahead();
             items.push_back(Payload::inline(inline));
         }
         items.len() > before
@@ -211,6 +212,9 @@ impl Core {
         }
         self.inbox.consume();
         self.engine.end_awaited(begun.call, matches!(status, Status::Ok | Status::App));
+        if self.engine.in_flight() > 0 {
+            self.inbox.fetch_ahead();
+        }
         self.wake_streams();
         let dropped = self.tickets.give_back(begun.ticket);
         self.drop_later(dropped);

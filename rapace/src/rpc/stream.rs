@@ -14,7 +14,7 @@ use super::direct::Direct;
 use super::error::{RpcError, StreamError};
 use super::link::Link;
 use super::streams::EndKey;
-use crate::codec::{Budget, DecodeError, EncodeError, Encoder, Message, Reader};
+use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
 use crate::session::Payload;
 
@@ -392,13 +392,13 @@ impl<T> Rx<T> {
     /// Reads a message: one item, and what follows it is kept.
     fn read(&mut self, payload: Payload) -> Result<T, StreamError> {
         let connection = self.place.of(Way::Receiving)?;
-        let (budget, decode) = (Budget::new(&connection.link.shared.limits), connection.codec.decode);
+        let (budget, decode) = (&connection.link.budget, connection.codec.decode);
         let ready = &mut self.ready;
         let read = if payload.is_inline() {
             let lead = *payload.lead_inline();
-            read_all(&mut Reader::short(&lead, &budget), decode, ready)
+            read_all(&mut Reader::short(&lead, budget), decode, ready)
         } else {
-            let message = Message::new(payload, budget);
+            let message = Message::new(payload, *budget);
             read_all(&mut message.reader(), decode, ready)
         };
         match read {

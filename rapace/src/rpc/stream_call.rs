@@ -15,6 +15,7 @@ use super::pending::Pending;
 use super::stream_arguments::Given;
 use super::streams::EndKey;
 use super::watch::Watch;
+use crate::codec::Encoder;
 use crate::lane::Outgoing;
 
 /// A call with [streams](crate::stream) that was not begun: [`start`](Self::start) it, use the ends that were kept, then
@@ -95,7 +96,8 @@ impl<'a, M: Method> StreamCall<'a, M> {
     fn try_start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Option<Pending<M>>, RpcError> {
         let (begin, deadline) = self.begin(direct, deadline)?;
         let link = direct.link();
-        let (out, watch) = prepared::<M>(direct, &self.call.args)?;
+        let mut out = Encoder::new();
+        let watch = prepared::<M>(direct, &self.call.args, &mut out)?;
         let start = |payload: &Outgoing<'_>| link.try_start_streaming(begin, payload, deadline);
         match out.send(|args| watch.send(link, args, start)) {
             Ok(Some((begun, ends))) => Ok(Some(self.connect(direct, begun, &ends, deadline, watch.begin()))),

@@ -547,7 +547,7 @@ impl<I, W> Streams<I, W> {
     }
 
     /// Ends that are held or of a call.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn len(&self) -> usize {
         self.ends.iter().flatten().count()
     }

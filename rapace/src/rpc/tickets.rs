@@ -20,6 +20,13 @@ pub(crate) enum Outcome {
     End(RpcError),
 }
 
+/// What is left where one was taken.
+impl Default for Outcome {
+    fn default() -> Self {
+        Self::End(RpcError::Cancelled)
+    }
+}
+
 /// The users of the calls of one session that are begun and whose outcome was not fetched yet.
 #[derive(Debug, Default)]
 pub(crate) struct Tickets {
@@ -108,7 +115,7 @@ impl Tickets {
     }
 
     /// How many are taken and not given back.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn in_use(&self) -> usize {
         self.places.len().saturating_sub(self.free.len())
     }

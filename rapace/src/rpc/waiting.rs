@@ -9,7 +9,7 @@ use super::call_id::ONE_WAY;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Link, Locked, Target};
+use super::link::{Begin, Begun, Core, Link, Locked, Target};
 use super::serving::{Arrived, Awaiting, NO_PARENT, Replying};
 use super::streams::EndKey;
 use super::tickets::Outcome;
@@ -18,11 +18,8 @@ use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
 use crate::layout::inline::Lead;
 use crate::ring;
-use crate::session::waiting::{Spinner, Wait, Waker, look};
+use crate::session::waiting::{Spinner, Wait, Waker};
 use crate::session::{Spin, Stall};
-
-/// How often one that has just begun a call looks for its answer, before it takes the long way of waiting: some 200 ns.
-const LOOKS: u32 = 192;
 
 /// What a thread waits for, beside the end of the session. Whoever holds the lock may bring it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,7 +50,9 @@ impl Link {
         }
         let next = core.inbox.next();
         drop(core);
-        self.await_answer(begun, Some(next), deadline)
+        // It cannot have its answer yet, so a look without the lock comes first.
+        self.look_for_it(next);
+        self.outcome_slowly(begun, deadline)
     }
 
     /// As [`call`](Self::call), of a request that its descriptor carries.
@@ -65,37 +64,22 @@ impl Link {
             let begun = core.begin_short(target, lead, *deadline)?;
             Some((begun, core.inbox.next()))
         });
-        match begun {
-            Some((begun, next)) => self.await_answer(begun, Some(next), deadline),
-            None => self.call(target, &Outgoing::short(lead.to_inline()), deadline),
-        }
-    }
-
-    /// Waits for the outcome of a call that was sent. One that was begun just now, when message `just_before` came next,
-    /// cannot have it yet, so a look without the lock comes before the first one under it.
-    fn await_answer(self: &Arc<Self>, begun: Begun, just_before: Option<u64>, deadline: &mut Deadline) -> Outcome {
-        if just_before.is_some_and(|next| !self.look_for_it(next)) {
+        let Some((begun, next)) = begun else {
+            return self.call(target, &Outgoing::short(lead.to_inline()), deadline);
+        };
+        if !self.look_for_it(next) {
             return self.outcome_slowly(begun, deadline);
         }
-        // Apart, so that what was just taken out is not copied in pieces of another size, which stalls the processor.
-        let mut long = None;
-        let short = self.briefly(|core| {
-            let short = core.take_short_answer(begun);
-            if short.is_none() {
-                long = core.take_long_answer(begun);
-            }
-            short
-        });
-        if let Some((status, inline)) = short {
-            return Outcome::Short(status, inline);
-        }
-        match long {
-            Some(outcome) => outcome,
+        // In the same process as when it was begun. Apart from other answers, so that what was just taken out is not copied in
+        // pieces of another size, which stalls the processor.
+        match self.briefly_here(|core| core.take_short_answer(begun)) {
+            Some((status, inline)) => Outcome::Short(status, inline),
             None => self.outcome_slowly(begun, deadline),
         }
     }
 
-    /// Looks, for about as long as a short handler takes, whether message `next` comes. Whoever leads may look as well.
+    /// Looks, for about as long as a short handler takes, whether message `next` comes, before the long way of waiting. Whoever
+    /// leads may look as well.
     #[inline]
     pub(super) fn look_for_it(&self, next: u64) -> bool {
         match self.instead_of_waiting.get() {
@@ -103,10 +87,9 @@ impl Link {
                 step.run();
                 true
             }
-            None if self.shared.spin == Spin::Never => false,
             None => {
                 let entries = self.shared.peer.entries();
-                (0..LOOKS).any(|_| ring::may_be_there(entries, next))
+                self.shared.look_first(|| ring::may_be_there(entries, next))
             }
         }
     }
@@ -225,13 +208,21 @@ impl Link {
 
     /// Waits for the outcome of a call that was sent.
     pub(crate) fn outcome(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
-        self.await_answer(begun, None, deadline)
+        // Apart, as in `call_short`.
+        match self.briefly(|core| core.take_short_answer(begun)) {
+            Some((status, inline)) => Outcome::Short(status, inline),
+            None => self.outcome_slowly(begun, deadline),
+        }
     }
 
     #[inline(never)]
     fn outcome_slowly(self: &Arc<Self>, begun: Begun, deadline: &mut Deadline) -> Outcome {
-        let core = self.lock();
-        self.await_outcome(core, begun, deadline)
+        let mut core = self.lock();
+        // The short way was tried, or the answer is not expected to be short.
+        match core.take_long_answer(begun) {
+            Some(outcome) => outcome,
+            None => self.await_outcome(core, begun, deadline),
+        }
     }
 
     /// The outcome of a call if it is there.
@@ -368,7 +359,8 @@ impl Link {
     #[inline]
     pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
         let was_one_way = place.take().is_some_and(|handled| handled.call == ONE_WAY);
-        // Apart, as in `await_answer`.
+        // Apart, as in `call_short`.
+        let mut next = None;
         let short = self.briefly(|core| {
             if was_one_way {
                 core.finish_one_way();
@@ -376,6 +368,7 @@ impl Link {
             let short = core.take_short_request();
             if short.is_none() {
                 *place = core.take_long_request();
+                next = Some(core.inbox.next());
             }
             core.requests_follow = short.is_some();
             short
@@ -383,7 +376,12 @@ impl Link {
         if let Some(request) = short {
             *place = Some(request.into());
         } else if place.is_none() {
-            *place = self.request_slowly();
+            // As after a call was begun: who makes one after the other sends the next one now.
+            let looked = next.is_some_and(|next| self.look_for_it(next));
+            match if looked { self.briefly(Core::take_short_request) } else { None } {
+                Some(request) => *place = Some(request.into()),
+                None => *place = self.request_slowly(),
+            }
         }
         place.is_some()
     }
@@ -479,7 +477,7 @@ impl Link {
         };
         let wishes =
             |freed: Option<u64>| [(Counter::Message, next), (Counter::Room, freed.unwrap_or(0).wrapping_add(1))];
-        let looked = shared.spin != Spin::Never && look(|| is_there(room)) || {
+        let looked = shared.look_first(|| is_there(room)) || {
             let wait = Wait { wishes: &wishes(room), is_there: &|| is_there(room), deadline };
             spinner.look(shared, &wait)
         };

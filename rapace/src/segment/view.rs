@@ -86,6 +86,15 @@ impl Half {
         unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 
+    /// Any word of a half of our own, for a peer that tests make and that writes where it should not.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn word(&self, offset: usize) -> Option<&AtomicU64> {
+        let is_inside = offset % 8 == 0 && offset < self.layout.bytes;
+        // SAFETY: the half is whole pages, so a word that begins inside is inside, and its address is a multiple of eight;
+        // an atomic, as in `words`.
+        is_inside.then(|| unsafe { self.at(offset).cast::<AtomicU64>().as_ref() })
+    }
+
     /// The address at `offset` bytes from the start, which comes from this half's layout.
     pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset < self.layout.bytes);

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "tokio")]
 use super::config::Spin;
 use super::outbox::Patience;
 use super::payload::Inbound;
 use super::shared::Shared;
 use super::stats::Stats;
-use super::waiting::{Spinner, Wait, look};
+#[cfg(feature = "tokio")]
+use super::waiting::look;
+use super::waiting::{Spinner, Wait};
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::{RecvLane, Step};
@@ -97,6 +100,12 @@ impl Inbox {
         self.shared.took_one();
     }
 
+    /// See [`Consumer::fetch_ahead`](crate::ring::Consumer::fetch_ahead).
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(&self) {
+        self.lane.fetch_ahead();
+    }
+
     /// Whether there are, or may be, so many messages behind the next one.
     #[inline(always)]
     pub(crate) fn is_next_followed_by(&self, messages: u64) -> bool {
@@ -157,8 +166,8 @@ impl Inbox {
     /// Nothing is there: looks a few times more, and then takes the long way.
     #[inline]
     fn wait(&mut self, patience: Patience) -> Result<(), RecvError> {
-        let looks = self.shared.spin != Spin::Never && !matches!(patience, Patience::Try);
-        if looks && look(|| self.lane.is_ready()) { Ok(()) } else { self.wait_long(patience) }
+        let looks = !matches!(patience, Patience::Try);
+        if looks && self.shared.look_first(|| self.lane.is_ready()) { Ok(()) } else { self.wait_long(patience) }
     }
 
     #[cold]

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::config::Spin;
 use super::shared::Shared;
-use super::waiting::{Spinner, Wait, look};
+use super::waiting::{Spinner, Wait};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
@@ -406,7 +405,7 @@ impl Outbox {
         let is_there = || shared.freed() != freed;
         let deadline = [patience.deadline(), stall_end].into_iter().flatten().min();
         let wait = Wait { wishes: &[(Counter::Room, freed.wrapping_add(1))], is_there: &is_there, deadline };
-        if !(shared.spin != Spin::Never && look(is_there) || self.spinner.look(&shared, &wait)) {
+        if !(shared.look_first(is_there) || self.spinner.look(&shared, &wait)) {
             // The peer may be waiting for room just as this side is.
             shared.report_room();
             self.spinner.sleep(&shared, &wait)?;

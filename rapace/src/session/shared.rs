@@ -13,7 +13,7 @@ use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use super::config::{Config, Spin};
 use super::liveness::{PeerState, Pulse};
 use super::stats::Seen;
-use super::waiting::Waker;
+use super::waiting::{FIRST_LOOKS, Waker};
 use super::watcher;
 use crate::doorbell::{Bed, Bell, Counter, Rings};
 use crate::error::{Death, Errno, Lost, Violation};
@@ -91,6 +91,8 @@ pub(crate) struct Shared {
     /// Messages taken out since the peer was last told that there is room. Written by the receiver for each message,
     /// so on a line of its own; cleared by whoever tells.
     unreported: Line<AtomicU32>,
+    /// How often a thread [looks first](Self::look_first).
+    pub(super) first_looks: AtomicU32,
     /// After how many of them it is told, whether or not anything else happens.
     report_every: u32,
     /// How many of sender and receiver are not dropped yet.
@@ -187,6 +189,7 @@ impl Shared {
             bell: Bell::new(),
             rung: Rung::default(),
             unreported: Line(AtomicU32::new(0)),
+            first_looks: AtomicU32::new(FIRST_LOOKS),
             report_every,
             ends: AtomicU32::new(2),
             pulse: Mutex::default(),

@@ -225,6 +225,22 @@ impl Shared {
         Some(cpu)
     }
 
+    /// The first looks of a thread, without a pause or a clock; none where it is to sleep at once.
+    #[inline]
+    pub(crate) fn look_first(&self, is_there: impl Fn() -> bool) -> bool {
+        // Relaxed: a hint.
+        let looks = if self.spin == Spin::Never { 0 } else { self.first_looks.load(Ordering::Relaxed) };
+        (0..looks).any(|_| is_there())
+    }
+
+    /// How long such looks pay off.
+    fn looks_first(&self, looks: u32) {
+        // Relaxed: a hint. Stored only when it is another one, as it is read before each wait.
+        if self.first_looks.load(Ordering::Relaxed) != looks {
+            self.first_looks.store(looks, Ordering::Relaxed);
+        }
+    }
+
     /// Whether the peer last waited on the CPU this thread runs on, where looking for it only keeps it from running.
     fn shares_cpu(&self) -> bool {
         let ours = self.note_cpu();
@@ -239,8 +255,12 @@ pub(super) fn tug() -> io::Result<(UnixStream, UnixStream)> {
     Ok((pull, end))
 }
 
-/// Looks before the first pause: about what a cache line takes to come and go.
+/// Looks before the first pause: about what a cache line takes to come and go. So long a task looks, which would hold up
+/// others, and a thread that gains nothing by more.
 const LOOKS: u32 = 64;
+/// The same of a thread whose peer answers at once: some 400 ns, within which an answer comes that a pause of the processor
+/// (40 ns or more) and a clock would only delay.
+pub(super) const FIRST_LOOKS: u32 = 1_024;
 /// Looks with a pause between two readings of the clock: about half a microsecond.
 const PAUSES: u32 = 16;
 /// The longest look, near the cost of a wake-up with what precedes it. With it, looking costs less CPU than not looking
@@ -307,16 +327,18 @@ impl Spinner {
     fn look_long(&mut self, shared: &Shared, wait: &Wait<'_>) -> bool {
         let is_probe = self.sleeps >= PROBE_EVERY;
         let budget = if is_probe { PROBE } else { self.budget };
-        if budget.is_zero() || shared.shares_cpu() {
+        let pays_off = !budget.is_zero() && !shared.shares_cpu();
+        let Some(_looking) = pays_off.then(Looking::start).flatten() else {
+            shared.looks_first(LOOKS);
             return false;
-        }
-        let Some(_looking) = Looking::start() else { return false };
+        };
         let start = is_probe.then(Instant::now);
         let found = look_for(budget, wait);
         let noted = &shared.own.words().noted;
         shared.note(&noted.spins);
         if found {
             shared.note(&noted.spins_found);
+            shared.looks_first(FIRST_LOOKS);
         }
         if let Some(start) = start {
             self.probed(found.then(|| start.elapsed()));
@@ -346,7 +368,8 @@ impl Spinner {
     }
 }
 
-/// The first looks, without a pause, a clock or a budget.
+/// The first looks of a task.
+#[cfg(feature = "tokio")]
 #[inline]
 pub(crate) fn look(is_there: impl Fn() -> bool) -> bool {
     (0..LOOKS).any(|_| is_there())
