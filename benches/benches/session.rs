@@ -18,9 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // What is measured alone, not in rounds.
     let mut alone = None;
     if bench.only.is_none() {
-        let meetings = meeting::measure(if bench.is_quick { 20 } else { 400 }, bench.boundaries)?;
+        let meetings = meeting::measure(&meeting::MESSAGES, if bench.is_quick { 20 } else { 400 }, bench.boundaries)?;
         let idle = product::idle::watch(Duration::from_millis(if bench.is_quick { 200 } else { 2_000 }))?;
-        figures.extend(meeting::figures(&meetings));
+        let what = "connect to the answer to the first message";
+        figures.extend(meeting::figures(&meetings, meeting::RAPACE, what));
         figures.extend(idle.figures());
         alone = Some((meetings, idle));
     }
@@ -33,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         report::section(&mut text, &rows, section)?;
     }
     if let Some((meetings, idle)) = &alone {
-        report::meetings(&mut text, meetings)?;
+        report::meetings(&mut text, "Connect to the answer to the first message", meetings)?;
         report::idle(&mut text, idle)?;
     }
     bench.finish(Part::Session, &text)?;

@@ -1,6 +1,7 @@
-//! Contenders that are awaited, on a current-thread tokio runtime.
+//! Contenders that are awaited, on a tokio runtime: of one thread, or of threads.
 //!
-//! The steps of a chunk run in one `block_on`: what is measured is an `.await` in a task, not the entering of a runtime.
+//! The steps of a chunk run in one `block_on`, or in one task of a runtime of threads: what is measured is an `.await` in a
+//! task, not the entering of a runtime.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ pub trait Awaited {
     const OPERATIONS: u64 = 1;
 
     /// Does them.
-    fn step(&mut self) -> impl Future<Output = ()>;
+    fn step(&mut self) -> impl Future<Output = ()> + Send;
 }
 
 /// The peer's side of an awaited contender; see [`Serve`].
@@ -24,7 +25,7 @@ pub trait AwaitedServe {
     fn serve(&mut self, steps: u64) -> impl Future<Output = ()>;
 }
 
-/// A contender and its runtime.
+/// A contender and its runtime of one thread.
 #[derive(Debug)]
 pub struct OnTokio<A> {
     // Goes before the runtime that its socket is registered with.
@@ -77,5 +78,69 @@ impl<A: Awaited> Exchange for OnTokio<A> {
 impl<A: AwaitedServe> Serve for OnTokio<A> {
     fn serve(&mut self, steps: u64) {
         self.runtime.block_on(self.awaited.serve(steps));
+    }
+}
+
+/// A contender and its runtime of threads: as many as it makes by itself.
+#[derive(Debug)]
+pub struct OnThreads<A> {
+    /// Away while a task has it.
+    awaited: Option<A>,
+    runtime: Runtime,
+}
+
+impl<A: Awaited + Send + 'static> OnThreads<A> {
+    /// A new runtime, and what is made on it.
+    ///
+    /// # Errors
+    /// When either cannot be made.
+    pub fn new(make: impl AsyncFnOnce() -> io::Result<A>) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().enable_all().build()?;
+        let awaited = runtime.block_on(make())?;
+        Ok(Self { awaited: Some(awaited), runtime })
+    }
+
+    /// Does so many steps in a task, and says when each was over, if that is asked for.
+    fn in_a_task(&mut self, steps: u64, is_clocked: bool) -> Vec<Instant> {
+        let mut awaited = self.awaited.take().expect("no other task has it");
+        let task = self.runtime.spawn(async move {
+            let mut over = Vec::with_capacity(if is_clocked { steps as usize + 1 } else { 0 });
+            over.push(Instant::now());
+            for _ in 0..steps {
+                awaited.step().await;
+                if is_clocked {
+                    over.push(Instant::now());
+                }
+            }
+            (awaited, over)
+        });
+        let (awaited, over) = self.runtime.block_on(task).expect("a task that ends");
+        self.awaited = Some(awaited);
+        over
+    }
+}
+
+impl<A: Awaited + Send + 'static> Exchange for OnThreads<A> {
+    const OPERATIONS: u64 = A::OPERATIONS;
+
+    fn step(&mut self) {
+        self.in_a_task(1, false);
+    }
+
+    fn steps(&mut self, steps: u64) {
+        self.in_a_task(steps, false);
+    }
+
+    fn clocked(&mut self, steps: u64, mut each: impl FnMut(Duration)) {
+        for pair in self.in_a_task(steps, true).windows(2) {
+            each(pair[1] - pair[0]);
+        }
+    }
+}
+
+impl<A> Drop for OnThreads<A> {
+    fn drop(&mut self) {
+        // What is registered with the runtime goes before it.
+        self.awaited = None;
     }
 }

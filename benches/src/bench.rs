@@ -14,6 +14,7 @@ use crate::distance::Boundaries;
 use crate::document::{self, Part};
 use crate::machine::Machine;
 use crate::peer;
+use crate::plot::Plot;
 use crate::rounds::Plan;
 use crate::work::Work;
 
@@ -78,6 +79,27 @@ impl Bench {
             if self.is_quick { (3, 4, 0, 0) } else { (20, 30, 15, 100) };
         let (burst, budget) = (Duration::from_millis(milliseconds), Duration::from_secs(seconds));
         Plan { burst, rounds, of_each_class, budget, boundaries }
+    }
+
+    /// Writes plots beside BENCHMARKS.md if that was asked for, and shows them in `text`.
+    ///
+    /// # Errors
+    /// Those of the files.
+    pub fn plot<'a>(
+        &self,
+        text: &mut String,
+        plots: impl IntoIterator<Item = (&'a str, Plot)>,
+    ) -> Result<(), Box<dyn Error>> {
+        for (name, plot) in plots {
+            let Some(svg) = plot.svg()? else { continue };
+            *text += &format!("![{}](benches/plots/{name}.svg)\n\n", plot.title);
+            if self.is_written {
+                let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/plots");
+                fs::create_dir_all(directory)?;
+                fs::write(format!("{directory}/{name}.svg"), svg)?;
+            }
+        }
+        Ok(())
     }
 
     /// Shows what came out, and writes it into BENCHMARKS.md if that was asked for.

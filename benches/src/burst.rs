@@ -1,9 +1,11 @@
 //! One burst of one contender: the two traits a contender implements, and the clockwork around it.
 
+use std::any::Any;
 use std::io;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use rustix::process::Pid;
 
 use crate::control::Control;
 use crate::cpu;
@@ -50,7 +52,7 @@ pub trait Serve {
 /// Which clock a contender can bear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
-    /// Every step is clocked; reading the clock (22 ns) is small beside it. The mean is that of all steps.
+    /// Every step is clocked; reading the clock (22 ns) is small beside it. The mean is made of the same steps.
     EachStep,
     /// The mean comes from clocking the burst in a few chunks, the percentiles from a second, shorter
     /// burst with every step clocked.
@@ -79,6 +81,23 @@ pub trait Contender {
     /// # Errors
     /// When the peer is gone.
     fn burst(&mut self, length: Duration) -> io::Result<Burst>;
+
+    /// Nanoseconds of the steps that the last burst clocked one by one; empty when it did not.
+    fn steps(&self) -> &Histogram<u64>;
+
+    /// How many operations each of them stands for.
+    fn operations(&self) -> u64;
+
+    /// The peer's process.
+    fn pid(&self) -> Pid;
+}
+
+/// An empty histogram of nanoseconds, up to a minute.
+///
+/// # Errors
+/// When there is no memory.
+pub fn histogram() -> io::Result<Histogram<u64>> {
+    Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)
 }
 
 /// An [`Exchange`] and the process that [`Serve`]s it.
@@ -86,7 +105,10 @@ pub trait Contender {
 pub struct Running<E> {
     exchange: E,
     peer: Peer,
+    /// Goes after both.
+    last: Option<Box<dyn Any>>,
     sampling: Sampling,
+    clocked: Histogram<u64>,
     /// Whether the peer is stopped between bursts.
     is_stopped: bool,
     /// Nanoseconds a step took last time, from which the next burst's length follows.
@@ -99,12 +121,21 @@ impl<E: Exchange> Running<E> {
     /// # Errors
     /// When the peer is gone.
     pub fn start(exchange: E, peer: Peer, sampling: Sampling) -> io::Result<Self> {
-        let mut running = Self { exchange, peer, sampling, is_stopped: false, step_ns: 0.0 };
-        for steps in [20, 200] {
-            let whole = running.run(steps, None)?;
-            running.step_ns = whole.step_ns;
+        let clocked = histogram()?;
+        let mut running = Self { exchange, peer, last: None, sampling, clocked, is_stopped: false, step_ns: 0.0 };
+        let mut steps = 20;
+        for _ in 0..2 {
+            running.step_ns = running.run(steps, false)?.step_ns;
+            steps = (WARM_UP_NS / running.step_ns).clamp(1.0, 200.0) as u64;
         }
         Ok(running)
+    }
+
+    /// The same, and `last` is dropped when exchange and peer are gone.
+    #[must_use]
+    pub fn keeping(mut self, last: impl Any) -> Self {
+        self.last = Some(Box::new(last));
+        self
     }
 
     /// The same, and between its bursts the peer is stopped: for one with a thread of its own that never sleeps.
@@ -122,10 +153,10 @@ impl<E: Exchange> Running<E> {
     /// # Errors
     /// When the peer is gone.
     pub fn mean_of(&mut self, steps: u64) -> io::Result<f64> {
-        Ok(self.run(steps, None)?.step_ns / E::OPERATIONS as f64)
+        Ok(self.run(steps, false)?.step_ns / E::OPERATIONS as f64)
     }
 
-    fn run(&mut self, steps: u64, clocked: Option<&mut Histogram<u64>>) -> io::Result<Whole> {
+    fn run(&mut self, steps: u64, is_clocked: bool) -> io::Result<Whole> {
         if self.is_stopped {
             self.peer.go_on()?;
         }
@@ -133,9 +164,10 @@ impl<E: Exchange> Running<E> {
         control.send(steps)?;
         control.recv()?;
         let cpu = cpu::used();
-        let step_ns = match clocked {
-            None => in_chunks(&mut self.exchange, steps),
-            Some(histogram) => step_by_step(&mut self.exchange, steps, histogram),
+        let step_ns = if is_clocked {
+            step_by_step(&mut self.exchange, steps, &mut self.clocked)
+        } else {
+            in_chunks(&mut self.exchange, steps)
         };
         let own_cpu = cpu::used() - cpu;
         control.send(OVER)?;
@@ -146,6 +178,9 @@ impl<E: Exchange> Running<E> {
         Ok(Whole { step_ns, cpu: own_cpu + peer_cpu })
     }
 }
+
+/// So long an exchange is warmed up, after its first steps.
+const WARM_UP_NS: f64 = 20e6;
 
 /// Tells the peer that the measuring side has all its answers.
 const OVER: u64 = 0;
@@ -169,35 +204,53 @@ fn in_chunks<E: Exchange>(exchange: &mut E, steps: u64) -> f64 {
         }
         means.push(begin.elapsed().as_nanos() as f64 / now as f64);
     }
-    means.sort_by(f64::total_cmp);
-    means[means.len() / 2]
+    median(means)
 }
 
-/// Nanoseconds a step over all of them; each goes into the histogram.
+/// The same, and each step goes into the histogram.
 fn step_by_step<E: Exchange>(exchange: &mut E, steps: u64, histogram: &mut Histogram<u64>) -> f64 {
-    let begin = Instant::now();
-    exchange.clocked(steps, |time| histogram.saturating_record(time.as_nanos() as u64));
+    let chunk = steps.div_ceil(CHUNKS);
+    let mut means = Vec::with_capacity(CHUNKS as usize);
+    let (mut in_chunk, mut sum) = (0, 0);
+    exchange.clocked(steps, |time| {
+        let ns = time.as_nanos() as u64;
+        histogram.saturating_record(ns);
+        sum += ns;
+        in_chunk += 1;
+        if in_chunk == chunk {
+            means.push(sum as f64 / chunk as f64);
+            (in_chunk, sum) = (0, 0);
+        }
+    });
     exchange.finish();
-    begin.elapsed().as_nanos() as f64 / steps as f64
+    median(means)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 impl<E: Exchange> Contender for Running<E> {
     fn burst(&mut self, length: Duration) -> io::Result<Burst> {
-        let steps = (length.as_nanos() as f64 / self.step_ns).clamp(20.0, 4e6) as u64;
-        let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;
+        let length = length.as_nanos() as f64;
+        // Steps of milliseconds would make a burst of seconds, in which the CPUs do not stay where they are.
+        let least = (2.0 * length / self.step_ns).clamp(2.0, 20.0);
+        let steps = (length / self.step_ns).clamp(least, 4e6) as u64;
+        self.clocked.reset();
         let whole = match self.sampling {
-            Sampling::EachStep => self.run(steps, Some(&mut histogram))?,
-            Sampling::MeanOnly => self.run(steps, None)?,
+            Sampling::EachStep => self.run(steps, true)?,
+            Sampling::MeanOnly => self.run(steps, false)?,
             Sampling::MeanThenSteps => {
-                let whole = self.run(steps, None)?;
-                self.run((steps / 2).max(20), Some(&mut histogram))?;
+                let whole = self.run(steps, false)?;
+                self.run((steps / 2).max(least as u64), true)?;
                 whole
             }
         };
         self.step_ns = whole.step_ns;
         let quantile = |q| match self.sampling {
             Sampling::MeanOnly => f64::NAN,
-            _ => histogram.value_at_quantile(q) as f64 / E::OPERATIONS as f64,
+            _ => self.clocked.value_at_quantile(q) as f64 / E::OPERATIONS as f64,
         };
         Ok(Burst {
             mean: whole.step_ns / E::OPERATIONS as f64,
@@ -205,6 +258,18 @@ impl<E: Exchange> Contender for Running<E> {
             p99: quantile(0.99),
             cpu: whole.cpu.as_nanos() as f64 / (steps * E::OPERATIONS) as f64,
         })
+    }
+
+    fn steps(&self) -> &Histogram<u64> {
+        &self.clocked
+    }
+
+    fn operations(&self) -> u64 {
+        E::OPERATIONS
+    }
+
+    fn pid(&self) -> Pid {
+        self.peer.pid()
     }
 }
 

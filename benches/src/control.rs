@@ -59,6 +59,25 @@ impl Control {
         Ok(u64::from_ne_bytes(bytes))
     }
 
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// When the other process is gone.
+    pub fn send_text(&self, text: &str) -> io::Result<()> {
+        self.send(text.len() as u64)?;
+        (&self.0).write_all(text.as_bytes())
+    }
+
+    /// Waits for a text.
+    ///
+    /// # Errors
+    /// When something else came, or the other process is gone.
+    pub fn recv_text(&self) -> io::Result<String> {
+        let mut bytes = vec![0; self.recv()? as usize];
+        (&self.0).read_exact(&mut bytes)?;
+        String::from_utf8(bytes).map_err(io::Error::other)
+    }
+
     /// Sends a file descriptor; ours stays open.
     ///
     /// # Errors

@@ -5,22 +5,22 @@
 pub enum Part {
     /// Of the bench `session`.
     Session,
-    /// Of the bench `rpc`.
-    Rpc,
+    /// Of the bench `versus`.
+    Versus,
     /// Of the bench `compile_time`.
     CompileTime,
 }
 
 impl Part {
     /// In the document's order.
-    const ALL: [Self; 3] = [Self::Session, Self::Rpc, Self::CompileTime];
+    const ALL: [Self; 3] = [Self::Session, Self::Versus, Self::CompileTime];
 
     /// The bench's name.
     #[must_use]
     pub fn bench(self) -> &'static str {
         match self {
             Self::Session => "session",
-            Self::Rpc => "rpc",
+            Self::Versus => "versus",
             Self::CompileTime => "compile_time",
         }
     }
@@ -28,7 +28,7 @@ impl Part {
     /// What writes this part as it was written now.
     #[must_use]
     pub fn command(self) -> String {
-        let features = if cfg!(feature = "peers") && self == Self::Rpc { " --features peers" } else { "" };
+        let features = if cfg!(feature = "peers") && self == Self::Versus { " --features peers" } else { "" };
         format!("cargo bench -p rapace-benches{features} --bench {} -- --write", self.bench())
     }
 
@@ -53,8 +53,12 @@ const HEAD: &str = "\
 Two processes, each pinned to a CPU. All contenders take turns in bursts of some 20 ms; each figure is the median over \
 the bursts. Each burst stands between two probes of a cache line's round trip and counts as *near* or *far* when both say \
 so, else not at all: on a virtual machine the distance of two CPUs changes over seconds. \
-Compare within one table only. CPU is the time of both processes together for one operation. In the tables of figures \
+Compare within one table only. p99.9 is that of all clocked steps together. CPU is the time of both processes together for one operation. In the tables of figures \
 bold means: missed here.
+
+Each part says which command writes it. Behind its `--`, `--quick` shows in seconds that it runs, `--only=WORDS` measures what has \
+these words in its name, and without `--write` nothing is written. `versus` without `--features peers` leaves out the products \
+of others, which take minutes to build and need the compiler that the newest of them asks for (rustc 1.95).
 
 ";
 
@@ -78,11 +82,11 @@ mod tests {
 
     #[test]
     fn a_bench_replaces_its_own_part_and_no_other() {
-        let both = with(&with("# Something older", Part::Rpc, "calls\n"), Part::Session, "messages\n");
-        let newer = with(&both, Part::Rpc, "faster calls\n");
+        let both = with(&with("# Something older", Part::Versus, "calls\n"), Part::Session, "messages\n");
+        let newer = with(&both, Part::Versus, "faster calls\n");
         assert_eq!(Part::Session.find(&newer), Some("messages\n"));
-        assert_eq!(Part::Rpc.find(&newer), Some("faster calls\n"));
-        assert_eq!(with(&newer, Part::Rpc, "calls\n"), both);
+        assert_eq!(Part::Versus.find(&newer), Some("faster calls\n"));
+        assert_eq!(with(&newer, Part::Versus, "calls\n"), both);
         assert!(!newer.contains("older"));
         let three = with(&newer, Part::CompileTime, "seconds\n");
         assert_eq!(

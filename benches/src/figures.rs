@@ -88,6 +88,18 @@ impl Figure {
         }
     }
 
+    /// A part of something else, which should be as large as can be, wherever the CPUs are.
+    #[must_use]
+    pub fn part(what: &str, (at_least, moonshot): (f64, f64), measured: f64) -> Self {
+        Self {
+            what: what.into(),
+            target: format!("at least {at_least:.2} ×"),
+            moonshot: format!("{moonshot:.2} ×"),
+            near: Some((format!("{measured:.2} ×"), measured >= at_least)),
+            far: None,
+        }
+    }
+
     /// A figure in KiB, wherever the CPUs are.
     #[must_use]
     pub fn kib(what: &str, at_most: u64, measured: u64) -> Self {

@@ -1,13 +1,15 @@
-//! From `connect` to the answer to the first message: a server process on a path, met many times.
+//! From `connect` to the answer to the first message, or call: a server process on a path, met many times.
 
+use std::any::Any;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
+use crate::burst::histogram;
 use crate::cpu;
 use crate::distance::{Boundaries, Class, Probe};
 use crate::figures::Figure;
@@ -29,8 +31,7 @@ impl Times {
     fn new(label: &'static str) -> io::Result<Self> {
         let mut classes = Vec::new();
         for class in [Class::Near, Class::Far] {
-            let times = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;
-            classes.push((class, times));
+            classes.push((class, histogram()?));
         }
         Ok(Self { label, classes })
     }
@@ -43,51 +44,84 @@ impl Times {
     }
 }
 
-/// The figures that rapace's meetings answer.
+/// The figures that the meetings of this name answer.
 #[must_use]
-pub fn figures(meetings: &[Times]) -> Vec<Figure> {
+pub fn figures(meetings: &[Times], label: &str, what: &str) -> Vec<Figure> {
     let of = |quantile: f64| {
-        let rapace = meetings.iter().find(|times| times.label == RAPACE);
-        let of = |class| Some(rapace?.of(class)?.value_at_quantile(quantile) as f64);
+        let times = meetings.iter().find(|times| times.label == label);
+        let of = |class| Some(times?.of(class)?.value_at_quantile(quantile) as f64);
         (of(Class::Near), of(Class::Far))
     };
     vec![
-        Figure::nanoseconds("connect to the answer to the first message, p50", (250e3, 150e3), of(0.5)),
+        Figure::nanoseconds(&format!("{what}, p50"), (250e3, 150e3), of(0.5)),
         Figure::nanoseconds("the same, p99", (2e6, 2e6), of(0.99)),
     ]
 }
 
-const RAPACE: &str = "rapace, default";
+/// rapace's meetings.
+pub const RAPACE: &str = "rapace, default";
 
 /// How often at a time between two probes.
 const GROUP: usize = 10;
 
 /// What meets a server at a path and comes back with the answer; what it returns is the session, not
 /// yet let go.
-type Meet = fn(&Path) -> io::Result<Box<dyn std::any::Any>>;
+type Meet = fn(&Path) -> io::Result<Box<dyn Any>>;
 
-/// Meets the hand-written server and rapace's in turn, `count` times each.
+/// One kind of meetings.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    label: &'static str,
+    /// The server's.
+    work: Work,
+    meet: Meet,
+    /// Whether the server says when it has cleared its end away; one that does not gets a moment.
+    tells: bool,
+}
+
+const HAND: Kind = Kind {
+    label: "hand-written, two sealed halves of the same size (floor)",
+    work: Work::Meeting,
+    meet: |path| Ok(Box::new(floor::meeting::meet(path)?)),
+    tells: true,
+};
+
+/// The hand-written server's meetings and those of a session of rapace.
+pub const MESSAGES: [Kind; 2] = [
+    HAND,
+    Kind { label: RAPACE, work: Work::Connect, meet: |path| Ok(Box::new(product::connect::meet(path)?)), tells: true },
+];
+
+/// The hand-written server's meetings and those of a client of rapace.
+pub const CALLS: [Kind; 2] = [
+    HAND,
+    Kind {
+        label: RAPACE,
+        work: Work::CallServer,
+        meet: |path| Ok(Box::new(product::connect::call(path)?)),
+        tells: false,
+    },
+];
+
+/// For a server to clear its end of a session away.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Meets the servers of these kinds in turn, `count` times each.
 ///
 /// # Errors
 /// When a server or a session does not come up.
-pub fn measure(count: usize, boundaries: Boundaries) -> io::Result<Vec<Times>> {
-    let kinds: [(&'static str, Work, Meet); 2] = [
-        ("hand-written, two sealed halves of the same size (floor)", Work::Meeting, |path| {
-            Ok(Box::new(floor::meeting::meet(path)?))
-        }),
-        (RAPACE, Work::Connect, |path| Ok(Box::new(product::connect::meet(path)?))),
-    ];
+pub fn measure(kinds: &[Kind], count: usize, boundaries: Boundaries) -> io::Result<Vec<Times>> {
     let mut probe = Probe::start(boundaries)?;
     let mut servers = Vec::new();
-    for (label, work, meet) in kinds {
-        servers.push((Server::start(work)?, meet, Times::new(label)?));
+    for kind in kinds {
+        servers.push((Server::start(kind.work)?, kind, Times::new(kind.label)?));
     }
     for _ in 0..count.div_ceil(GROUP) {
-        for (server, meet, times) in &mut servers {
+        for (server, kind, times) in &mut servers {
             let before = probe.class()?;
             let mut taken = Vec::with_capacity(GROUP);
             for _ in 0..GROUP {
-                taken.push(server.meet(*meet)?);
+                taken.push(server.meet(kind)?);
             }
             let after = probe.class()?;
             let class = before.filter(|_| before == after);
@@ -101,13 +135,19 @@ pub fn measure(count: usize, boundaries: Boundaries) -> io::Result<Vec<Times>> {
 
 /// A server process on a path, and the path's directory, which goes with it.
 #[derive(Debug)]
-struct Server {
-    peer: Peer,
-    path: PathBuf,
+pub struct Server {
+    /// The process.
+    pub peer: Peer,
+    /// Where it listens.
+    pub path: PathBuf,
 }
 
 impl Server {
-    fn start(work: Work) -> io::Result<Self> {
+    /// Starts it, and returns when it listens.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(work: Work) -> io::Result<Self> {
         let path = path(std::process::id(), work);
         if let Some(directory) = path.parent() {
             DirBuilder::new().mode(0o700).create(directory)?;
@@ -117,13 +157,17 @@ impl Server {
         Ok(server)
     }
 
-    fn meet(&self, meet: Meet) -> io::Result<u64> {
+    fn meet(&self, kind: &Kind) -> io::Result<u64> {
         let begin = Instant::now();
-        let session = meet(&self.path)?;
+        let session = (kind.meet)(&self.path)?;
         let time = begin.elapsed().as_nanos() as u64;
         drop(session);
         // The server has cleared its end away: the next meeting does not pay for this one.
-        self.peer.control.recv()?;
+        if kind.tells {
+            self.peer.control.recv()?;
+        } else {
+            std::thread::sleep(MOMENT);
+        }
         Ok(time)
     }
 }

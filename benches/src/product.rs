@@ -2,9 +2,11 @@
 
 pub mod calls;
 pub mod connect;
+pub mod crowd;
 pub mod flows;
 pub mod idle;
 pub mod messages;
+pub mod sessions;
 pub mod stepped;
 
 use rapace::{Config, Spin};

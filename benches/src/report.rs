@@ -1,6 +1,7 @@
 //! What the tables look like, on the terminal and in BENCHMARKS.md.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
@@ -9,9 +10,12 @@ use crate::document::Part;
 use crate::figures::Figure;
 use crate::machine::Machine;
 use crate::meeting::Times;
+use crate::product::crowd::{Crowd, THREADS};
 use crate::product::idle::Idle;
+use crate::product::sessions::Sessions;
 use crate::rounds::{Done, Row};
 use crate::rows::Section;
+use crate::rows::versus::idle::Standstill;
 
 /// Nanoseconds with a unit that leaves three or four digits.
 #[must_use]
@@ -99,8 +103,8 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
         }
         writeln!(
             out,
-            "| {name} | mean | p50 | p99 | mean × floor | p50 × | p99 × | CPU | bursts |\n\
-             |---|---|---|---|---|---|---|---|---|"
+            "| {name} | mean | p50 | p99 | p99.9 | mean × floor | p50 × | p99 × | CPU | bursts |\n\
+             |---|---|---|---|---|---|---|---|---|---|"
         )?;
         for row in of_class {
             line(out, rows, row, class)?;
@@ -114,8 +118,8 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
 ///
 /// # Errors
 /// As [`title`].
-pub fn meetings(out: &mut impl Write, meetings: &[Times]) -> fmt::Result {
-    writeln!(out, "### Connect to the answer to the first message\n")?;
+pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::Result {
+    writeln!(out, "### {title}\n")?;
     writeln!(out, "| | class | p50 | p99 | p50 × floor | p99 × | meetings |\n|---|---|---|---|---|---|---|")?;
     for (class, name) in [(Class::Near, "near"), (Class::Far, "far")] {
         let Some(floor) = meetings.first().and_then(|floor| floor.of(class)) else {
@@ -160,6 +164,56 @@ pub fn idle(out: &mut impl Write, idle: &Idle) -> fmt::Result {
     )
 }
 
+/// What threads that share a client did.
+///
+/// # Errors
+/// As [`title`].
+pub fn crowd(out: &mut impl Write, crowd: &Crowd) -> fmt::Result {
+    writeln!(out, "### {THREADS} threads that share one client\n")?;
+    writeln!(
+        out,
+        "All threads are on the measuring process's CPU, each calls `add` one after the other, and every call is clocked.\n"
+    )?;
+    writeln!(out, "| | all calls | the slowest thread's part of the mean | the longest call |\n|---|---|---|---|")?;
+    let rate = |rate: f64| format!("{:.2} M/s", rate / 1e6);
+    writeln!(out, "| one thread | {} | | {} |", rate(crowd.alone), duration(crowd.longest_alone))?;
+    writeln!(
+        out,
+        "| {THREADS} threads | {} | {:.2} | {} |\n",
+        rate(crowd.total),
+        crowd.fairness,
+        duration(crowd.longest)
+    )
+}
+
+/// What many sessions cost their server.
+///
+/// # Errors
+/// As [`title`].
+pub fn sessions(out: &mut impl Write, sessions: &Sessions) -> fmt::Result {
+    let Sessions { count, server_kib, shared_kib } = sessions;
+    writeln!(out, "### {count} sessions in one server\n")?;
+    writeln!(
+        out,
+        "Default sessions of clients that have made a call. The server of tasks uses {server_kib} KiB more than without them, \
+         and {shared_kib} KiB of the memory that it shares with them.\n"
+    )
+}
+
+/// What servers use whose clients do nothing.
+///
+/// # Errors
+/// As [`title`].
+pub fn standstills(out: &mut impl Write, seen: &[Standstill], watched: Duration) -> fmt::Result {
+    writeln!(out, "### The server of a connected client that does nothing, for {} s\n", watched.as_secs_f32())?;
+    writeln!(out, "| | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
+    for Standstill { name, usage } in seen {
+        let cpu = duration(usage.cpu_ns as f64);
+        writeln!(out, "| {name} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
+    }
+    writeln!(out)
+}
+
 fn line(out: &mut impl Write, rows: &[Row], row: &Row, class: Class) -> fmt::Result {
     let Some((burst, count)) = row.median(class) else {
         return Ok(());
@@ -175,11 +229,12 @@ fn line(out: &mut impl Write, rows: &[Row], row: &Row, class: Class) -> fmt::Res
     };
     writeln!(
         out,
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {count} |",
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {count} |",
         row.label,
         duration(burst.mean),
         duration(burst.p50),
         duration(burst.p99),
+        duration(row.p999(class).unwrap_or(f64::NAN)),
         ratio(burst.mean, floor.map(|(floor, _)| floor.mean)),
         ratio(burst.p50, floor.map(|(floor, _)| floor.p50)),
         ratio(burst.p99, floor.map(|(floor, _)| floor.p99)),

@@ -1,9 +1,11 @@
 //! All contenders, one burst each, round after round.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use crate::burst::{Burst, Contender};
+use hdrhistogram::Histogram;
+
+use crate::burst::{Burst, Contender, histogram};
 use crate::distance::{Boundaries, Class, Probe};
 
 /// One contender and what its bursts showed.
@@ -20,6 +22,8 @@ pub struct Row {
     pub one_cpu: bool,
     /// The bursts that counted.
     pub bursts: Vec<(Class, Burst)>,
+    /// All steps of theirs that were clocked one by one, in nanoseconds.
+    pub steps: Vec<(Class, Histogram<u64>)>,
 }
 
 impl std::fmt::Debug for Row {
@@ -30,6 +34,9 @@ impl std::fmt::Debug for Row {
 
 /// Fewer bursts than this say nothing.
 const BURSTS_MIN: usize = 3;
+
+/// Fewer steps than this have no slowest thousandth.
+const STEPS_MIN: u64 = 2_000;
 
 impl Row {
     /// The medians over the bursts of one class, and how many there were; none when there were too few.
@@ -52,6 +59,31 @@ impl Row {
             cpu: median(|burst| burst.cpu),
         };
         Some((burst, count))
+    }
+
+    /// The step that only one in a thousand of a class is slower than, over all bursts, in nanoseconds an operation; none
+    /// when too few were clocked.
+    #[must_use]
+    pub fn p999(&self, class: Class) -> Option<f64> {
+        let (_, steps) = self.steps.iter().find(|(c, _)| *c == class)?;
+        let enough = steps.len() >= STEPS_MIN;
+        enough.then(|| steps.value_at_quantile(0.999) as f64 / self.contender.operations() as f64)
+    }
+
+    fn count(&mut self, class: Class, burst: Burst) -> io::Result<()> {
+        self.bursts.push((class, burst));
+        let clocked = self.contender.steps();
+        if clocked.is_empty() {
+            return Ok(());
+        }
+        let index = match self.steps.iter().position(|(c, _)| *c == class) {
+            Some(index) => index,
+            None => {
+                self.steps.push((class, histogram()?));
+                self.steps.len() - 1
+            }
+        };
+        self.steps[index].1.add(clocked).map_err(io::Error::other)
     }
 }
 
@@ -92,23 +124,40 @@ pub fn run(rows: &mut [Row], plan: Plan) -> io::Result<Done> {
     while round < plan.rounds || (begin.elapsed() < plan.budget && !enough(rows, plan)) {
         let mut before = probe.class()?;
         let count = rows.len();
+        progress(round, begin.elapsed(), plan);
         // Each round begins with another row: none always follows the same one's first burst.
         for index in 0..count {
             let row = &mut rows[(index + round * 7) % count];
             let burst = row.contender.burst(plan.burst)?;
             if row.one_cpu {
-                row.bursts.push((Class::OneCpu, burst));
+                row.count(Class::OneCpu, burst)?;
                 continue;
             }
             let after = probe.class()?;
             if let Some(class) = before.filter(|_| before == after) {
-                row.bursts.push((class, burst));
+                row.count(class, burst)?;
             }
             before = after;
         }
         round += 1;
     }
+    if io::stderr().is_terminal() {
+        eprint!("\r{:78}\r", "");
+    }
     Ok(Done { rounds: round, boundaries: plan.boundaries, probed: probe.found() })
+}
+
+/// One line of how far it is, written over and over on a terminal, every tenth round elsewhere.
+fn progress(round: usize, elapsed: Duration, plan: Plan) {
+    let is_terminal = io::stderr().is_terminal();
+    if !is_terminal && round % 10 != 0 {
+        return;
+    }
+    let done = (round as f64 / plan.rounds as f64).min(elapsed.as_secs_f64() / plan.budget.as_secs_f64().max(0.001));
+    let filled = (done.min(1.0) * 30.0) as usize;
+    let bar = format!("{}{}", "#".repeat(filled), ".".repeat(30 - filled));
+    let end = if is_terminal { "" } else { "\n" };
+    eprint!("\r[{bar}] round {} of at least {}, {:.0} s{end}", round + 1, plan.rounds, elapsed.as_secs_f64());
 }
 
 fn enough(rows: &[Row], plan: Plan) -> bool {

@@ -1,7 +1,7 @@
 //! Who competes with whom: the rows of each bench, and the figures read off them.
 
-pub mod calls;
 pub mod messages;
+pub mod versus;
 
 use std::io;
 
@@ -19,11 +19,13 @@ pub type Section = (&'static str, &'static str);
 pub struct Rows<'a> {
     only: &'a str,
     rows: Vec<Row>,
+    /// Rows of products of others that did not come up, and why.
+    left_out: Vec<String>,
 }
 
 impl<'a> Rows<'a> {
     fn new(only: Option<&'a str>) -> Self {
-        Self { only: only.unwrap_or_default(), rows: Vec::new() }
+        Self { only: only.unwrap_or_default(), rows: Vec::new(), left_out: Vec::new() }
     }
 
     /// Starts a row whose processes are on two CPUs; `floor` is the label of the row that it is compared with.
@@ -55,9 +57,15 @@ impl<'a> Rows<'a> {
         }
         assert!(self.rows.iter().all(|row| row.label != label), "{label}: two rows of this name");
         let named = |error: io::Error| io::Error::new(error.kind(), format!("{label}: {error}"));
-        let contender = work.contender(cpu).map_err(named)?;
+        let contender = match work.contender(cpu).map_err(named) {
+            Err(error) if work.is_foreign() => {
+                self.left_out.push(error.to_string());
+                return Ok(());
+            }
+            otherwise => otherwise?,
+        };
         let (label, floor, one_cpu) = (label.into(), floor.map(String::from), cpu == cpu::HERE);
-        self.rows.push(Row { label, section, floor, contender, one_cpu, bursts: Vec::new() });
+        self.rows.push(Row { label, section, floor, contender, one_cpu, bursts: Vec::new(), steps: Vec::new() });
         Ok(())
     }
 }

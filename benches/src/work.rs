@@ -4,22 +4,20 @@ use std::fmt;
 use std::io;
 
 use crate::burst::{Contender, Running, Sampling, answer};
+use crate::call::Call;
 use crate::control::Control;
 use crate::cpu;
 use crate::floor;
 use crate::floor::byte::Byte;
-use crate::floor::calls::{self as hand, Answerer, Caller, IN_FLIGHT};
+use crate::floor::copies::Copies;
 use crate::floor::epoll::Epoll;
 use crate::floor::futex::Futex;
 use crate::floor::handwritten::{Echo, Inline, OneWay};
 use crate::floor::line::{Line, Lines};
-use crate::floor::rings::{Class, FRAGMENTS, WHOLE};
 use crate::floor::tokio::TokioByte;
-#[cfg(feature = "peers")]
-use crate::foreign;
 use crate::meeting;
 use crate::peer::{self, Peer};
-use crate::product::calls::{self, Add, InFlight};
+use crate::product::calls::{self, Elsewhere, OneOfMany};
 use crate::product::{self, flows, messages};
 use crate::waiting::Waiting;
 
@@ -50,17 +48,10 @@ pub enum Work {
     OneWay,
     /// The hand-written floor: a server on a path.
     Meeting,
-    /// The hand-written floor: calls of `add`, one after the other.
-    HandAdd(Waiting),
-    /// The hand-written floor: calls of `echo`, both sides waiting as by default.
-    HandEcho {
-        /// How large messages cross.
-        slots: Slots,
-        /// Bytes.
-        len: usize,
-    },
-    /// The hand-written floor: calls of `add`, 64 in flight.
-    HandInFlight(Waiting),
+    /// Four copies of so many bytes, in one process.
+    Copies(usize),
+    /// Anybody's calls.
+    Call(Call),
     /// rapace: 24 bytes there and back.
     SessionInline(Waiting),
     /// rapace: so many bytes there and back.
@@ -79,18 +70,12 @@ pub enum Work {
     },
     /// rapace: a server on a path.
     Connect,
-    /// rapace: calls of `add`, one after the other.
-    Add(Waiting),
-    /// rapace: calls of `echo` with so many bytes, both sides waiting as by default.
-    CallEcho(usize),
-    /// rapace: calls of `add`, 64 in flight, both sides waiting as by default.
-    InFlight,
-    /// rapace: awaited calls of `add`, one after the other, served on a thread.
-    AwaitedAdd(Waiting),
-    /// rapace: the same, served in a task.
-    AwaitedAddOfTask(Waiting),
-    /// rapace: awaited calls of `add`, 64 in flight, both sides waiting as by default.
-    AwaitedInFlight,
+    /// rapace: a server of calls on a path, with threads.
+    CallServer,
+    /// The same, with tasks.
+    TaskServer,
+    /// rapace: calls of `add` by one of so many clients, the others idle; all wait as by default.
+    OneOfMany(usize),
     /// rapace: a stream of `u64` from the server.
     Count,
     /// rapace: the same, several in a message.
@@ -101,44 +86,10 @@ pub enum Work {
     Note,
     /// rapace: calls whose handlers call back.
     Ask,
-    /// iceoryx2: requests of `add`, one after the other, polled by both sides.
-    #[cfg(feature = "peers")]
-    Iceoryx2,
     /// rapace: PeerA of a session that nobody uses.
     IdleA,
     /// rapace: its PeerB.
     IdleB,
-}
-
-/// How messages above 64 KiB cross a hand-written floor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slots {
-    /// In one slot that holds them whole.
-    Whole,
-    /// In fragments of 64 KiB, as the product's.
-    Fragments,
-}
-
-impl Slots {
-    const ALL: [(Self, &str); 2] = [(Self::Whole, "whole"), (Self::Fragments, "fragments")];
-
-    fn parse(text: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, name)| *name == text).map(|(slots, _)| *slots)
-    }
-
-    fn classes(self) -> &'static [Class] {
-        match self {
-            Self::Whole => WHOLE,
-            Self::Fragments => FRAGMENTS,
-        }
-    }
-}
-
-impl fmt::Display for Slots {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Self::ALL.iter().find(|(slots, _)| slots == self).map_or("", |(_, name)| name);
-        f.write_str(name)
-    }
 }
 
 impl fmt::Display for Work {
@@ -156,26 +107,20 @@ impl fmt::Display for Work {
             Self::Echo(len) => write!(f, "echo:{len}"),
             Self::OneWay => f.write_str("one-way"),
             Self::Meeting => f.write_str("meeting"),
-            Self::HandAdd(waiting) => write!(f, "hand-add:{waiting}"),
-            Self::HandEcho { slots, len } => write!(f, "hand-echo:{slots}:{len}"),
-            Self::HandInFlight(waiting) => write!(f, "hand-in-flight:{waiting}"),
+            Self::Copies(len) => write!(f, "copies:{len}"),
+            Self::Call(call) => write!(f, "call:{call}"),
             Self::SessionInline(waiting) => write!(f, "session-inline:{waiting}"),
             Self::SessionEcho { waiting, len } => write!(f, "session-echo:{waiting}:{len}"),
             Self::SessionOneWay { waiting, batch } => write!(f, "session-one-way:{waiting}:{batch}"),
             Self::Connect => f.write_str("connect"),
-            Self::Add(waiting) => write!(f, "add:{waiting}"),
-            Self::CallEcho(len) => write!(f, "call-echo:{len}"),
-            Self::InFlight => f.write_str("in-flight"),
-            Self::AwaitedAdd(waiting) => write!(f, "awaited-add:{waiting}"),
-            Self::AwaitedAddOfTask(waiting) => write!(f, "awaited-add-of-task:{waiting}"),
-            Self::AwaitedInFlight => f.write_str("awaited-in-flight"),
+            Self::CallServer => f.write_str("call-server"),
+            Self::TaskServer => f.write_str("task-server"),
+            Self::OneOfMany(clients) => write!(f, "one-of-many:{clients}"),
             Self::Count => f.write_str("count"),
             Self::CountInGroups => f.write_str("count-in-groups"),
             Self::Sum => f.write_str("sum"),
             Self::Note => f.write_str("note"),
             Self::Ask => f.write_str("ask"),
-            #[cfg(feature = "peers")]
-            Self::Iceoryx2 => f.write_str("iceoryx2"),
             Self::IdleA => f.write_str("idle-a"),
             Self::IdleB => f.write_str("idle-b"),
         }
@@ -200,12 +145,8 @@ impl Work {
             "echo" => Self::Echo(rest.parse().ok()?),
             "one-way" => Self::OneWay,
             "meeting" => Self::Meeting,
-            "hand-add" => Self::HandAdd(Waiting::parse(rest)?),
-            "hand-echo" => {
-                let (slots, len) = rest.split_once(':')?;
-                Self::HandEcho { slots: Slots::parse(slots)?, len: len.parse().ok()? }
-            }
-            "hand-in-flight" => Self::HandInFlight(Waiting::parse(rest)?),
+            "copies" => Self::Copies(rest.parse().ok()?),
+            "call" => Self::Call(Call::parse(rest)?),
             "session-inline" => Self::SessionInline(Waiting::parse(rest)?),
             "session-echo" => {
                 let (waiting, len) = rest.split_once(':')?;
@@ -216,23 +157,24 @@ impl Work {
                 Self::SessionOneWay { waiting: Waiting::parse(waiting)?, batch: batch.parse().ok()? }
             }
             "connect" => Self::Connect,
-            "add" => Self::Add(Waiting::parse(rest)?),
-            "call-echo" => Self::CallEcho(rest.parse().ok()?),
-            "in-flight" => Self::InFlight,
-            "awaited-add" => Self::AwaitedAdd(Waiting::parse(rest)?),
-            "awaited-add-of-task" => Self::AwaitedAddOfTask(Waiting::parse(rest)?),
-            "awaited-in-flight" => Self::AwaitedInFlight,
+            "call-server" => Self::CallServer,
+            "task-server" => Self::TaskServer,
+            "one-of-many" => Self::OneOfMany(rest.parse().ok()?),
             "count" => Self::Count,
             "count-in-groups" => Self::CountInGroups,
             "sum" => Self::Sum,
             "note" => Self::Note,
             "ask" => Self::Ask,
-            #[cfg(feature = "peers")]
-            "iceoryx2" => Self::Iceoryx2,
             "idle-a" => Self::IdleA,
             "idle-b" => Self::IdleB,
             _ => return None,
         })
+    }
+
+    /// Whether it is done by a product of others.
+    #[must_use]
+    pub fn is_foreign(self) -> bool {
+        matches!(self, Self::Call(call) if call.by.is_foreign())
     }
 
     /// Starts the peer on `cpu` and makes our end with `measuring`.
@@ -268,18 +210,8 @@ impl Work {
             Self::Inline => running!(MeanThenSteps, Inline::exchange),
             Self::Echo(len) => running!(MeanThenSteps, |c| Echo::exchange(c, len)),
             Self::OneWay => running!(MeanOnly, OneWay::exchange),
-            Self::HandAdd(Waiting::Never) => {
-                running!(EachStep, |c| Ok(hand::Add(Caller::exchange(c, Waiting::Never, FRAGMENTS)?)))
-            }
-            Self::HandAdd(waiting) => {
-                running!(MeanThenSteps, |c| Ok(hand::Add(Caller::exchange(c, waiting, FRAGMENTS)?)))
-            }
-            Self::HandEcho { slots, len } => running!(MeanThenSteps, |c| {
-                Ok(hand::Echo::new(Caller::exchange(c, Waiting::Default, slots.classes())?, len))
-            }),
-            Self::HandInFlight(waiting) => {
-                running!(MeanOnly, |c| Ok(hand::InFlight::new(Caller::exchange(c, waiting, FRAGMENTS)?)))
-            }
+            Self::Copies(len) => running!(EachStep, |_| Ok(Copies::new(len))),
+            Self::Call(call) => call.contender(cpu)?,
             Self::SessionInline(Waiting::Never) => {
                 running!(EachStep, |c| Ok(messages::Inline(messages::open(c, Waiting::Never)?)))
             }
@@ -298,38 +230,21 @@ impl Work {
             Self::SessionOneWay { waiting, batch: 32 } => {
                 running!(MeanOnly, |c| Ok(messages::OneWay::<32>::new(messages::open(c, waiting)?)))
             }
-            // A thread that never sleeps would take the CPU from the others' bursts.
-            Self::Add(Waiting::Forever) => {
-                let (exchange, peer) = self.start(cpu, |c| Ok(Add(calls::connect(c, Waiting::Forever)?)))?;
-                Box::new(Running::start(exchange, peer, Sampling::MeanThenSteps)?.stopped_between_bursts()?)
-            }
-            Self::Add(Waiting::Never) => running!(EachStep, |c| Ok(Add(calls::connect(c, Waiting::Never)?))),
-            Self::Add(waiting) => running!(MeanThenSteps, |c| Ok(Add(calls::connect(c, waiting)?))),
-            Self::CallEcho(len) => {
-                running!(MeanThenSteps, |c| Ok(calls::Echo::new(calls::connect(c, Waiting::Default)?, len)))
-            }
-            Self::InFlight => running!(MeanOnly, |c| Ok(InFlight(calls::connect(c, Waiting::Default)?))),
-            Self::AwaitedAdd(Waiting::Never) => {
-                running!(EachStep, |c| calls::awaited(Add, calls::connect(c, Waiting::Never)))
-            }
-            Self::AwaitedAdd(waiting) => {
-                running!(MeanThenSteps, |c| calls::awaited(Add, calls::connect(c, waiting)))
-            }
-            Self::AwaitedAddOfTask(waiting) => {
-                let path = meeting::path(std::process::id(), self);
-                running!(EachStep, |c| calls::awaited(Add, calls::meet_on_tokio(c, waiting, &path)))
-            }
-            Self::AwaitedInFlight => {
-                running!(MeanOnly, |c| calls::awaited(InFlight, calls::connect(c, Waiting::Default)))
+            Self::OneOfMany(clients) => {
+                running!(MeanThenSteps, |c| OneOfMany::connect(c, Waiting::Default, clients))
             }
             Self::Count => running!(MeanOnly, |c| Ok(flows::Counted(flows::connect(c)?))),
             Self::CountInGroups => running!(MeanOnly, |c| Ok(flows::Grouped(flows::connect(c)?))),
             Self::Sum => running!(MeanOnly, |c| Ok(flows::Summed(flows::connect(c)?))),
             Self::Note => running!(MeanOnly, |c| Ok(flows::Noted::new(flows::connect(c)?))),
             Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect_adding(c)?))),
-            #[cfg(feature = "peers")]
-            Self::Iceoryx2 => Box::new(foreign::iceoryx2::Polled::start(Peer::spawn(&self.to_string(), cpu)?)?),
-            Self::SessionOneWay { .. } | Self::Meeting | Self::Connect | Self::IdleA | Self::IdleB => {
+            Self::SessionOneWay { .. }
+            | Self::Meeting
+            | Self::Connect
+            | Self::CallServer
+            | Self::TaskServer
+            | Self::IdleA
+            | Self::IdleB => {
                 return Err(io::Error::other(format!("{self} has no bursts")));
             }
         })
@@ -356,11 +271,8 @@ impl Work {
             Self::Echo(len) => answer(control, Echo::exchange(control, len)?),
             Self::OneWay => answer(control, OneWay::exchange(control)?),
             Self::Meeting => floor::meeting::serve(control, &self.path()),
-            Self::HandAdd(waiting) => answer(control, Answerer::exchange(control, waiting, FRAGMENTS, 1)?),
-            Self::HandEcho { slots, .. } => {
-                answer(control, Answerer::exchange(control, Waiting::Default, slots.classes(), 1)?)
-            }
-            Self::HandInFlight(waiting) => answer(control, Answerer::exchange(control, waiting, FRAGMENTS, IN_FLIGHT)?),
+            Self::Copies(_) => answer(control, Elsewhere),
+            Self::Call(call) => call.serve(control),
             Self::SessionInline(waiting) => answer(control, messages::Inline(messages::join(control, waiting)?)),
             Self::SessionEcho { waiting, len } => {
                 answer(control, messages::Echo::new(messages::join(control, waiting)?, len))
@@ -369,23 +281,20 @@ impl Work {
                 answer(control, messages::Sink::new(messages::join(control, waiting)?, batch))
             }
             Self::Connect => product::connect::serve(control, &self.path()),
-            Self::Add(waiting) | Self::AwaitedAdd(waiting) => answer(control, calls::serve(control, waiting)?),
-            Self::CallEcho(_) | Self::InFlight | Self::AwaitedInFlight => {
-                answer(control, calls::serve(control, Waiting::Default)?)
-            }
+            Self::CallServer => product::connect::serve_calls(control, &self.path()),
+            Self::TaskServer => product::connect::serve_calls_on_tokio(control, &self.path()),
+            Self::OneOfMany(clients) => answer(control, calls::serve_many(control, Waiting::Default, clients)?),
             Self::Count | Self::CountInGroups | Self::Sum | Self::Note | Self::Ask => {
                 answer(control, flows::serve(control)?)
             }
-            Self::AwaitedAddOfTask(waiting) => answer(control, calls::serve_on_tokio(control, waiting, &self.path())?),
-            #[cfg(feature = "peers")]
-            Self::Iceoryx2 => answer(control, foreign::iceoryx2::serve(control)?),
             Self::IdleA => product::idle::serve_a(control),
             Self::IdleB => product::idle::serve_b(control),
         }
     }
 
-    /// Where a peer with this work listens.
-    fn path(self) -> std::path::PathBuf {
+    /// Where a peer with this work listens; for that peer.
+    #[must_use]
+    pub fn path(self) -> std::path::PathBuf {
         meeting::path(std::os::unix::process::parent_id(), self)
     }
 }
@@ -393,6 +302,7 @@ impl Work {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Task;
 
     #[test]
     fn a_peer_reads_the_work_that_was_written_for_it() {
@@ -409,30 +319,25 @@ mod tests {
             Work::Meeting,
             Work::Epoll,
             Work::TokioByte,
-            Work::HandAdd(Waiting::Default),
-            Work::HandEcho { slots: Slots::Whole, len: 1 },
-            Work::HandInFlight(Waiting::Forever),
+            Work::Copies(1),
             Work::SessionInline(Waiting::Never),
             Work::SessionEcho { waiting: Waiting::Forever, len: 1 },
             Work::SessionOneWay { waiting: Waiting::Default, batch: 8 },
             Work::Connect,
-            Work::Add(Waiting::Default),
-            Work::CallEcho(1),
-            Work::InFlight,
-            Work::AwaitedAdd(Waiting::Never),
-            Work::AwaitedAddOfTask(Waiting::Never),
-            Work::AwaitedInFlight,
+            Work::CallServer,
+            Work::TaskServer,
+            Work::OneOfMany(64),
             Work::Count,
             Work::CountInGroups,
             Work::Sum,
             Work::Note,
             Work::Ask,
-            #[cfg(feature = "peers")]
-            Work::Iceoryx2,
             Work::IdleA,
             Work::IdleB,
         ];
-        for work in works {
+        let tasks = [Task::Add, Task::Echo(24), Task::InFlight(8), Task::Length(1)];
+        let calls = tasks.into_iter().flat_map(Call::all).map(Work::Call);
+        for work in works.into_iter().chain(calls) {
             assert_eq!(Work::parse(&work.to_string()), Some(work));
         }
     }

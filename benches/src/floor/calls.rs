@@ -4,18 +4,22 @@
 //! laid into the entry's words by hand, byte strings into slots. There is no macro, no table of methods, no
 //! limit, no deadline, and whoever sends nonsense gets a panic.
 
+use std::hint::black_box;
 use std::io;
 
 use crate::burst::{Exchange, Serve};
 use crate::control::Control;
 use crate::floor::rings::{Class, Rings};
+use crate::task::Calls;
 use crate::waiting::Waiting;
 
 const ADD: u32 = 1;
 const ECHO: u32 = 2;
 
-/// As many calls are under way in [`InFlight`].
-pub const IN_FLIGHT: usize = 64;
+const LENGTH: u32 = 3;
+
+/// As many calls may be under way at once: as many as a ring has entries, else both rings can be full with nobody reading.
+const UNDER_WAY: u32 = 256;
 
 /// Bytes of two arguments, and of one result.
 const ARGUMENTS: usize = 8;
@@ -34,6 +38,8 @@ fn halves(word: u64) -> (u32, u32) {
 pub struct Caller {
     rings: Rings,
     calls: u32,
+    /// Results of calls that were begun together.
+    sums: [u32; UNDER_WAY as usize],
 }
 
 impl Caller {
@@ -42,7 +48,7 @@ impl Caller {
     /// # Errors
     /// When there is no memory, or the peer is gone.
     pub fn exchange(control: &Control, waiting: Waiting, classes: &[Class]) -> io::Result<Self> {
-        Ok(Self { rings: Rings::exchange(control, waiting, classes)?, calls: 0 })
+        Ok(Self { rings: Rings::exchange(control, waiting, classes)?, calls: 0, sums: [0; UNDER_WAY as usize] })
     }
 
     #[inline]
@@ -68,23 +74,11 @@ impl Caller {
         (halves(head.tag).1, sum as u32)
     }
 
-    /// The sum, from the other process.
+    /// Puts the next answer's sum in its place.
     #[inline]
-    pub fn add(&mut self, a: u32, b: u32) -> u32 {
-        let call = self.begin_add(a, b);
-        let (answered, sum) = self.next_sum();
-        assert_eq!(answered, call, "an answer to another call");
-        sum
-    }
-
-    /// The same bytes, from the other process.
-    #[inline]
-    pub fn echo(&mut self, data: &[u8]) -> Vec<u8> {
-        let call = self.next_call();
-        self.rings.send(tag(call, ECHO), data);
-        let head = self.rings.expect();
-        assert_eq!(halves(head.tag).1, call, "an answer to another call");
-        self.rings.take(head.len)
+    fn keep_next_sum(&mut self) {
+        let (call, sum) = self.next_sum();
+        self.sums[call as usize % UNDER_WAY as usize] = sum;
     }
 }
 
@@ -115,8 +109,12 @@ impl Answerer {
                 self.rings.send_words(head.tag, [a.wrapping_add(b).into(), 0, 0], RESULT);
             }
             ECHO => {
-                let data = std::hint::black_box(self.rings.take(head.len));
+                let data = black_box(self.rings.take(head.len));
                 self.rings.send(head.tag, &data);
+            }
+            LENGTH => {
+                self.rings.skip();
+                self.rings.send_words(head.tag, [head.len as u64, 0, 0], RESULT);
             }
             method => panic!("no method {method}"),
         }
@@ -132,68 +130,64 @@ impl Serve for Answerer {
     }
 }
 
-/// One `add` after the other.
-#[derive(Debug)]
-pub struct Add(pub Caller);
-
-impl Exchange for Add {
+impl Calls for Caller {
     #[inline]
-    fn step(&mut self) {
-        let sum = self.0.add(std::hint::black_box(20), std::hint::black_box(22));
-        assert_eq!(sum, 42);
+    fn add(&mut self, a: u32, b: u32) -> u32 {
+        let call = self.begin_add(a, b);
+        let (answered, sum) = self.next_sum();
+        assert_eq!(answered, call, "an answer to another call");
+        sum
+    }
+
+    #[inline]
+    fn echo(&mut self, data: Vec<u8>) -> Vec<u8> {
+        let call = self.next_call();
+        self.rings.send(tag(call, ECHO), &data);
+        let head = self.rings.expect();
+        assert_eq!(halves(head.tag).1, call, "an answer to another call");
+        self.rings.take(head.len)
+    }
+
+    /// An answer finds its place by the number of its call. More than `UNDER_WAY` are never under way.
+    #[inline]
+    fn adds(&mut self, count: u32) {
+        let ahead = count.min(UNDER_WAY);
+        for b in 0..ahead {
+            self.begin_add(black_box(20), b);
+        }
+        for b in ahead..count {
+            self.keep_next_sum();
+            self.begin_add(black_box(20), b);
+        }
+        for _ in 0..ahead {
+            self.keep_next_sum();
+        }
+        black_box(&self.sums);
     }
 }
 
-/// One `echo` after the other; what comes back goes out again.
+/// A call with bytes that the other process does not copy out, one after the other.
 #[derive(Debug)]
-pub struct Echo {
+pub struct Length {
     caller: Caller,
     data: Vec<u8>,
 }
 
-impl Echo {
-    /// Echoes of so many bytes.
+impl Length {
+    /// Of so many bytes.
     #[must_use]
     pub fn new(caller: Caller, len: usize) -> Self {
         Self { caller, data: vec![7; len] }
     }
 }
 
-impl Exchange for Echo {
+impl Exchange for Length {
     #[inline]
     fn step(&mut self) {
-        self.data = std::hint::black_box(self.caller.echo(&self.data));
-    }
-}
-
-/// 64 `add` begun, then 64 answers waited for; an answer finds its place by the number of its call.
-#[derive(Debug)]
-pub struct InFlight {
-    caller: Caller,
-    sums: [u32; IN_FLIGHT],
-}
-
-impl InFlight {
-    /// Nothing is under way yet.
-    #[must_use]
-    pub fn new(caller: Caller) -> Self {
-        Self { caller, sums: [0; IN_FLIGHT] }
-    }
-}
-
-impl Exchange for InFlight {
-    const OPERATIONS: u64 = IN_FLIGHT as u64;
-
-    #[inline]
-    fn step(&mut self) {
-        for b in 0..IN_FLIGHT as u32 {
-            self.caller.begin_add(std::hint::black_box(20), b);
-        }
-        for _ in 0..IN_FLIGHT {
-            let (call, sum) = self.caller.next_sum();
-            self.sums[call as usize % IN_FLIGHT] = sum;
-        }
-        std::hint::black_box(&self.sums);
+        let call = self.caller.next_call();
+        self.caller.rings.send(tag(call, LENGTH), &self.data);
+        let (answered, len) = self.caller.next_sum();
+        assert_eq!((answered, len as usize), (call, self.data.len()));
     }
 }
 
@@ -210,7 +204,7 @@ mod tests {
         for (waiting, _) in Waiting::ALL {
             for classes in [FRAGMENTS, WHOLE] {
                 let (ours, theirs) = UnixStream::pair().unwrap();
-                let calls = 300 + lengths.len() as u64 + 5 * IN_FLIGHT as u64;
+                let calls = 300 + lengths.len() as u64 + 64 + 1000 + 1;
                 let answering = std::thread::spawn(move || {
                     let mut answerer = Answerer::exchange(&Control::over(theirs), waiting, classes, 1).unwrap();
                     answerer.serve(calls);
@@ -221,14 +215,14 @@ mod tests {
                 }
                 for len in lengths {
                     let data: Vec<u8> = (0..len).map(|index| (index % 251) as u8).collect();
-                    assert!(caller.echo(&data) == data, "{len} bytes came back as others");
+                    assert!(caller.echo(data.clone()) == data, "{len} bytes came back as others");
                 }
-                let mut in_flight = InFlight::new(caller);
-                for _ in 0..5 {
-                    in_flight.step();
-                }
-                in_flight.sums.sort_unstable();
-                assert!(in_flight.sums.iter().copied().eq(20..20 + IN_FLIGHT as u32));
+                caller.adds(64);
+                caller.adds(1000);
+                let mut sums = caller.sums;
+                sums.sort_unstable();
+                assert!(sums.iter().copied().eq(20 + 1000 - UNDER_WAY..20 + 1000));
+                Length::new(caller, 65_536).step();
                 answering.join().unwrap();
             }
         }

@@ -1,114 +1,241 @@
-//! `add` as a request and a response of iceoryx2, in memory that is lent and written in place. Both sides poll: its events
-//! cost ten times as much.
+//! Requests and responses of iceoryx2, in memory that is lent and written in place: polled by both sides, or each waiting for
+//! the other's event.
+//!
+//! A client of `echo` writes its bytes into lent memory, the server copies them into lent memory of its own, and the client looks
+//! at the response where it is: two copies, where owned byte strings need four.
 
 use std::hint::{black_box, spin_loop};
 use std::io;
-use std::time::Duration;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use iceoryx2::port::client::Client;
+use iceoryx2::port::listener::Listener;
+use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::server::Server;
-use iceoryx2::prelude::{LogLevel, Node, NodeBuilder, SignalHandlingMode, ipc, set_log_level};
-use iceoryx2::service::port_factory::request_response::PortFactory;
+use iceoryx2::prelude::{LogLevel, Node, NodeBuilder, ServiceName, SignalHandlingMode, ipc, set_log_level};
 
-use crate::burst::{Burst, Contender, Exchange, Running, Sampling, Serve};
+use crate::burst::{Contender, Exchange, Running, Sampling, Serve, answer};
 use crate::control::Control;
 use crate::peer::Peer;
+use crate::task::Task;
 
-/// Two summands and their sum.
-type Request = [u32; 2];
-type Response = u32;
+/// So many contenders were begun.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
 
-type Service = PortFactory<ipc::Service, Request, (), Response, ()>;
-
-/// One side's part in the service that both open under the measuring process's number.
-fn open(measuring: u32) -> io::Result<(Node<ipc::Service>, Service)> {
-    set_log_level(LogLevel::Error);
-    let node = NodeBuilder::new()
-        .signal_handling_mode(SignalHandlingMode::Disabled)
-        .create::<ipc::Service>()
-        .map_err(io::Error::other)?;
-    let name = format!("rapace-bench-{measuring}");
-    let name = name.as_str().try_into().map_err(|error| io::Error::other(format!("{name}: {error:?}")))?;
-    let service = node.service_builder(&name).request_response::<Request, Response>().open_or_create();
-    Ok((node, service.map_err(io::Error::other)?))
+/// A name that only the two processes of one contender have.
+fn name(measuring: u32, number: u64, what: &str) -> io::Result<ServiceName> {
+    let name = format!("rapace-bench-{measuring}-{number}-{what}");
+    name.as_str().try_into().map_err(|error| io::Error::other(format!("{name}: {error:?}")))
 }
 
-/// The calling side.
-#[derive(Debug)]
-struct Add(Client<ipc::Service, Request, (), Response, ()>);
+fn node() -> io::Result<Node<ipc::Service>> {
+    set_log_level(LogLevel::Error);
+    let node = NodeBuilder::new().signal_handling_mode(SignalHandlingMode::Disabled);
+    node.create::<ipc::Service>().map_err(io::Error::other)
+}
 
-impl Exchange for Add {
+/// How a side waits for the other.
+#[derive(Debug)]
+enum Wait {
+    /// It looks all the time.
+    Polling,
+    /// It sleeps until the other side's event, and gives one when it has sent something.
+    Events { own: Box<Listener<ipc::Service>>, other: Box<Notifier<ipc::Service>> },
+}
+
+impl Wait {
+    fn new(node: &Node<ipc::Service>, waits: bool, own: &ServiceName, other: &ServiceName) -> io::Result<Self> {
+        if !waits {
+            return Ok(Self::Polling);
+        }
+        let event = |name| node.service_builder(name).event().open_or_create().map_err(io::Error::other);
+        Ok(Self::Events {
+            own: Box::new(event(own)?.listener_builder().create().map_err(io::Error::other)?),
+            other: Box::new(event(other)?.notifier_builder().create().map_err(io::Error::other)?),
+        })
+    }
+
+    #[inline]
+    fn until<T>(&self, mut look: impl FnMut() -> Option<T>) -> T {
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            match self {
+                Self::Polling => spin_loop(),
+                Self::Events { own, .. } => drop(own.blocking_wait(|_| {}).expect("a listener")),
+            }
+        }
+    }
+
+    #[inline]
+    fn tell(&self) {
+        if let Self::Events { other, .. } = self {
+            other.notify().expect("a listener");
+        }
+    }
+}
+
+macro_rules! service {
+    ($node:expr, $name:expr, $task:expr, $request:ty, $response:ty) => {{
+        let calls = $task.calls();
+        $node
+            .service_builder(&$name)
+            .request_response::<$request, $response>()
+            .max_servers(1)
+            .max_clients(1)
+            .max_active_requests_per_client(calls)
+            .max_loaned_requests(calls)
+            .open_or_create()
+            .map_err(io::Error::other)?
+    }};
+}
+
+type AddClient = Client<ipc::Service, [u32; 2], (), u32, ()>;
+type AddServer = Server<ipc::Service, [u32; 2], (), u32, ()>;
+type EchoClient = Client<ipc::Service, [u8], (), [u8], ()>;
+type EchoServer = Server<ipc::Service, [u8], (), [u8], ()>;
+
+/// `add`, `COUNT` in flight.
+#[derive(Debug)]
+struct Adds<const COUNT: usize> {
+    client: AddClient,
+    wait: Wait,
+}
+
+impl<const COUNT: usize> Exchange for Adds<COUNT> {
+    const OPERATIONS: u64 = COUNT as u64;
+
     #[inline]
     fn step(&mut self) {
-        let request = self.0.loan_uninit().expect("memory").write_payload(black_box([20, 22]));
-        let pending = request.send().expect("a server");
-        let response = loop {
-            match pending.receive().expect("a server") {
-                Some(response) => break *response,
-                None => spin_loop(),
-            }
+        let begin = |b: usize| {
+            let request = self.client.loan_uninit().expect("memory").write_payload(black_box([20, b as u32]));
+            request.send().expect("a server")
         };
-        assert_eq!(response, 42);
+        if COUNT == 1 {
+            let pending = begin(22);
+            self.wait.tell();
+            let sum = self.wait.until(|| pending.receive().expect("a server").map(|sum| *sum));
+            assert_eq!(sum, 42);
+            return;
+        }
+        let pending: Vec<_> = (0..COUNT).map(begin).collect();
+        self.wait.tell();
+        for (pending, b) in pending.into_iter().zip(0..) {
+            let sum = self.wait.until(|| pending.receive().expect("a server").map(|sum| *sum));
+            assert_eq!(sum, 20 + b);
+        }
     }
 }
 
-/// The calling side with its peer.
+/// `echo`, one after the other.
 #[derive(Debug)]
-pub struct Polled {
-    running: Running<Add>,
-    // Goes last, and clears away what the peer left behind.
-    _node: Node<ipc::Service>,
+struct Echoes {
+    client: EchoClient,
+    wait: Wait,
+    data: Vec<u8>,
 }
 
-impl Polled {
-    /// Calls the peer that [`serve`]s.
-    ///
-    /// # Errors
-    /// When there is no service, or the peer is gone.
-    pub fn start(peer: Peer) -> io::Result<Self> {
-        peer.control.recv()?;
-        let (node, service) = open(std::process::id())?;
-        let client = service.client_builder().create().map_err(io::Error::other)?;
-        Ok(Self { running: Running::start(Add(client), peer, Sampling::MeanThenSteps)?, _node: node })
+impl Exchange for Echoes {
+    #[inline]
+    fn step(&mut self) {
+        let request = self.client.loan_slice_uninit(self.data.len()).expect("memory").write_from_slice(&self.data);
+        let pending = request.send().expect("a server");
+        self.wait.tell();
+        let response = self.wait.until(|| pending.receive().expect("a server"));
+        assert_eq!(black_box(&*response).len(), self.data.len());
     }
 }
 
-impl Contender for Polled {
-    fn burst(&mut self, length: Duration) -> io::Result<Burst> {
-        self.running.burst(length)
+/// The measuring side, its peer and its node, which goes last and clears away what the peer left behind.
+///
+/// # Errors
+/// When there is no service, or the peer is gone.
+pub fn contender(task: Task, waits: bool, peer: Peer, sampling: Sampling) -> io::Result<Box<dyn Contender>> {
+    let number = BEGUN.fetch_add(1, Relaxed);
+    peer.control.send(number)?;
+    peer.control.recv()?;
+    let node = node()?;
+    let name = |what| name(std::process::id(), number, what);
+    let wait = Wait::new(&node, waits, &name("caller")?, &name("server")?)?;
+    macro_rules! adds {
+        ($count:literal) => {{
+            let service = service!(node, name("calls")?, task, [u32; 2], u32);
+            let client = service.client_builder().create().map_err(io::Error::other)?;
+            Box::new(Running::start(Adds::<$count> { client, wait }, peer, sampling)?.keeping(node))
+        }};
+    }
+    Ok(match task {
+        Task::Add => adds!(1),
+        Task::InFlight(8) => adds!(8),
+        Task::InFlight(64) => adds!(64),
+        Task::InFlight(1000) => adds!(1000),
+        Task::Echo(len) => {
+            let service = service!(node, name("calls")?, task, [u8], [u8]);
+            let builder = service.client_builder().initial_max_slice_len(len);
+            let client = builder.create().map_err(io::Error::other)?;
+            let exchange = Echoes { client, wait, data: vec![7; len] };
+            Box::new(Running::start(exchange, peer, sampling)?.keeping(node))
+        }
+        Task::InFlight(_) | Task::Length(_) => return Err(io::Error::other(format!("iceoryx2 has no {task}"))),
+    })
+}
+
+/// The answering side: one request is taken and answered by `answer`, if there is one.
+struct Answering<F> {
+    answer: F,
+    wait: Wait,
+    calls: u64,
+}
+
+impl<F: FnMut() -> Option<()>> Serve for Answering<F> {
+    fn serve(&mut self, steps: u64) {
+        let mut left = steps * self.calls;
+        while left > 0 {
+            self.wait.until(&mut self.answer);
+            left -= 1;
+            while left > 0 && (self.answer)().is_some() {
+                left -= 1;
+            }
+            self.wait.tell();
+        }
     }
 }
 
-/// The answering side.
-#[derive(Debug)]
-pub struct Polling {
-    server: Server<ipc::Service, Request, (), Response, ()>,
-    _node: Node<ipc::Service>,
+fn answer_add(server: &AddServer) -> Option<()> {
+    let request = server.receive().expect("a client")?;
+    let [a, b] = *request;
+    let response = request.loan_uninit().expect("memory").write_payload(a.wrapping_add(b));
+    response.send().expect("a client");
+    Some(())
 }
 
-/// The peer's side.
+fn answer_echo(server: &EchoServer) -> Option<()> {
+    let request = server.receive().expect("a client")?;
+    let response = request.loan_slice_uninit(request.len()).expect("memory").write_from_slice(&request);
+    response.send().expect("a client");
+    Some(())
+}
+
+/// The peer's whole life.
 ///
 /// # Errors
 /// When there is no service, or the measuring process is gone.
-pub fn serve(control: &Control) -> io::Result<Polling> {
-    let (node, service) = open(std::os::unix::process::parent_id())?;
-    let server = service.server_builder().create().map_err(io::Error::other)?;
-    control.send(0)?;
-    Ok(Polling { server, _node: node })
-}
-
-impl Serve for Polling {
-    fn serve(&mut self, steps: u64) {
-        for _ in 0..steps {
-            let request = loop {
-                match self.server.receive().expect("a client") {
-                    Some(request) => break request,
-                    None => spin_loop(),
-                }
-            };
-            let [a, b] = *request;
-            let response = request.loan_uninit().expect("memory").write_payload(a.wrapping_add(b));
-            response.send().expect("a client");
-        }
+pub fn serve(control: &Control, task: Task, waits: bool) -> io::Result<()> {
+    let (node, number) = (node()?, control.recv()?);
+    let name = |what| name(std::os::unix::process::parent_id(), number, what);
+    let wait = Wait::new(&node, waits, &name("server")?, &name("caller")?)?;
+    let calls = task.calls() as u64;
+    if let Task::Echo(len) = task {
+        let service = service!(node, name("calls")?, task, [u8], [u8]);
+        let server = service.server_builder().initial_max_slice_len(len).create().map_err(io::Error::other)?;
+        control.send(0)?;
+        answer(control, Answering { answer: || answer_echo(&server), wait, calls })
+    } else {
+        let service = service!(node, name("calls")?, task, [u32; 2], u32);
+        let server = service.server_builder().create().map_err(io::Error::other)?;
+        control.send(0)?;
+        answer(control, Answering { answer: || answer_add(&server), wait, calls })
     }
 }

@@ -9,13 +9,12 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 
-use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 
-use crate::awaited::{Awaited, OnTokio};
 use crate::burst::{Exchange, Serve};
 use crate::control::Control;
-use crate::floor::calls::IN_FLIGHT;
 use crate::product;
+use crate::task::{AwaitedCalls, Calls};
 use crate::waiting::Waiting;
 
 /// What is called.
@@ -25,6 +24,8 @@ pub trait Adder {
     fn add(&self, a: u32, b: u32) -> u32;
     /// The same bytes.
     fn echo(&self, data: Vec<u8>) -> Vec<u8>;
+    /// How many bytes there are.
+    fn length(&self, data: &[u8]) -> u32;
 }
 
 /// The implementation.
@@ -38,6 +39,10 @@ impl Adder for Sum {
 
     fn echo(&self, data: Vec<u8>) -> Vec<u8> {
         black_box(data)
+    }
+
+    fn length(&self, data: &[u8]) -> u32 {
+        black_box(data).len() as u32
     }
 }
 
@@ -56,9 +61,19 @@ pub fn connect(control: &Control, waiting: Waiting) -> io::Result<AdderClient> {
 /// # Errors
 /// When the measuring process is gone.
 pub fn serve(control: &Control, waiting: Waiting) -> io::Result<Elsewhere> {
-    let socket = UnixStream::from(control.recv_fd()?);
-    let server = rapace::Server::new(AdderServer::new(Sum)).config(product::config(waiting));
-    thread::Builder::new().spawn(move || server.serve_over(socket).expect("a session"))?;
+    serve_many(control, waiting, 1)
+}
+
+/// The same for so many clients, each on a thread.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_many(control: &Control, waiting: Waiting, clients: usize) -> io::Result<Elsewhere> {
+    for _ in 0..clients {
+        let socket = UnixStream::from(control.recv_fd()?);
+        let server = rapace::Server::new(AdderServer::new(Sum)).config(product::config(waiting));
+        thread::Builder::new().spawn(move || server.serve_over(socket).expect("a session"))?;
+    }
     Ok(Elsewhere)
 }
 
@@ -75,15 +90,14 @@ pub fn meet_on_tokio(control: &Control, waiting: Waiting, path: &Path) -> io::Re
     Ok(client)
 }
 
-/// The peer, which serves in tasks of a current-thread runtime.
+/// The peer, which serves in tasks of such a runtime.
 ///
 /// # Errors
 /// When it cannot listen, or the measuring process is gone.
-pub fn serve_on_tokio(control: &Control, waiting: Waiting, path: &Path) -> io::Result<Elsewhere> {
+pub fn serve_on_tokio(control: &Control, waiting: Waiting, runtime: Runtime, path: &Path) -> io::Result<Elsewhere> {
     if let Some(directory) = path.parent() {
         DirBuilder::new().mode(0o700).create(directory)?;
     }
-    let runtime = Builder::new_current_thread().enable_all().build()?;
     let server = {
         let _inside = runtime.enter();
         let server = rapace::aio::Server::new(AdderServer::new(Sum)).config(product::config(waiting));
@@ -102,72 +116,42 @@ impl Serve for Elsewhere {
     fn serve(&mut self, _steps: u64) {}
 }
 
-/// One `add` after the other.
-#[derive(Debug)]
-pub struct Add(pub AdderClient);
-
-impl Exchange for Add {
+impl Calls for AdderClient {
     #[inline]
-    fn step(&mut self) {
-        let sum = self.0.add(black_box(20), black_box(22)).wait().expect("a sum");
-        assert_eq!(sum, 42);
+    fn add(&mut self, a: u32, b: u32) -> u32 {
+        Self::add(self, a, b).wait().expect("a sum")
     }
-}
-
-impl Awaited for Add {
-    async fn step(&mut self) {
-        let sum = self.0.add(black_box(20), black_box(22)).await.expect("a sum");
-        assert_eq!(sum, 42);
-    }
-}
-
-/// One `echo` after the other; what comes back goes out again.
-#[derive(Debug)]
-pub struct Echo {
-    client: AdderClient,
-    data: Vec<u8>,
-}
-
-impl Echo {
-    /// Echoes of so many bytes.
-    #[must_use]
-    pub fn new(client: AdderClient, len: usize) -> Self {
-        Self { client, data: vec![7; len] }
-    }
-}
-
-impl Exchange for Echo {
-    #[inline]
-    fn step(&mut self) {
-        let data = std::mem::take(&mut self.data);
-        self.data = black_box(self.client.echo(data).wait().expect("the bytes"));
-    }
-}
-
-/// 64 `add` begun, then 64 results waited for, in the order of their calls.
-#[derive(Debug)]
-pub struct InFlight(pub AdderClient);
-
-impl Exchange for InFlight {
-    const OPERATIONS: u64 = IN_FLIGHT as u64;
 
     #[inline]
-    fn step(&mut self) {
-        let begin = |b| self.0.add(black_box(20), b as u32).start().expect("a call");
-        let calls: [_; IN_FLIGHT] = std::array::from_fn(begin);
-        for (b, call) in calls.into_iter().enumerate() {
-            assert_eq!(call.wait().expect("a sum"), 20 + b as u32);
+    fn echo(&mut self, data: Vec<u8>) -> Vec<u8> {
+        Self::echo(self, data).wait().expect("the bytes")
+    }
+
+    #[inline]
+    fn adds(&mut self, count: u32) {
+        let mut calls = Vec::with_capacity(count as usize);
+        for b in 0..count {
+            calls.push(Self::add(self, black_box(20), b).start().expect("a call"));
+        }
+        for (call, b) in calls.into_iter().zip(0..) {
+            assert_eq!(call.wait().expect("a sum"), 20 + b);
         }
     }
 }
 
-impl Awaited for InFlight {
-    const OPERATIONS: u64 = IN_FLIGHT as u64;
+impl AwaitedCalls for AdderClient {
+    async fn add(&mut self, a: u32, b: u32) -> u32 {
+        Self::add(self, a, b).await.expect("a sum")
+    }
 
-    async fn step(&mut self) {
-        let mut calls = Vec::with_capacity(IN_FLIGHT);
-        for b in 0..IN_FLIGHT as u32 {
-            calls.push(self.0.add(black_box(20), b).start_async().await.expect("a call"));
+    async fn echo(&mut self, data: Vec<u8>) -> Vec<u8> {
+        Self::echo(self, data).await.expect("the bytes")
+    }
+
+    async fn adds(&mut self, count: u32) {
+        let mut calls = Vec::with_capacity(count as usize);
+        for b in 0..count {
+            calls.push(Self::add(self, black_box(20), b).start_async().await.expect("a call"));
         }
         for (call, b) in calls.into_iter().zip(0..) {
             assert_eq!(call.await.expect("a sum"), 20 + b);
@@ -175,10 +159,52 @@ impl Awaited for InFlight {
     }
 }
 
-/// A client that is awaited, on a runtime of its own.
-///
-/// # Errors
-/// When there is no runtime or no client.
-pub fn awaited<A>(make: impl FnOnce(AdderClient) -> A, client: io::Result<AdderClient>) -> io::Result<OnTokio<A>> {
-    OnTokio::new(async || Ok(make(client?)))
+/// A call with borrowed bytes, one after the other.
+#[derive(Debug)]
+pub struct Length {
+    client: AdderClient,
+    data: Vec<u8>,
+}
+
+impl Length {
+    /// Of so many bytes.
+    #[must_use]
+    pub fn new(client: AdderClient, len: usize) -> Self {
+        Self { client, data: vec![7; len] }
+    }
+}
+
+impl Exchange for Length {
+    #[inline]
+    fn step(&mut self) {
+        let len = self.client.length(&self.data).wait().expect("a length");
+        assert_eq!(len as usize, self.data.len());
+    }
+}
+
+/// A client of the peer that serves [many](serve_many): the one that is used, and others that are connected.
+#[derive(Debug)]
+pub struct OneOfMany {
+    busy: AdderClient,
+    _others: Vec<AdderClient>,
+}
+
+impl OneOfMany {
+    /// Connects so many.
+    ///
+    /// # Errors
+    /// As [`connect`].
+    pub fn connect(control: &Control, waiting: Waiting, clients: usize) -> io::Result<Self> {
+        let busy = connect(control, waiting)?;
+        let others = (1..clients).map(|_| connect(control, waiting)).collect::<io::Result<_>>()?;
+        Ok(Self { busy, _others: others })
+    }
+}
+
+impl Exchange for OneOfMany {
+    #[inline]
+    fn step(&mut self) {
+        let sum = self.busy.add(black_box(20), black_box(22)).wait().expect("a sum");
+        assert_eq!(sum, 42);
+    }
 }

@@ -1,8 +1,9 @@
-//! A session over a listening path, up to the answer to its first message.
+//! A session over a listening path, up to the answer to its first message or call.
 
 use std::io;
 use std::path::Path;
 
+use super::calls::{AdderClient, AdderServer, Sum};
 use rapace::{Head, Listener, PeerA, PeerB, Session};
 
 use crate::control::Control;
@@ -35,4 +36,37 @@ pub fn serve(control: &Control, path: &Path) -> io::Result<()> {
         drop(session);
         control.send(0)?;
     }
+}
+
+/// Meets a server of calls: what is returned is the client.
+///
+/// # Errors
+/// When the session or the call fails.
+pub fn call(path: &Path) -> io::Result<AdderClient> {
+    let client = AdderClient::connect(path).map_err(io::Error::other)?;
+    assert_eq!(client.add(20, 22).wait().map_err(io::Error::other)?, 42);
+    Ok(client)
+}
+
+/// The life of a server with a thread for each client.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn serve_calls(control: &Control, path: &Path) -> io::Result<()> {
+    let server = rapace::Server::new(AdderServer::new(Sum)).bind(path).map_err(io::Error::other)?;
+    control.send(0)?;
+    server.join().map_err(io::Error::other)
+}
+
+/// The life of a server whose clients are tasks of a current-thread runtime.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn serve_calls_on_tokio(control: &Control, path: &Path) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = rapace::aio::Server::new(AdderServer::new(Sum)).bind(path).map_err(io::Error::other)?;
+        control.send(0)?;
+        server.join().await.map_err(io::Error::other)
+    })
 }

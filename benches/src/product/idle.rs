@@ -46,18 +46,23 @@ impl Idle {
     }
 }
 
-/// Shared memory of a process, both halves of its session.
+/// Shared memory of a process, both halves of its sessions, and the rest of its memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Shared {
     /// Address space, in KiB.
     pub mapped_kib: u64,
     /// Memory in use, in KiB.
     pub resident_kib: u64,
+    /// All other memory in use, in KiB.
+    pub other_kib: u64,
 }
 
 impl Shared {
-    /// Adds up the memfd mappings of `pid`.
-    fn of(pid: Pid) -> io::Result<Self> {
+    /// Adds up the mappings of `pid`: those of memfds, and the rest.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn of(pid: Pid) -> io::Result<Self> {
         let mut sum = Self::default();
         let mut in_memfd = false;
         for line in fs::read_to_string(format!("/proc/{pid}/smaps"))?.lines() {
@@ -67,6 +72,7 @@ impl Shared {
             match first {
                 "Size:" if in_memfd => sum.mapped_kib += kib(),
                 "Rss:" if in_memfd => sum.resident_kib += kib(),
+                "Rss:" => sum.other_kib += kib(),
                 _ if !first.ends_with(':') => in_memfd = line.contains("memfd:"),
                 _ => {}
             }
