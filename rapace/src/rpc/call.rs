@@ -281,7 +281,7 @@ fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Res
     }
 }
 
-#[inline]
+#[inline(always)]
 fn read<M: Method>(status: Status, from: &mut Reader<'_>, watch: Watch) -> Result<M::Ok, M::Error> {
     let bytes = from.remaining();
     if status == Status::Ok {

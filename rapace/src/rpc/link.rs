@@ -109,6 +109,8 @@ pub(crate) struct Core {
     pub(super) services: Option<Arc<Services>>,
     /// Whether requests that come are handled: there are handlers, and no goodbye was said.
     pub(super) serves: bool,
+    /// Some method of theirs has streams.
+    pub(super) serves_streams: bool,
     pub(super) leave: Leave,
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
     #[cfg(feature = "tokio")]
@@ -173,6 +175,7 @@ impl Link {
             begun_at: 0,
             requests_follow: false,
             serves: services.is_some(),
+            serves_streams: services.as_ref().is_some_and(|services| services.has_streams()),
             services: services.clone(),
             leave: Leave::default(),
             #[cfg(feature = "tokio")]

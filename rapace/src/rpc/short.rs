@@ -92,7 +92,7 @@ impl Core {
             self.fail(violation);
             return None;
         }
-        if !is_one_way && self.services.as_ref().is_some_and(|services| services.has_streams()) {
+        if self.serves_streams && !is_one_way {
             self.open_streams(call, head.method());
         }
         Some(Short { head, inline })

@@ -8,8 +8,9 @@ use super::waiting::{Spinner, Wait};
 use crate::doorbell::Counter;
 use crate::error::{Lost, SendError, Violation};
 use crate::lane::{Outgoing, SendLane, share};
+use crate::layout::INLINE_MAX;
 use crate::layout::head::{Head, Kind};
-use crate::layout::inline::Lead;
+use crate::layout::inline::{Inline, Lead};
 use crate::segment::Sent;
 use crate::slots::Claim;
 
@@ -137,8 +138,19 @@ impl Outbox {
         Ok(self.lane.published().saturating_sub(self.lane.pending()?))
     }
 
+    /// As [`send`](Self::send), of one piece. What a descriptor carries goes in a straight line, if nothing is out of the ordinary.
+    #[inline(never)]
+    pub(crate) fn send_bytes(&mut self, head: Head, payload: &[u8], patience: Patience) -> Result<(), SendError> {
+        let is_short = payload.len() <= INLINE_MAX && head.kind().fixed_len().is_none();
+        if is_short && !self.shared.is_forked() && self.can_send_short(payload.len()) {
+            self.send_short(&head, Inline::of(payload).as_lead());
+            return Ok(());
+        }
+        self.send(head, &Outgoing::whole(&payload), patience)
+    }
+
     /// Sends a message, waiting for room as long as `patience` says.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(&mut self, head: Head, payload: &Outgoing<'_>, patience: Patience) -> Result<(), SendError> {
         let mut sending = Sending::default();
         self.check(&head, payload.len())?;

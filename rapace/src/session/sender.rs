@@ -42,7 +42,7 @@ impl<R: Role> Sender<R> {
     /// [`SendError::TooLarge`], [`SendError::Length`], [`SendError::Closed`] or [`SendError::Lost`].
     #[inline]
     pub fn send(&mut self, head: Head, payload: &[u8]) -> Result<(), SendError> {
-        self.outbox.send(head, &Outgoing::whole(&payload), Patience::Forever)
+        self.outbox.send_bytes(head, payload, Patience::Forever)
     }
 
     /// Sends a message if there is room for all of it now.
@@ -54,7 +54,7 @@ impl<R: Role> Sender<R> {
     /// As [`send`](Self::send), and [`SendError::Full`].
     #[inline]
     pub fn try_send(&mut self, head: Head, payload: &[u8]) -> Result<(), SendError> {
-        self.outbox.send(head, &Outgoing::whole(&payload), Patience::Try)
+        self.outbox.send_bytes(head, payload, Patience::Try)
     }
 
     /// Sends a message, waiting for room up to `timeout`.
@@ -62,7 +62,7 @@ impl<R: Role> Sender<R> {
     /// # Errors
     /// As [`send`](Self::send), and [`SendError::Timeout`]; then the peer sees nothing of the message.
     pub fn send_timeout(&mut self, head: Head, payload: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.outbox.send(head, &Outgoing::whole(&payload), Patience::timeout(timeout))
+        self.outbox.send_bytes(head, payload, Patience::timeout(timeout))
     }
 
     /// Sends several messages in order, with one look for a sleeping peer at the end instead of one for each. Waits
