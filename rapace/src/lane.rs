@@ -436,8 +436,10 @@ impl RecvLane {
         };
         self.take_slot(&arrival.head, &slot, len)?;
         let Some(partial) = self.partial.get_mut(index) else { return Ok(Step::Part { released: false }) };
-        partial.append(arrival, &PeerBytes::new(&self.peer, &slot))?;
+        let appended = partial.append(arrival, &PeerBytes::new(&self.peer, &slot));
+        // Nobody has it, whatever came of it.
         release_slot(&self.own, &slot);
+        appended?;
         if arrival.part != Part::Last {
             return Ok(Step::Part { released: true });
         }
@@ -1158,6 +1160,7 @@ mod tests {
         pair.pass_part(first);
         let last = pair.last(&head, 201);
         assert_eq!(pair.violation(last), Violation::FragmentBytes { got: 301, total: 300 });
+        assert!(pair.recv.taken().is_empty(), "what nobody has is not held");
     }
 
     #[test]

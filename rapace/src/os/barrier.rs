@@ -21,18 +21,11 @@ mod variant {
     /// Whether this process can do so. In a child that was forked while it was asked, it stays so.
     static SUPPORTED: AtomicU8 = AtomicU8::new(UNKNOWN);
 
-    /// Has it found out whether this process can do so; once, on a thread of its own, since the kernel takes some 15 ms for that
-    /// where there are several threads.
+    /// Finds out whether this process can do so, once. Where there are several threads the kernel takes some 15 ms for that.
     pub(crate) fn prepare() {
         // Relaxed, here and below: what is found out stands for itself.
-        let is_first = SUPPORTED.load(Ordering::Relaxed) == UNKNOWN
-            && SUPPORTED.compare_exchange(UNKNOWN, ASKED, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        let ask = || {
-            let answer = register_and_fence();
-            SUPPORTED.store(if answer.is_ok() { YES } else { NO }, Ordering::Relaxed);
-        };
-        if is_first && std::thread::Builder::new().name("rapace-barrier".into()).spawn(ask).is_err() {
-            SUPPORTED.store(NO, Ordering::Relaxed);
+        if SUPPORTED.compare_exchange(UNKNOWN, ASKED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            SUPPORTED.store(if register_and_fence().is_ok() { YES } else { NO }, Ordering::Relaxed);
         }
     }
 

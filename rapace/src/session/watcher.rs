@@ -21,7 +21,7 @@ mod epoll {
     use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
     use crate::error::Death;
-    use crate::os::ForkGuard;
+    use crate::os::{ForkGuard, barrier};
     use crate::session::shared::Shared;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,6 +101,8 @@ mod epoll {
         }
 
         fn run(&self) {
+            // Here, since it takes some time, once, and nobody waits for it.
+            barrier::prepare();
             let mut events = [const { std::mem::MaybeUninit::<Event>::uninit() }; 16];
             loop {
                 match epoll::wait(&self.epoll, &mut events, None) {
