@@ -44,7 +44,8 @@ fn method(service: &Service, method: &Method) -> TokenStream {
         ReturnType::Type(_, ty) => ty.to_token_stream(),
     };
     sig.output = ReturnType::Default;
-    let clause = sig.generics.where_clause.take();
+    // One without predicates is not written.
+    let clause = sig.generics.where_clause.take().filter(|clause| !clause.predicates.is_empty());
     let end = match &method.body {
         None => quote!(#clause #semicolon),
         Some(body) => {

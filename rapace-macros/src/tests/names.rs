@@ -213,6 +213,9 @@ fn an_async_method_becomes_a_future_that_is_send() {
         "{text}"
     );
     assert!(!text.contains("ServeOnThreads"));
+    // An empty `where` is told as any other one, and as nothing else.
+    let text = expanded("", "trait S { async fn g(&self) where { body } }").text();
+    assert!(text.contains("where Self: ::core::marker::Sync {"), "{text}");
 }
 
 #[test]

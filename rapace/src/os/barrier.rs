@@ -1,6 +1,8 @@
 //! A fence in all threads of this process, made by one of them: who needs it often then needs none (membarrier(2), Linux 4.14).
 
-pub(crate) use variant::{fence_all, is_supported, prepare};
+#[cfg(all(target_os = "linux", not(rapace_portable)))]
+pub(crate) use variant::prepare;
+pub(crate) use variant::{fence_all, is_supported};
 
 #[cfg(all(target_os = "linux", not(rapace_portable)))]
 mod variant {
@@ -58,8 +60,6 @@ mod variant {
 
 #[cfg(any(not(target_os = "linux"), rapace_portable))]
 mod variant {
-    pub(crate) fn prepare() {}
-
     pub(crate) fn is_supported() -> bool {
         false
     }
