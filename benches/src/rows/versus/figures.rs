@@ -18,7 +18,7 @@ pub fn all(rows: &[Row], budget: &Budget) -> Vec<Figure> {
     let mut figures = add(rows);
     figures.extend(echoes(rows));
     figures.extend(several(rows));
-    figures.push(Figure::count("instructions of an `add`, both halves", (600, 450), budget.of("add")));
+    figures.push(Figure::count("instructions of an `add`, both halves, as budgeted", (600, 450), budget.of("add")));
     figures
 }
 
