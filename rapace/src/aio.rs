@@ -23,6 +23,7 @@
 //! ```
 
 pub(crate) mod calls;
+pub(crate) mod polling;
 mod reactor;
 mod roaming;
 mod router;

@@ -6,172 +6,31 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
-use tokio::runtime::{Handle, Id};
-use tokio::time::{Sleep, sleep_until};
-
+use super::polling::CallWait;
 use super::roaming::{Roaming, place, poll_place, survive};
-use super::watch::keep_watch;
-
 use crate::codec::Encoder;
-use crate::doorbell::{Bed, Counter};
 use crate::lane::{Kept, Outgoing};
-use crate::ring;
 use crate::rpc::call::{Call, decode, prepared};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
-use crate::rpc::link::{Begin, Begun, Core, Link};
+use crate::rpc::link::{Begin, Begun, Link};
 use crate::rpc::method::Method;
 use crate::rpc::pending::Pending;
-use crate::rpc::serving::{Arrived, Replying};
+use crate::rpc::serving::Replying;
 use crate::rpc::streams::EndKey;
 use crate::rpc::tickets::Outcome;
 use crate::rpc::watch::Watch;
-use crate::session::Spin;
-use crate::session::waiting::{Waker, look};
-
-/// Looks with a pause that a future takes at most: less than a microsecond.
-const PAUSES: u32 = 24;
-
-impl Link {
-    /// Tries something under the lock until it succeeds, after each receive step; `register` says who is to be woken.
-    pub(super) fn poll_until<T>(
-        self: &Arc<Self>,
-        cx: &Context<'_>,
-        wants_room: bool,
-        mut attempt: impl FnMut(&mut Core) -> Option<T>,
-        mut register: impl FnMut(&mut Core, Waker),
-    ) -> Poll<Result<T, RpcError>> {
-        let shared = &self.shared;
-        let mut may_look = shared.spin != Spin::Never;
-        let mut waker = None;
-        loop {
-            let mut core = self.lock();
-            // Counted before the try, so that what is given back after it is noticed.
-            let freed = if wants_room { shared.freed() } else { 0 };
-            if let Some(done) = attempt(&mut core) {
-                return Poll::Ready(Ok(done));
-            }
-            let ended = core.check_end();
-            let next = core.inbox.next();
-            let is_there = || ring::may_be_there(shared.peer.entries(), next) || wants_room && shared.freed() != freed;
-            if ended {
-                // Everybody has got an end by now.
-                if let Some(done) = attempt(&mut core) {
-                    return Poll::Ready(Ok(done));
-                }
-            }
-            // A waker is foreign code, so it is cloned without the lock; then everything is tried again.
-            let Some(known) = waker.take() else {
-                let looks = std::mem::take(&mut may_look) && core.engine.in_flight() <= 1;
-                drop(core);
-                waker = Some(cx.waker().clone());
-                if looks && !look(is_there) {
-                    (0..PAUSES).any(|_| {
-                        std::hint::spin_loop();
-                        is_there()
-                    });
-                }
-                continue;
-            };
-            register(&mut core, Waker::Task(known));
-            let owes = core.room_owed();
-            drop(core);
-            // The peer may be waiting for room just as this side is.
-            shared.report_room();
-            if shared.spin == Spin::Forever {
-                // It is not rung, so it looks again when the runtime comes round.
-                shared.mind_death();
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            if let Err(error) = keep_watch(self) {
-                return Poll::Ready(Err(error));
-            }
-            shared.raise(Bed::Socket, Counter::Message, next);
-            if let Some(freed) = owes.or(wants_room.then_some(freed)) {
-                shared.raise(Bed::Socket, Counter::Room, freed.wrapping_add(1));
-                if shared.freed() != freed {
-                    continue;
-                }
-            }
-            if !is_there() && !shared.is_over() && !shared.peer_closed() {
-                shared.note(&shared.own.words().noted.sleeps);
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Tries something that wants room.
-    pub(super) fn poll_room<T>(
-        self: &Arc<Self>,
-        cx: &Context<'_>,
-        mut attempt: impl FnMut(&mut Core) -> Option<T>,
-    ) -> Poll<Result<T, RpcError>> {
-        let attempt = |core: &mut Core| {
-            core.pump(None);
-            attempt(core)
-        };
-        self.poll_until(cx, true, attempt, |core, waker| core.block(waker))
-    }
-
-    fn poll_outcome(self: &Arc<Self>, cx: &Context<'_>, begun: Begun) -> Poll<Result<Outcome, RpcError>> {
-        // Apart, as in `call_short`.
-        if let Some((status, inline)) = self.briefly(|core| core.take_short_answer(begun)) {
-            return Poll::Ready(Ok(Outcome::Short(status, inline)));
-        }
-        let attempt = |core: &mut Core| core.take_answer(begun);
-        self.poll_until(cx, false, attempt, |core, waker| core.wait_for(begun.ticket, waker))
-    }
-
-    /// The next request to be served; `None` when the session is over, or all is answered after a goodbye.
-    pub(crate) fn poll_request(self: &Arc<Self>, cx: &Context<'_>) -> Poll<Result<Option<Arrived>, RpcError>> {
-        let attempt = |core: &mut Core| match core.take_any_request() {
-            Some(request) => Some(Some(request)),
-            None if core.end.is_some() || core.has_said_all() => Some(None),
-            None => None,
-        };
-        self.poll_until(cx, false, attempt, |core, waker| core.wait_for_requests(waker))
-    }
-}
-
-/// Wakes a future at its deadline, by the runtime that polls it: another one may rest, or have ended.
-#[derive(Debug, Default)]
-pub(crate) struct Timer(Option<(Id, Pin<Box<Sleep>>)>);
-
-impl Timer {
-    /// Ready when the deadline is past.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, deadline: &mut Deadline) -> Poll<Result<(), RpcError>> {
-        let Some(instant) = deadline.instant() else { return Poll::Pending };
-        if Instant::now() >= instant {
-            return Poll::Ready(Ok(()));
-        }
-        let Ok(runtime) = Handle::try_current() else { return Poll::Ready(Err(RpcError::NoRuntime)) };
-        let id = runtime.id();
-        let known = self.0.take().filter(|(at, _)| *at == id);
-        // In a runtime without time, and in one that is shutting down, tokio panics instead of saying so.
-        let polled = catch_unwind(AssertUnwindSafe(|| {
-            let (_, mut sleep) = known.unwrap_or_else(|| (id, Box::pin(sleep_until(instant.into()))));
-            let polled = sleep.as_mut().poll(cx);
-            self.0 = Some((id, sleep));
-            polled
-        }));
-        polled.map_or(Poll::Ready(Err(RpcError::NoRuntime)), |polled| polled.map(Ok))
-    }
-}
 
 /// A call that is awaited, whatever its method: compiled once, for all of them.
 #[derive(Debug)]
 pub(crate) struct Awaited {
     deadline: Deadline,
-    timer: Timer,
-    unread: Unread,
+    wait: CallWait,
     state: State,
     /// The ends of its streams, once it is sent.
     ends: Vec<EndKey>,
@@ -191,8 +50,7 @@ enum State {
 
 impl Awaited {
     pub(super) fn new(deadline: Deadline) -> Self {
-        let (timer, unread, watch) = (Timer::default(), Unread::default(), Watch::default());
-        Self { deadline, timer, unread, state: State::Fresh, ends: Vec::new(), watch }
+        Self { deadline, wait: CallWait::default(), state: State::Fresh, ends: Vec::new(), watch: Watch::default() }
     }
 
     /// Begins the request of a fresh one.
@@ -235,7 +93,7 @@ impl Awaited {
             State::Sending(begin, payload) => (begin, payload),
             State::Fresh | State::Done => return Poll::Ready(Err(RpcError::Cancelled)),
         };
-        if let Poll::Ready(due) = self.timer.poll(cx, &mut self.deadline) {
+        if let Poll::Ready(due) = self.wait.timer.poll(cx, &mut self.deadline) {
             let past = RpcError::DeadlineExceeded { may_have_executed: false };
             return Poll::Ready(Err(due.err().unwrap_or(past)));
         }
@@ -260,9 +118,8 @@ impl Awaited {
     #[inline(never)]
     fn poll_outcome(&mut self, link: &Arc<Link>, cx: &mut Context<'_>) -> Poll<Result<Outcome, RpcError>> {
         let begun = std::task::ready!(self.poll_sent(link, cx))?;
-        let Self { deadline, timer, unread, state, .. } = self;
-        if let Poll::Ready(outcome) = poll_begun(link, begun, timer, deadline, unread, cx)? {
-            *state = State::Done;
+        if let Poll::Ready(outcome) = self.wait.poll(link, begun, &mut self.deadline, cx)? {
+            self.state = State::Done;
             return Poll::Ready(Ok(outcome));
         }
         Poll::Pending
@@ -275,68 +132,6 @@ impl Awaited {
             State::Sent(begun) => link.forget(*begun),
             State::Fresh | State::Done => {}
         }
-    }
-}
-
-/// Polls for the outcome of a call that was sent. What is left of it after an error is cancelled when its owner is dropped.
-pub(super) fn poll_begun(
-    link: &Arc<Link>,
-    begun: Begun,
-    timer: &mut Timer,
-    deadline: &mut Deadline,
-    unread: &mut Unread,
-    cx: &mut Context<'_>,
-) -> Poll<Result<Outcome, RpcError>> {
-    if let Poll::Ready(outcome) = link.poll_outcome(cx, begun) {
-        return Poll::Ready(outcome);
-    }
-    let late = RpcError::DeadlineExceeded { may_have_executed: true };
-    match timer.poll(cx, deadline) {
-        Poll::Ready(due) => Poll::Ready(Err(due.err().unwrap_or(late))),
-        Poll::Pending => unread.poll(link, begun, cx).map(Err),
-    }
-}
-
-/// Whether a call waits for a reader that never reads: then it would not end. It is looked at again after the time that a
-/// peer is given before it counts as unresponsive, and only of a call that has a reader on this side.
-#[derive(Debug, Default)]
-pub(crate) struct Unread(Option<Box<Looks>>);
-
-#[derive(Debug)]
-struct Looks {
-    next: Deadline,
-    timer: Timer,
-    /// The last look found it so.
-    is_unread: bool,
-}
-
-impl Unread {
-    #[inline]
-    fn poll(&mut self, link: &Link, begun: Begun, cx: &mut Context<'_>) -> Poll<RpcError> {
-        let (may_be, is_unread) = {
-            let mut core = link.lock();
-            let engine = &mut core.engine;
-            let may_be = engine.has_streams() && engine.may_be_unread(begun.call);
-            (may_be, may_be && engine.is_unread(begun.call))
-        };
-        if may_be { self.poll_look(link, is_unread, cx) } else { Poll::Pending }
-    }
-
-    #[cold]
-    fn poll_look(&mut self, link: &Link, is_unread: bool, cx: &mut Context<'_>) -> Poll<RpcError> {
-        let patience = Deadline::After(link.patience_with_readers());
-        let fresh = || Box::new(Looks { next: patience, timer: Timer::default(), is_unread: false });
-        let looks = self.0.get_or_insert_with(fresh);
-        while let Poll::Ready(due) = looks.timer.poll(cx, &mut looks.next) {
-            if let Err(error) = due {
-                return Poll::Ready(error);
-            }
-            if looks.is_unread && is_unread {
-                return Poll::Ready(RpcError::StreamNotRead);
-            }
-            **looks = Looks { next: patience, timer: Timer::default(), is_unread };
-        }
-        Poll::Pending
     }
 }
 
@@ -518,9 +313,9 @@ impl<M: Method> Future for Pending<M> {
         if this.again.is_some() {
             return this.poll_lastingly(cx);
         }
-        let Self { direct, begun, timer, unread, deadline, watch, .. } = this;
+        let Self { direct, begun, wait, deadline, watch, .. } = this;
         let Some(call) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        let mut outcome = std::task::ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx));
+        let mut outcome = std::task::ready!(wait.poll(direct.link(), call, deadline, cx));
         if outcome.is_ok() {
             *begun = None;
         }

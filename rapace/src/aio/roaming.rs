@@ -3,7 +3,8 @@
 
 use std::task::{Context, Poll, ready};
 
-use super::calls::{Awaited, Timer, poll_begun};
+use super::calls::Awaited;
+use super::polling::Timer;
 use crate::rpc::call::decode;
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
@@ -92,9 +93,9 @@ impl<M: Method> Pending<M> {
     #[inline(never)]
     pub(super) fn poll_lastingly(&mut self, cx: &mut Context<'_>) -> Poll<Result<M::Ok, M::Error>> {
         loop {
-            let Self { direct, begun, again, timer, unread, deadline, .. } = &mut *self;
+            let Self { direct, begun, again, wait, deadline, .. } = &mut *self;
             let outcome = match (*begun, again) {
-                (Some(call), _) => ready!(poll_begun(direct.link(), call, timer, deadline, unread, cx)),
+                (Some(call), _) => ready!(wait.poll(direct.link(), call, deadline, cx)),
                 (None, Some(again)) if again.is_lost => {
                     let begun = ready!(again.poll_begin(M::INDEX, cx))?;
                     self.is_begun_again(begun);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, consume_budget};
 
-use super::calls::Timer;
+use super::polling::{Look, Timer};
 use super::{Incoming, Listener, on_blocking_pool_or_told, spawn_blocking};
 use crate::blocking::{Accepting, House, LAST_WORD, Left, ServerStats};
 use crate::error::OpenError;
@@ -326,7 +326,8 @@ pub(crate) async fn serve_session(link: &Arc<Link>, services: &Arc<Services>) {
     if !services.setting().begin(link) {
         return;
     }
-    while let Ok(Some(arrived)) = poll_fn(|cx| link.poll_request(cx)).await {
+    let mut look = Look::default();
+    while let Ok(Some(arrived)) = poll_fn(|cx| link.poll_request(cx, &mut look)).await {
         start(link, services, arrived).await;
         consume_budget().await;
     }

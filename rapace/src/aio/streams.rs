@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::calls::{Awaited, Timer};
+use super::calls::Awaited;
+use super::polling::Timer;
 use super::roaming::{Roaming, place, poll_place, survive};
 use crate::lane::{Kept, Outgoing};
 use crate::rpc::call::encoded;
@@ -47,7 +48,7 @@ impl Link {
                 Err(error) => Some(Err(error)),
             }
         };
-        let sent = self.poll_until(cx, true, attempt, |core, waker| {
+        let sent = self.poll_until(cx, true, None, attempt, |core, waker| {
             if let Some(at_end) = at_end.take() {
                 core.wait_at_end(end, at_end);
             }
@@ -70,7 +71,7 @@ impl Link {
             core.pump(None);
             core.take_items(end, items)
         };
-        let taken = self.poll_until(cx, false, attempt, |core, waker| core.wait_at_end(end, waker));
+        let taken = self.poll_until(cx, false, None, attempt, |core, waker| core.wait_at_end(end, waker));
         taken.map(|taken| taken?)
     }
 }

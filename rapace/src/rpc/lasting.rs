@@ -230,7 +230,7 @@ impl Trial {
     pub(crate) fn poll_connected(
         &mut self,
         lasting: &Lasting,
-        timer: &mut crate::aio::calls::Timer,
+        timer: &mut crate::aio::polling::Timer,
         cx: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Result<Direct, RpcError>> {
         use std::task::Poll;
@@ -284,7 +284,7 @@ pub(crate) struct Again {
     /// It was lost with its session, and is not begun in another one.
     pub(crate) is_lost: bool,
     #[cfg(feature = "tokio")]
-    pub(crate) timer: crate::aio::calls::Timer,
+    pub(crate) timer: crate::aio::polling::Timer,
     /// A task is about to begin it again here.
     #[cfg(feature = "tokio")]
     pub(crate) sending: Option<(Direct, crate::aio::calls::Awaited)>,

@@ -124,6 +124,9 @@ pub(crate) struct Core {
     pub(super) beside: Beside,
     /// What whoever looks beside the leader has learnt.
     pub(super) spinner_beside: Spinner,
+    /// What tasks that wait have.
+    #[cfg(feature = "tokio")]
+    pub(crate) spinner_of_tasks: Spinner,
     /// Who leads, or looks beside the leader, and waits at the end of a stream.
     pub(super) leaders_at_ends: usize,
     /// The leader waits for room, for itself, for the blocked, or for what is owed.
@@ -185,6 +188,8 @@ impl Link {
             serving_sleeps: false,
             beside: Beside::Nobody,
             spinner_beside: Spinner::new(),
+            #[cfg(feature = "tokio")]
+            spinner_of_tasks: Spinner::new(),
             leaders_at_ends: 0,
             leader_minds_room: false,
             spinner: Spinner::new(),

@@ -154,7 +154,9 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         owe_while(|b| {
             let link = Arc::clone(b);
-            runtime.spawn(async move { std::future::poll_fn(|cx| link.poll_request(cx)).await.is_ok() });
+            runtime.spawn(async move {
+                std::future::poll_fn(|cx| link.poll_request(cx, &mut Default::default())).await.is_ok()
+            });
             until(|| b.lock().serving.is_some());
         });
     }

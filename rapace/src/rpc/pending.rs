@@ -28,9 +28,7 @@ pub struct Pending<M: Method> {
     pub(crate) deadline: Deadline,
     pub(crate) watch: Watch,
     #[cfg(feature = "tokio")]
-    pub(crate) timer: crate::aio::calls::Timer,
-    #[cfg(feature = "tokio")]
-    pub(crate) unread: crate::aio::calls::Unread,
+    pub(crate) wait: crate::aio::polling::CallWait,
     method: std::marker::PhantomData<fn() -> M>,
 }
 
@@ -43,9 +41,7 @@ impl<M: Method> Pending<M> {
             deadline,
             watch,
             #[cfg(feature = "tokio")]
-            timer: Default::default(),
-            #[cfg(feature = "tokio")]
-            unread: Default::default(),
+            wait: Default::default(),
             method: std::marker::PhantomData,
         }
     }

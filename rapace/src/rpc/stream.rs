@@ -91,7 +91,7 @@ pub struct Rx<T> {
     failure: Option<DecodeError>,
     has_failed: bool,
     #[cfg(feature = "tokio")]
-    pub(crate) timer: crate::aio::calls::Timer,
+    pub(crate) timer: crate::aio::polling::Timer,
 }
 
 /// What both ends of a pair know: where the one that is kept finds its connection, once there is one.

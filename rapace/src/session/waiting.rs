@@ -242,7 +242,7 @@ impl Shared {
     }
 
     /// Whether the peer last waited on the CPU this thread runs on, where looking for it only keeps it from running.
-    fn shares_cpu(&self) -> bool {
+    pub(crate) fn shares_cpu(&self) -> bool {
         let ours = self.note_cpu();
         ours.is_some() && ours == Some(self.peer.words().wants.cpu.load(Ordering::Relaxed))
     }
@@ -291,6 +291,14 @@ pub(crate) struct Spinner {
     sleeps: u32,
 }
 
+/// How long a look is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience {
+    pub(crate) time: Duration,
+    /// Longer than what paid off, to learn from.
+    pub(crate) is_probe: bool,
+}
+
 impl Spinner {
     pub(crate) fn new() -> Self {
         Self { budget: BUDGET_MAX, sleeps: 0 }
@@ -325,8 +333,7 @@ impl Spinner {
 
     /// Looks for as long as it paid off lately.
     fn look_long(&mut self, shared: &Shared, wait: &Wait<'_>) -> bool {
-        let is_probe = self.sleeps >= PROBE_EVERY;
-        let budget = if is_probe { PROBE } else { self.budget };
+        let Patience { time: budget, is_probe } = self.patience();
         let pays_off = !budget.is_zero() && !shared.shares_cpu();
         let Some(_looking) = pays_off.then(Looking::start).flatten() else {
             shared.looks_first(LOOKS);
@@ -346,8 +353,14 @@ impl Spinner {
         found
     }
 
+    /// How long the next look is.
+    pub(crate) fn patience(&self) -> Patience {
+        let is_probe = self.sleeps >= PROBE_EVERY;
+        Patience { time: if is_probe { PROBE } else { self.budget }, is_probe }
+    }
+
     /// Learns from a probe how long a look must be: twice what this one took.
-    fn probed(&mut self, found_after: Option<Duration>) {
+    pub(crate) fn probed(&mut self, found_after: Option<Duration>) {
         self.sleeps = 0;
         if let Some(looked) = found_after {
             self.budget = (looked * 2).clamp(BUDGET_MIN, PROBE).max(self.budget);
@@ -356,7 +369,7 @@ impl Spinner {
 
     /// Learns from a sleep. The threshold lies above the cap by the cost of a wake-up, else a short sleep after a full
     /// look would shrink what should grow.
-    fn adapt(&mut self, slept: Duration) {
+    pub(crate) fn adapt(&mut self, slept: Duration) {
         self.sleeps = if slept < RARE { self.sleeps.saturating_add(1) } else { 0 };
         self.budget = if slept < PAYS_OFF {
             (self.budget * 2).clamp(BUDGET_MIN, BUDGET_MAX.max(self.budget))
@@ -413,10 +426,10 @@ fn look_for_ever(shared: &Shared, wait: &Wait<'_>) {
 }
 
 /// The right to look with a budget: one CPU of the machine is always left to others.
-struct Looking;
+pub(crate) struct Looking;
 
 impl Looking {
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         static PLACES: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
         let places = *PLACES.get_or_init(|| match crate::os::cpus() {
             1 => 0,
