@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use super::polling::CallWait;
+use super::polling::{CallWait, poll_begun};
 use super::roaming::{Roaming, place, poll_place, survive};
 use crate::codec::Encoder;
 use crate::lane::{Kept, Outgoing};
@@ -315,7 +315,7 @@ impl<M: Method> Future for Pending<M> {
         }
         let Self { direct, begun, wait, deadline, watch, .. } = this;
         let Some(call) = *begun else { return Poll::Ready(Err(RpcError::Cancelled.into())) };
-        let mut outcome = std::task::ready!(wait.poll(direct.link(), call, deadline, cx));
+        let mut outcome = std::task::ready!(poll_begun(wait, direct.link(), call, deadline, cx));
         if outcome.is_ok() {
             *begun = None;
         }

@@ -70,7 +70,7 @@ impl Look {
     }
 
     /// What was waited for is there.
-    #[inline]
+    #[cold]
     fn learn(&mut self, shared: &Shared, spinner: &mut Spinner) {
         let Some(waited) = self.0.take() else { return };
         let took = waited.since.elapsed();
@@ -138,7 +138,9 @@ impl Link {
             // Counted before the try, so that what is given back after it is noticed.
             let freed = if wants_room { shared.freed() } else { 0 };
             if let Some(done) = attempt(&mut core) {
-                if let Some(look) = look {
+                if let Some(look) = look
+                    && look.0.is_some()
+                {
                     look.learn(shared, &mut core.spinner_of_tasks);
                 }
                 return Poll::Ready(Ok(done));
@@ -216,19 +218,18 @@ impl Link {
         self.poll_until(cx, true, None, attempt, |core, waker| core.block(waker))
     }
 
+    /// The answer, if it is there and short. Apart from others, as in `call_short`.
+    fn take_short(&self, begun: Begun) -> Option<Outcome> {
+        let (status, inline) = self.briefly(|core| core.take_short_answer(begun))?;
+        Some(Outcome::Short(status, inline))
+    }
+
     fn poll_outcome(
         self: &Arc<Self>,
         cx: &Context<'_>,
         begun: Begun,
         look: &mut Look,
     ) -> Poll<Result<Outcome, RpcError>> {
-        // Apart, as in `call_short`.
-        if let Some((status, inline)) = self.briefly(|core| core.take_short_answer(begun)) {
-            if look.0.is_some() {
-                look.learn(&self.shared, &mut self.lock().spinner_of_tasks);
-            }
-            return Poll::Ready(Ok(Outcome::Short(status, inline)));
-        }
         let attempt = |core: &mut Core| core.take_answer(begun);
         self.poll_until(cx, false, Some(look), attempt, |core, waker| core.wait_for(begun.ticket, waker))
     }
@@ -282,6 +283,13 @@ pub(crate) struct CallWait {
 }
 
 impl CallWait {
+    #[inline]
+    fn learn(&mut self, link: &Link) {
+        if self.look.0.is_some() {
+            self.look.learn(&link.shared, &mut link.lock().spinner_of_tasks);
+        }
+    }
+
     /// Polls for the outcome. What is left of it after an error is cancelled when its owner is dropped.
     pub(super) fn poll(
         &mut self,
@@ -290,6 +298,10 @@ impl CallWait {
         deadline: &mut Deadline,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Outcome, RpcError>> {
+        if let Some(outcome) = link.take_short(begun) {
+            self.learn(link);
+            return Poll::Ready(Ok(outcome));
+        }
         if let Poll::Ready(outcome) = link.poll_outcome(cx, begun, &mut self.look) {
             return Poll::Ready(outcome);
         }
@@ -299,6 +311,23 @@ impl CallWait {
             Poll::Pending => self.unread.poll(link, begun, cx).map(Err),
         }
     }
+}
+
+/// Polls for the outcome of a call of which its owner has only the handle: such are kept and moved by the thousand, and few of
+/// them wait.
+pub(super) fn poll_begun(
+    wait: &mut Option<Box<CallWait>>,
+    link: &Arc<Link>,
+    begun: Begun,
+    deadline: &mut Deadline,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Outcome, RpcError>> {
+    if wait.is_none()
+        && let Some(outcome) = link.take_short(begun)
+    {
+        return Poll::Ready(Ok(outcome));
+    }
+    wait.get_or_insert_default().poll(link, begun, deadline, cx)
 }
 
 /// Whether a call waits for a reader that never reads: then it would not end. It is looked at again after the time that a
@@ -341,5 +370,76 @@ impl Unread {
             **looks = Looks { next: patience, timer: Timer::default(), is_unread };
         }
         Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    use super::*;
+    use crate::lane::Outgoing;
+    use crate::layout::inline::Inline;
+    use crate::rpc::link::Target;
+    use crate::rpc::simulation::links;
+    use crate::session::Config;
+
+    #[derive(Debug, Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_future_looks_each_time_that_its_runtime_comes_round_and_then_sleeps() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let _guard = runtime.enter();
+        let [a, _b] = links(&Config::default());
+        let woken = Arc::new(Woken::default());
+        let waker = std::task::Waker::from(Arc::clone(&woken));
+        let times = || woken.0.load(Ordering::Relaxed);
+        let target = Target { method: 1, parent: 0 };
+        let begun = a.start(target, &Outgoing::short(Inline::default()), &mut Deadline::None).unwrap();
+        let mut look = Look::default();
+        let mut poll = || a.poll_outcome(&Context::from_waker(&waker), begun, &mut look).is_pending();
+
+        // It is not the peer's turn to ring, so the future has itself polled again.
+        assert!(poll());
+        assert_eq!(times(), 1);
+        assert!(!a.lock().has_waiting_tasks());
+
+        // The runtime had something else to do, which looking would hold up.
+        std::thread::sleep(ROUND * 2);
+        assert!(poll());
+        assert_eq!(times(), 1);
+        assert!(a.lock().has_waiting_tasks());
+
+        // One that sleeps does not begin to look because it is polled.
+        assert!(poll());
+        assert_eq!(times(), 1);
+    }
+
+    #[test]
+    fn looking_ends_when_sleeps_were_long_and_comes_back_when_one_was_short() {
+        let [a, _b] = links(&Config::default());
+        let mut spinner = Spinner::new();
+        for _ in 0..8 {
+            let since = Instant::now().checked_sub(Duration::from_millis(5)).unwrap();
+            let patience = Patience::default();
+            Look(Some(Box::new(Waited { since, last: since, patience, is_asleep: true })))
+                .learn(&a.shared, &mut spinner);
+        }
+        assert!(spinner.patience().time.is_zero());
+        let mut look = Look::default();
+        assert!(!look.look(&a.shared, spinner.patience(), || false), "it does not come round again");
+        look.sleep(&a.shared, &mut spinner);
+        look.learn(&a.shared, &mut spinner);
+        assert!(!spinner.patience().time.is_zero());
     }
 }

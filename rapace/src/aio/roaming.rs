@@ -4,7 +4,7 @@
 use std::task::{Context, Poll, ready};
 
 use super::calls::Awaited;
-use super::polling::Timer;
+use super::polling::{Timer, poll_begun};
 use crate::rpc::call::decode;
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
@@ -95,7 +95,7 @@ impl<M: Method> Pending<M> {
         loop {
             let Self { direct, begun, again, wait, deadline, .. } = &mut *self;
             let outcome = match (*begun, again) {
-                (Some(call), _) => ready!(wait.poll(direct.link(), call, deadline, cx)),
+                (Some(call), _) => ready!(poll_begun(wait, direct.link(), call, deadline, cx)),
                 (None, Some(again)) if again.is_lost => {
                     let begun = ready!(again.poll_begin(M::INDEX, cx))?;
                     self.is_begun_again(begun);

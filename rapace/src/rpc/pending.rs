@@ -28,7 +28,7 @@ pub struct Pending<M: Method> {
     pub(crate) deadline: Deadline,
     pub(crate) watch: Watch,
     #[cfg(feature = "tokio")]
-    pub(crate) wait: crate::aio::polling::CallWait,
+    pub(crate) wait: Option<Box<crate::aio::polling::CallWait>>,
     method: std::marker::PhantomData<fn() -> M>,
 }
 
@@ -41,7 +41,7 @@ impl<M: Method> Pending<M> {
             deadline,
             watch,
             #[cfg(feature = "tokio")]
-            wait: Default::default(),
+            wait: None,
             method: std::marker::PhantomData,
         }
     }

@@ -34,7 +34,9 @@ pub enum Spin {
     /// Sleeps at once. Least CPU, and a wake-up of some microseconds for each message that was waited for.
     Never,
     /// Looks for some microseconds first, as long as that pays off; sleeps at once when it does not, when there is
-    /// one CPU, when the peer last ran on this one, or when too many threads of the process look already.
+    /// one CPU, when the peer last ran on this one, or when too many threads of the process look already. A task
+    /// that waits for the outcome of a call, or serves, comes back to its runtime after each microsecond, and sleeps when that
+    /// has other work.
     #[default]
     Adaptive,
     /// Never sleeps: a core each for the lowest latency. The other side then need not look for sleepers. A task
