@@ -131,6 +131,36 @@ impl Wants {
         before < n
     }
 
+    /// Moves the wish for the message that comes next, on behalf of those who sleep, to the one behind that: the caller looks for
+    /// the first one itself, and takes it out. It must hold what keeps others from moving it, but those who
+    /// [raise](Self::raise) it to the same message at most.
+    ///
+    /// Needs no fence and no second look: the looks of the publisher at this word see one value or the other. If the one after
+    /// the message that comes next still finds that wished for, the sleeper is rung. If not, no later look finds an older wish.
+    pub(crate) fn step_ahead(&self, bed: Bed, counter: Counter, n: u64) {
+        let pair = if bed == Bed::Futex { &self.futex } else { &self.socket };
+        let n = if planted(Fault::LongStep) { n.wrapping_add(1) } else { n };
+        // Release, as in `raise`. A store, since those who raise it meanwhile change nothing where this is more.
+        pair.word(counter).store(n, Ordering::Release);
+    }
+
+    /// Who has [stepped ahead](Self::step_ahead) or [hushed](Self::hush) looks no more: those who sleep wish for `n` again, which
+    /// may be less than what was wished for meanwhile. True when that is a new wish. The caller looks again after it.
+    pub(crate) fn step_back(&self, bed: Bed, counter: Counter, n: u64) -> bool {
+        let pair = if bed == Bed::Futex { &self.futex } else { &self.socket };
+        // Release, as in `raise`.
+        let before = if planted(Fault::KeptStep) {
+            pair.word(counter).fetch_max(n, Ordering::Release)
+        } else {
+            pair.word(counter).swap(n, Ordering::Release)
+        };
+        if !planted(Fault::NoWaiterFence) {
+            // F2, as in `raise`.
+            fence(Ordering::SeqCst);
+        }
+        before != n
+    }
+
     /// Which bells to ring after `counter` moved from `old` to `new`. Called after each publication, or after several
     /// with nothing else between them.
     #[inline]

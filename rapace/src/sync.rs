@@ -36,6 +36,10 @@ pub(crate) enum Fault {
     KeptHush,
     /// `wants` is overwritten instead of only growing.
     ShrinkingWants,
+    /// Who steps ahead of a sleeper's wish leaves out one message more than it takes out itself.
+    LongStep,
+    /// Who stepped ahead and took nothing out leaves the wish where it is.
+    KeptStep,
     /// The close word is stored before the last message is published.
     EarlyClose,
     /// Who takes a lock from the thread that it is kept for does not have that thread execute a fence.

@@ -254,13 +254,87 @@ fn one_looks_in_a_sleepers_place() {
         line.wants.hush();
         let taken = line.messages.load(Ordering::Acquire).min(1);
         line.wants.unhush();
-        line.wish(Counter::Message, taken + 1);
+        line.wants.step_back(Bed::Futex, Counter::Message, taken + 1);
         if line.messages.load(Ordering::Relaxed) > taken {
             line.futex.ring();
         }
         sleeping.join().unwrap();
         publishing.join().unwrap();
     });
+}
+
+/// A thread takes out what comes, and sleeps; another one steps ahead of its wish, looks, and takes the first message out if that is
+/// for it (`takes`) and there. Else it steps back. As `step_beside`, `took_beside` and `end_beside` of the calls: what comes next
+/// is known, and moved, under a lock.
+fn one_steps_ahead_of_a_sleepers_wish(takes: bool) {
+    search(move || {
+        let line = Line::new();
+        let (peer, sleeper) = (Arc::clone(&line), Arc::clone(&line));
+        let next = Arc::new(Mutex::new(1));
+        let last = if takes { 2 } else { 1 };
+        let publishing = thread::spawn(move || (1..=last).for_each(|n| peer.publish(n - 1, n)));
+        let sleeping = thread::spawn({
+            let next = Arc::clone(&next);
+            move || loop {
+                let mut next = next.lock().unwrap();
+                while *next <= sleeper.messages.load(Ordering::Acquire) {
+                    *next += 1;
+                }
+                let n = *next;
+                drop(next);
+                if n > last {
+                    return;
+                }
+                sleep_unless(
+                    || sleeper.futex.ticket(),
+                    || sleeper.wish(Counter::Message, n),
+                    || sleeper.messages.load(Ordering::Relaxed) >= n,
+                    |ticket| sleeper.futex.sleep(ticket),
+                );
+            }
+        });
+        let steps = || {
+            let next = next.lock().unwrap();
+            if *next == 1 {
+                line.wants.step_ahead(Bed::Futex, Counter::Message, 2);
+            }
+            *next == 1
+        };
+        if steps() {
+            let mut next = next.lock().unwrap();
+            if takes && *next == 1 && line.messages.load(Ordering::Acquire) >= 1 {
+                *next = 2;
+            } else {
+                line.wants.step_back(Bed::Futex, Counter::Message, *next);
+                if line.messages.load(Ordering::Relaxed) >= *next {
+                    line.futex.ring();
+                }
+            }
+        }
+        sleeping.join().unwrap();
+        publishing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_sleeper_ahead_of_whom_another_one_stepped_is_rung_for_what_comes_next() {
+    one_steps_ahead_of_a_sleepers_wish(true);
+    one_steps_ahead_of_a_sleepers_wish(false);
+}
+
+#[test]
+fn who_steps_too_far_ahead_loses_a_wake_up() {
+    assert!(with_fault(Fault::LongStep, || by(LOST_WAKE_UP, || one_steps_ahead_of_a_sleepers_wish(true))));
+}
+
+#[test]
+fn who_does_not_step_back_loses_a_wake_up() {
+    assert!(with_fault(Fault::KeptStep, || by(LOST_WAKE_UP, || one_steps_ahead_of_a_sleepers_wish(false))));
+}
+
+#[test]
+fn without_the_fence_of_who_stepped_back_a_wake_up_is_lost() {
+    assert!(with_fault(Fault::NoWaiterFence, || by(LOST_WAKE_UP, || one_steps_ahead_of_a_sleepers_wish(false))));
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! and meanwhile the peer is told not to ring. When it has found something and let go of the lock, or gives up, the sleeper is
 //! rung for again: the same order of wish, fence and second look as before a sleep ([`doorbell`](crate::doorbell)). It is woken
 //! for the requests that are left.
+//!
+//! Who expects that the next message is for it does not even hush the peer: it moves the sleeper's wish on by that one message,
+//! and has nothing to hand back once it came.
 
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -68,13 +71,40 @@ impl Link {
 }
 
 impl Core {
+    /// As [`Link::look_beside`] begins to, by who expects that the message which comes next is for it: the sleeper is to be rung for
+    /// the one behind that, so that nothing is left to be said if it is, and this thread takes it out alone. True when so; then
+    /// who looked must say, under the lock, whether it [was](Self::took_beside), or [was not](Self::failed_beside).
+    #[inline]
+    pub(super) fn step_beside(&mut self) -> bool {
+        let may = self.serving_sleeps && self.beside == Beside::Nobody && self.requests.is_empty();
+        let shared = &self.inbox.shared;
+        if !may || self.end.is_some() || shared.spin == Spin::Never {
+            return false;
+        }
+        self.beside = Beside::Looking;
+        shared.step_ahead(Bed::Futex, Counter::Message, self.inbox.next().wrapping_add(1));
+        true
+    }
+
+    /// The message that came next was taken out, and is for who looked: the sleeper's wish is for what comes now.
+    #[inline]
+    pub(super) fn took_beside(&mut self) {
+        self.beside = Beside::Nobody;
+    }
+
+    /// Something else is the case.
+    pub(super) fn failed_beside(&mut self) {
+        self.beside = Beside::Done;
+        self.has_chores = true;
+    }
+
     /// The lock is about to be released by who looked: the sleeper is rung for again, or nudged for what came meanwhile. It
     /// waits for requests and for the end only.
     pub(super) fn end_beside(&mut self) {
         self.beside = Beside::Nobody;
         let (shared, next) = (&self.inbox.shared, self.inbox.next());
         shared.own.words().wants.unhush();
-        shared.raise(Bed::Futex, Counter::Message, next);
+        shared.step_back(Bed::Futex, Counter::Message, next);
         let has_come = !self.requests.is_empty() || self.end.is_some();
         if has_come || ring::may_be_there(shared.peer.entries(), next) || shared.peer_closed() || shared.is_over() {
             self.nudge_leader();

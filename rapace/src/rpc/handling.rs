@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use super::call_id::ONE_WAY;
+use super::call_id::{CallId, ONE_WAY};
 use super::link::Link;
 use super::request::{Face, Handled, HandlerFuture, Request};
 use super::service::{DESCRIBE, Services};
@@ -96,18 +96,33 @@ fn block_on(future: HandlerFuture) {
 impl Link {
     /// Has a request handled on the thread that waits for its parent.
     pub(super) fn handle_nested(self: &Arc<Self>, services: &Services, arrived: Arrived) {
-        let (depth, max) = (NESTED.get(), self.shared.limits.nesting_max);
-        if depth >= max {
-            let mut core = self.lock();
-            let text = format!("its limit nesting_max ({max}) is reached by calls that call each other");
-            core.refuse_unstarted(arrived.call, Status::Overloaded, &text);
-            core.pay();
-            return;
+        if NESTED.get() >= self.shared.limits.nesting_max {
+            return self.refuse_deeper(arrived.call);
         }
         let arrived = if services.is_plain(arrived.method) { Some(arrived) } else { admit(self, services, arrived) };
-        let Some(mut arrived) = arrived else { return };
+        if let Some(mut arrived) = arrived {
+            self.handle_deeper(services, &mut arrived);
+        }
+    }
+
+    /// As [`handle_nested`](Self::handle_nested), of a method that is for everybody, or a request that was admitted.
+    #[inline]
+    pub(super) fn handle_deeper(self: &Arc<Self>, services: &Services, arrived: &mut Arrived) {
+        let (depth, max) = (NESTED.get(), self.shared.limits.nesting_max);
+        if depth >= max {
+            return self.refuse_deeper(arrived.call);
+        }
         NESTED.set(depth.saturating_add(1));
-        handle_here(self, services, &mut arrived);
+        handle_in_place(self, services, arrived);
         NESTED.set(depth);
+    }
+
+    #[cold]
+    fn refuse_deeper(&self, call: CallId) {
+        let max = self.shared.limits.nesting_max;
+        let text = format!("its limit nesting_max ({max}) is reached by calls that call each other");
+        let mut core = self.lock();
+        core.refuse_unstarted(call, Status::Overloaded, &text);
+        core.pay();
     }
 }

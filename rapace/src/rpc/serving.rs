@@ -35,7 +35,8 @@ pub(crate) const NO_PARENT: CallId = CallId(0);
 #[derive(Debug)]
 pub(super) struct Awaiting {
     pub(super) call: CallId,
-    pub(super) thread: Thread,
+    /// Of one that is parked, or may be before it looks again.
+    pub(super) thread: Option<Thread>,
     /// What it handles now, or [`NO_PARENT`]. Until that is answered it takes nothing else, and from then on it will, though
     /// it is not waiting again yet.
     pub(super) handles: CallId,
@@ -78,9 +79,10 @@ impl Core {
         let may_nest = self.services.as_ref().is_some_and(|services| services.may_nest(head.method()));
         let parent = if may_nest { CallId(head.parent()) } else { NO_PARENT };
         self.requests.push_back(Arrived { call, parent, method: head.method(), deadline, payload });
-        match self.who_handles(parent).cloned() {
+        match self.who_handles(parent).map(|awaiting| awaiting.thread.clone()) {
             None => self.wake_serving(),
-            Some(thread) => {
+            Some(None) => {}
+            Some(Some(thread)) => {
                 self.do_after(After::Unpark(thread));
                 if self.leading {
                     // That may be the leader.
@@ -90,13 +92,13 @@ impl Core {
         }
     }
 
-    /// The thread that is to handle what was called in the handler of this call, if there is one.
-    fn who_handles(&self, parent: CallId) -> Option<&Thread> {
+    /// Who is to handle what was called in the handler of this call, if there is somebody.
+    fn who_handles(&self, parent: CallId) -> Option<&Awaiting> {
         if parent == NO_PARENT {
             return None;
         }
         let is_it = |awaiting: &&Awaiting| awaiting.call == parent && !self.engine.is_handled(awaiting.handles);
-        self.awaiting.iter().find(is_it).map(|awaiting| &awaiting.thread)
+        self.awaiting.iter().find(is_it)
     }
 
     /// A request that was made in the handler of a call of this side, to be handled by the thread that waits for that.

@@ -13,6 +13,7 @@ use super::call_id::CallId;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
+use super::service::Services;
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
 use super::streams::EndKey;
@@ -94,6 +95,31 @@ impl Core {
         }
         if self.serves_streams && !is_one_way {
             self.open_streams(call, head.method());
+        }
+        Some(Short { head, inline })
+    }
+
+    /// A request that was made in the handler of this call, which this thread waits for, to be handled within the wait: straight from
+    /// the ring, if nothing is out of the ordinary.
+    #[inline(always)]
+    pub(super) fn take_short_nested(&mut self, parent: CallId) -> Option<Short> {
+        if !self.requests.is_empty() || self.owes || !self.serves || self.end.is_some() {
+            return None;
+        }
+        if self.inbox.shared.lost().is_some() || self.inbox.shared.urgent() != self.seen_urgent {
+            return None;
+        }
+        let (head, inline) = Arrival::parse_short(&self.inbox.peek()?)?;
+        let is_it = head.kind() == Kind::Request && head.parent() == parent.0 && head.timeout_us() == 0;
+        let nests = |services: &Services| services.may_nest(head.method()) && services.is_plain(head.method());
+        if !is_it || !self.services.as_deref().is_some_and(nests) {
+            return None;
+        }
+        self.inbox.consume();
+        // It has no streams, since it may nest.
+        if let Err(violation) = self.engine.start_request(CallId(head.call())) {
+            self.fail(violation);
+            return None;
         }
         Some(Short { head, inline })
     }
@@ -229,7 +255,7 @@ impl Core {
 /// A request that its descriptor carried.
 #[derive(Debug)]
 pub(super) struct Short {
-    head: Head,
+    pub(super) head: Head,
     inline: Inline,
 }
 

@@ -57,10 +57,10 @@ impl Link {
 
     /// As [`call`](Self::call), of a request that its descriptor carries.
     pub(crate) fn call_short(self: &Arc<Self>, target: Target, lead: Lead<'_>, deadline: &mut Deadline) -> Outcome {
+        if let Some(services) = &self.services {
+            return self.call_short_and_serve(services, target, lead, deadline);
+        }
         let begun = self.briefly(|core| {
-            if self.services.is_some() {
-                return None;
-            }
             let begun = core.begin_short(target, lead, *deadline)?;
             Some((begun, core.inbox.next()))
         });
@@ -236,7 +236,12 @@ impl Link {
     }
 
     #[inline]
-    fn await_outcome<'a>(self: &'a Arc<Self>, mut core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Outcome {
+    pub(super) fn await_outcome<'a>(
+        self: &'a Arc<Self>,
+        mut core: Locked<'a>,
+        begun: Begun,
+        deadline: &mut Deadline,
+    ) -> Outcome {
         let mut unread_since = None;
         loop {
             if let Some(outcome) = core.take_answer(begun) {
@@ -311,11 +316,10 @@ impl Link {
         let this = std::thread::current();
         let awaiting = |handles| {
             let thread = this.clone();
-            begun.iter().map(move |begun| Awaiting { call: begun.call, thread: thread.clone(), handles })
+            begun.iter().map(move |begun| Awaiting { call: begun.call, thread: Some(thread.clone()), handles })
         };
         // Not those of the wait that this one is nested in.
-        let is_this =
-            |other: &Awaiting| other.thread.id() == this.id() && begun.iter().any(|begun| begun.call == other.call);
+        let is_this = |other: &Awaiting| begun.iter().any(|begun| begun.call == other.call);
         if let Some(services) = &self.services {
             if let Some(request) = begun.iter().find_map(|begun| core.take_nested(begun.call)) {
                 core.awaiting.extend(awaiting(request.call));

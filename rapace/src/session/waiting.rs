@@ -90,6 +90,21 @@ impl Shared {
         }
     }
 
+    /// See [`Wants::step_ahead`](crate::doorbell::Wants::step_ahead).
+    pub(crate) fn step_ahead(&self, bed: Bed, counter: Counter, n: u64) {
+        // Counted before, as in `raise`.
+        self.rung.raised(bed);
+        self.own.words().wants.step_ahead(bed, counter, n);
+    }
+
+    /// See [`Wants::step_back`](crate::doorbell::Wants::step_back).
+    pub(crate) fn step_back(&self, bed: Bed, counter: Counter, n: u64) {
+        self.rung.raised(bed);
+        if !self.own.words().wants.step_back(bed, counter, n) {
+            self.rung.was_raised_before(bed);
+        }
+    }
+
     /// Any number of threads may sleep here at once; each is rung for what any of them wished.
     fn sleep_on_futex(&self, wait: &Wait<'_>) -> Result<(), Lost> {
         let bell = &self.peer.words().bell.futex;
