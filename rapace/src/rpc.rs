@@ -40,7 +40,7 @@ pub(crate) mod method;
 #[cfg(feature = "metrics")]
 pub(crate) mod metrics;
 pub(crate) mod mock;
-pub(crate) mod nesting;
+mod nesting;
 pub(crate) mod one_way;
 pub(crate) mod opening;
 mod owed;

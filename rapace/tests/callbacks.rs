@@ -8,6 +8,7 @@ mod faces;
 mod peer;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
@@ -648,6 +649,44 @@ fn each_callback_runs_on_the_thread_that_waits_for_its_call() {
                 });
             }
         });
+    }
+}
+
+#[test]
+fn calls_of_both_sides_on_one_session_all_end() {
+    let guard = guard!();
+    for role in [THREADS, WORKERS] {
+        let served = open(&guard, role);
+        let (client, other) = (served.client(), served.client());
+        client.registers().wait().unwrap();
+        // Two sleepers would each have to be woken if one took the other's wake-up for its own.
+        for callers in [1, 2] {
+            let is_done = AtomicBool::new(false);
+            std::thread::scope(|scope| {
+                let calling: Vec<_> = (0..callers)
+                    .map(|caller| {
+                        let client = client.clone();
+                        scope.spawn(move || {
+                            for round in 0..4_000 {
+                                assert_eq!(client.add(round, caller).wait(), Ok(round + caller));
+                                if round % 8 == 0 {
+                                    assert_eq!(client.asks(2).wait(), Ok(vec![this_thread(); 2]));
+                                }
+                            }
+                        })
+                    })
+                    .collect();
+                // What belongs to no call is for the thread that serves, which sleeps while others look in its place.
+                scope.spawn(|| {
+                    while !is_done.load(Ordering::Relaxed) {
+                        let thread = other.asks_kept().wait().unwrap();
+                        assert!(thread.contains("rapace-callbacks"), "{thread}");
+                    }
+                });
+                calling.into_iter().for_each(|calling| calling.join().unwrap());
+                is_done.store(true, Ordering::Relaxed);
+            });
+        }
     }
 }
 
