@@ -16,13 +16,15 @@ const ITEM: u64 = 64;
 /// A reader that has taken so much tells its sender, and less only one that waits: in the window half of a share lets an item
 /// of any size pass, but the pool may be full of what others do not read.
 const TOLD: u64 = SHARE / 2;
+/// How many messages a reader takes out at once, at most; they are its own then, and no longer counted.
+pub(crate) const AT_ONCE: usize = (TOLD / ITEM) as usize;
 
 /// What an item of `len` bytes costs.
 pub(crate) fn cost(len: usize) -> u64 {
     (len as u64).max(ITEM)
 }
 
-/// Whether so much that was taken out is worth a message.
+/// Whether so much that was taken out is worth a message, whatever other streams do.
 pub(crate) fn is_worth_telling(taken: u64) -> bool {
     taken >= TOLD
 }
@@ -33,13 +35,16 @@ pub(crate) struct Pool {
     beyond: u64,
     /// The receiver's limit `stream_bytes`.
     max: u64,
+    /// See [`is_due`](Self::is_due).
+    told_alone: u64,
     /// A stream was refused for what others have on their way.
     has_refused: bool,
 }
 
 impl Pool {
     pub(crate) fn new(max: u64) -> Self {
-        Self { beyond: 0, max, has_refused: false }
+        let told_alone = SHARE.saturating_add(max).min(WINDOW) / 2;
+        Self { beyond: 0, max, told_alone, has_refused: false }
     }
 
     /// Puts an item on its way in a stream that has `out` on its way; false when there is no room for it.
@@ -62,6 +67,14 @@ impl Pool {
     /// Whether a stream was refused for what others have on their way, since this was last asked.
     pub(crate) fn has_refused(&mut self) -> bool {
         std::mem::take(&mut self.has_refused)
+    }
+
+    /// Whether so much that was taken out of a stream is to be told, where so many streams come in. Of the only one it is half of
+    /// all that it may have on its way: nobody else can wait for that, and what is told may wake a thread which the writer does
+    /// not need.
+    #[inline]
+    pub(crate) fn is_due(&self, untold: u64, streams: usize) -> bool {
+        is_worth_telling(untold) && (streams != 1 || untold >= self.told_alone)
     }
 
     /// What was on its way was taken out; false when it was not on its way.

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::call_id::CallId;
+use super::credit;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
@@ -149,12 +150,12 @@ impl Core {
         Some(())
     }
 
-    /// Items of a stream, straight from the ring to their reader: those that come next, and that their descriptors carry, until
-    /// credit for them is due. False when there is none.
+    /// Items of a stream, straight from the ring to their reader: those that come next, and that their descriptors carry, some at
+    /// once, until credit for them is due. False when there is none.
     #[inline(always)]
     pub(super) fn pass_items(&mut self, end: EndKey, items: &mut VecDeque<Payload>) -> bool {
         let before = items.len();
-        while !self.engine.streams.owes() {
+        while !self.engine.streams.owes() && items.len() < credit::AT_ONCE {
             let Some(descriptor) = self.inbox.peek() else { break };
             let Some((head, inline)) = Arrival::parse_short(&descriptor) else { break };
             let names = (CallId(head.call()), head.method());

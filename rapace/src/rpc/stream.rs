@@ -377,6 +377,9 @@ impl<T> Rx<T> {
         if self.has_failed {
             return None;
         }
+        if self.taken.front()?.is_inline() {
+            return Some(self.read_inline());
+        }
         let payload = self.taken.pop_front()?;
         Some(self.read(payload))
     }
@@ -393,14 +396,25 @@ impl<T> Rx<T> {
     fn read(&mut self, payload: Payload) -> Result<T, StreamError> {
         let connection = self.place.of(Way::Receiving)?;
         let (budget, decode) = (&connection.link.budget, connection.codec.decode);
-        let ready = &mut self.ready;
-        let read = if payload.is_inline() {
-            let lead = *payload.lead_inline();
-            read_all(&mut Reader::short(&lead, budget), decode, ready)
-        } else {
-            let message = Message::new(payload, *budget);
-            read_all(&mut message.reader(), decode, ready)
-        };
+        let message = Message::new(payload, *budget);
+        let read = read_all(&mut message.reader(), decode, &mut self.ready);
+        self.keep(read)
+    }
+
+    /// As [`read`](Self::read), of what a descriptor carried, where it lies: it was just written in words, and moving it would
+    /// wait for them.
+    fn read_inline(&mut self) -> Result<T, StreamError> {
+        let connection = self.place.of(Way::Receiving)?;
+        let first = TakenFirst(&mut self.taken);
+        let Some(payload) = first.0.front() else { return Err(StreamError::NotConnected) };
+        let mut from = Reader::short(payload.lead_inline(), &connection.link.budget);
+        let read = read_all(&mut from, connection.codec.decode, &mut self.ready);
+        drop(first);
+        self.keep(read)
+    }
+
+    /// The first item of a message; what is wrong with those behind it comes after them.
+    fn keep(&mut self, read: Result<First<T>, DecodeError>) -> Result<T, StreamError> {
         match read {
             Ok((first, rest)) => {
                 self.failure = rest.err();
@@ -433,6 +447,15 @@ impl<T> Rx<T> {
                 return Ok(None);
             }
         }
+    }
+}
+
+/// The first of the messages that were taken out: gone when it was read, or could not be.
+struct TakenFirst<'a>(&'a mut VecDeque<Payload>);
+
+impl Drop for TakenFirst<'_> {
+    fn drop(&mut self) {
+        self.0.pop_front();
     }
 }
 

@@ -1,17 +1,20 @@
 //! Streams on a link: how their messages are sent, and how threads wait at their ends.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::call_id::CallId;
 use super::deadline::Deadline;
 use super::error::{RpcError, StreamError, TooLarge};
-use super::link::{After, Begun, Core, Link, end_error};
+use super::link::{After, Begun, Core, Link, Locked, end_error};
 use super::streams::{EndKey, Notice, Over};
 use super::waiting::Awaited;
+use crate::doorbell::Counter;
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
-use crate::session::waiting::Waker;
+use crate::ring;
+use crate::session::waiting::{Spinner, Wait, Waker};
 use crate::session::{Payload, Sending};
 
 /// An item on its way.
@@ -251,6 +254,7 @@ impl Link {
     ) -> Result<(), StreamError> {
         let end = item.end;
         let mut core = self.lock();
+        let mut looks = true;
         loop {
             // What came may be what makes room.
             core.pump(None);
@@ -267,9 +271,29 @@ impl Link {
                 core.give_up_item(&mut item, payload.len());
                 return Err(RpcError::DeadlineExceeded { may_have_executed: true }.into());
             }
+            // The reader is at work, or was a moment ago; the leader would wait for room with two wake-ups.
+            if put == Put::NoRoom && std::mem::replace(&mut looks, false) {
+                core = self.look_for_room(core, freed, deadline.instant());
+                continue;
+            }
+            looks = true;
             let freed = (put == Put::NoRoom).then_some(freed);
             core = self.wait(core, Awaited { freed, end: Some(end), ..Awaited::default() }, deadline.instant());
         }
+    }
+
+    /// Looks for a while for room, beside whoever leads.
+    fn look_for_room<'a>(&'a self, core: Locked<'a>, freed: u64, deadline: Option<Instant>) -> Locked<'a> {
+        let (shared, next) = (&self.shared, core.inbox.next());
+        if !core.leading || self.instead_of_waiting.get().is_some() {
+            return core;
+        }
+        drop(core);
+        let is_there = || shared.freed() != freed || ring::may_be_there(shared.peer.entries(), next);
+        let wait = Wait { wishes: &[(Counter::Room, freed.wrapping_add(1))], is_there: &is_there, deadline };
+        // What it learns is about another wait than the leader's, and is not kept.
+        Spinner::new().look(shared, &wait);
+        self.lock()
     }
 
     /// Takes out items, waiting for the first one; false when there are no more.

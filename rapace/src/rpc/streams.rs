@@ -81,6 +81,8 @@ pub(crate) struct Streams<I, W> {
     received: Vec<Box<[EndKey]>>,
     /// How many calls have streams.
     calls: usize,
+    /// How many streams of calls come in.
+    coming: usize,
     outgoing: Pool,
     incoming: Pool,
     /// Ends of which there is something to tell, each once.
@@ -100,6 +102,7 @@ impl<I, W> Streams<I, W> {
             begun: Vec::new(),
             received: Vec::new(),
             calls: 0,
+            coming: 0,
             outgoing: Pool::new(theirs),
             incoming: Pool::new(ours),
             notices: VecDeque::new(),
@@ -122,6 +125,7 @@ impl<I, W> Streams<I, W> {
         let keys = (0..).zip(flows).map(|(stream, flow)| {
             let sends = (*flow == Flow::ToServer) == (whose == Whose::Begun);
             let way = if sends { Way::Sending } else { Way::Receiving { items: VecDeque::new(), untold: 0 } };
+            self.coming = self.coming.saturating_add(usize::from(!sends));
             self.insert(End::open(call, stream, way))
         });
         let keys = keys.collect();
@@ -246,6 +250,7 @@ impl<I, W> Streams<I, W> {
                 if *untold > 0 && !std::mem::replace(&mut end.queued, true) {
                     notices.push_back(key);
                 }
+                self.tell_all();
                 return Ok(());
             }
             (Way::Receiving { .. }, _) => return Err(lie),
@@ -258,6 +263,16 @@ impl<I, W> Streams<I, W> {
         woken.extend(end.waker.take());
         self.wake_refused();
         Ok(())
+    }
+
+    /// A writer waits, maybe for what another stream keeps since it was the only one.
+    fn tell_all(&mut self) {
+        for (key, end) in (0..).zip(&mut self.ends) {
+            let Some(End { way: Way::Receiving { untold, .. }, queued, .. }) = end else { continue };
+            if credit::is_worth_telling(*untold) && !std::mem::replace(queued, true) {
+                self.notices.push_back(EndKey(key));
+            }
+        }
     }
 
     /// Whether anything can still be sent.
@@ -299,7 +314,7 @@ impl<I, W> Streams<I, W> {
 
     /// Takes out some of what came, to `out`: true when there was something. Why nothing more comes, when all is read.
     pub(crate) fn take(&mut self, key: EndKey, out: &mut VecDeque<I>) -> Result<bool, Over> {
-        let Self { ends, notices, .. } = self;
+        let Self { ends, incoming, notices, coming, .. } = self;
         let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return Err(Over::CallEnded) };
         let Way::Receiving { items, untold } = &mut end.way else { return Err(Over::CallEnded) };
         end.was_read = true;
@@ -316,7 +331,7 @@ impl<I, W> Streams<I, W> {
         if end.of_call {
             *untold = untold.saturating_add(taken);
             // A writer that waits may have little on its way, and need all of it back.
-            let is_due = end.waits == Waits::Told || credit::is_worth_telling(*untold);
+            let is_due = end.waits == Waits::Told || incoming.is_due(*untold, *coming);
             if is_due && !std::mem::replace(&mut end.queued, true) {
                 notices.push_back(key);
             }
@@ -328,7 +343,7 @@ impl<I, W> Streams<I, W> {
     /// not all that is to be done, and nothing is.
     #[inline]
     pub(crate) fn pass(&mut self, key: EndKey, names: (CallId, u32), len: usize) -> bool {
-        let Self { ends, incoming, notices, .. } = self;
+        let Self { ends, incoming, notices, coming, .. } = self;
         let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { return false };
         let Way::Receiving { items, untold } = &mut end.way else { return false };
         let is_next = (end.call, end.stream) == names && items.is_empty() && end.waker.is_none();
@@ -340,7 +355,7 @@ impl<I, W> Streams<I, W> {
         }
         end.waits = Waits::No;
         *untold = untold.saturating_add(cost);
-        if credit::is_worth_telling(*untold) && !std::mem::replace(&mut end.queued, true) {
+        if incoming.is_due(*untold, *coming) && !std::mem::replace(&mut end.queued, true) {
             notices.push_back(key);
         }
         true
@@ -436,8 +451,10 @@ impl<I, W> Streams<I, W> {
         self.has_changed = true;
         for key in keys {
             self.settle(key);
-            let Some(end) = self.end(key) else { continue };
+            let Self { ends, coming, .. } = self;
+            let Some(end) = ends.get_mut(key.0 as usize).and_then(Option::as_mut) else { continue };
             end.of_call = false;
+            *coming = coming.saturating_sub(usize::from(matches!(end.way, Way::Receiving { .. })));
             let is_first = end.over.is_none();
             if is_first {
                 // The result comes after the last item, so it says that there are no more; for a server that answered the
@@ -482,6 +499,7 @@ impl<I, W> Streams<I, W> {
             }
         }
         self.calls = 0;
+        self.coming = 0;
         self.notices.clear();
     }
 
@@ -630,6 +648,38 @@ mod tests {
         assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 100 + LARGE as u64 }));
         streams.told();
         assert!(!streams.owes());
+    }
+
+    #[test]
+    fn the_only_stream_is_told_later_but_not_when_another_ones_writer_waits() {
+        let mut streams: Streams<(), &'static str> = Streams::new(0, 1 << 20);
+        let open = |streams: &mut Streams<(), _>, call| {
+            streams.open(Whose::Begun, call, &[Flow::ToCaller]);
+            streams.hold(Whose::Begun, call, 0).unwrap()
+        };
+        let reads = |streams: &mut Streams<(), _>, end, call, items: usize| {
+            (0..items).take_while(|_| streams.pass(end, (call, 0), 8)).count()
+        };
+        let other = CallId(CALL.0 + 1);
+        let end = open(&mut streams, CALL);
+        // More than a share.
+        assert_eq!(reads(&mut streams, end, CALL, 1_000), 1_000);
+        assert!(!streams.owes());
+        let second = open(&mut streams, other);
+        // It may be refused for what the first one keeps.
+        streams.handle_credit(Whose::Begun, other, 0, 0).unwrap();
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: CALL, stream: 0, taken: 64_000 }));
+        streams.told();
+        assert!(!streams.owes());
+        assert_eq!(reads(&mut streams, second, other, 200), 200);
+        assert_eq!(streams.notice(), Some(Notice::Credit { call: other, stream: 0, taken: 200 * 64 }));
+        streams.told();
+        // Alone again.
+        streams.call_over(Whose::Begun, other, Over::CallEnded);
+        assert_eq!(reads(&mut streams, end, CALL, 1_000), 1_000);
+        assert!(!streams.owes());
+        assert_eq!(reads(&mut streams, end, CALL, 2_000), 2_000);
+        assert!(streams.owes());
     }
 
     #[test]
