@@ -123,3 +123,63 @@ impl Limits {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every bound with its name; destructured, so that a new one cannot be forgotten.
+    fn all(limits: Limits) -> Vec<(&'static str, u128)> {
+        macro_rules! named {
+            ($($number:ident),*; $($time:ident),*; $stall:ident) => {{
+                let Limits { $($number,)* $($time,)* $stall } = limits;
+                let stall = $stall.map_or(u128::MAX, |time| time.as_millis());
+                vec![$((stringify!($number), $number as u128),)* $((stringify!($time), $time.as_millis()),)* ("stall", stall)]
+            }};
+        }
+        named!(
+            segment_bytes, payload_max, fragmented_calls, in_flight, queued_bytes, parked_bytes, stream_bytes, oneway_max,
+            nesting_max, hello_bytes, handshakes, sessions_per_uid, decode_depth, decode_elements, decode_bytes,
+            error_text_bytes; handshake_time, hang_after; stall_max
+        )
+    }
+
+    #[test]
+    fn the_bounds_are_those_that_are_documented() {
+        let documented = [
+            ("segment_bytes", 67_108_864),
+            ("payload_max", 67_108_864),
+            ("fragmented_calls", 4),
+            ("in_flight", 128),
+            ("queued_bytes", 268_435_456),
+            ("parked_bytes", 16_777_216),
+            ("stream_bytes", 16_777_216),
+            ("oneway_max", 128),
+            ("nesting_max", 32),
+            ("hello_bytes", 65_536),
+            ("handshakes", 64),
+            ("sessions_per_uid", 1_024),
+            ("decode_depth", 64),
+            ("decode_elements", 16_777_216),
+            ("decode_bytes", 67_108_864),
+            ("error_text_bytes", 256),
+            ("handshake_time", 2_000),
+            ("hang_after", 1_000),
+            ("stall", u128::MAX),
+        ];
+        assert_eq!(all(Limits::default()), documented);
+    }
+
+    #[test]
+    fn hostile_bounds_are_stricter_and_leave_room() {
+        for ((name, usual), (_, strict)) in all(Limits::default()).into_iter().zip(all(Limits::hostile())) {
+            // How soon somebody hangs is no matter of what they may make this process hold.
+            assert!(if name == "hang_after" { strict == usual } else { strict < usual }, "{name}");
+            assert!(strict > 0, "{name}");
+        }
+        // A message of the longest kind fits the memory that a session may have, and what waits for a handler.
+        let strict = Limits::hostile();
+        assert!(strict.payload_max as u64 * 2 <= strict.segment_bytes && strict.payload_max <= strict.queued_bytes);
+        assert!(strict.decode_elements <= strict.decode_bytes && strict.hello_bytes <= strict.payload_max);
+    }
+}

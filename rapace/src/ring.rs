@@ -398,12 +398,19 @@ mod tests {
             for step in steps {
                 prop_assert_eq!(ring.consumer.is_ready(), !queue.is_empty());
                 prop_assert_eq!(ring.producer.has_room(), Ok(queue.len() < capacity));
+                // What is seen without an end at hand, or ahead of it.
+                prop_assert_eq!(may_be_there(&ring.entries, next_out), !queue.is_empty());
+                for behind in 0..capacity + 2 {
+                    prop_assert_eq!(ring.consumer.is_next_followed_by(behind as u64), behind < queue.len());
+                }
+                prop_assert!(!is_published(&ring.entries, next_in));
                 match step {
                     Some(words) if queue.len() < capacity => {
                         let descriptor = Descriptor::from_words(words);
                         ring.producer.push(descriptor);
                         queue.push_back(Descriptor { seq: next_in as u32, ..descriptor });
                         prop_assert!(is_published(&ring.entries, next_in));
+                        prop_assert!(!is_published(&ring.entries, next_in.wrapping_sub(capacity as u64)));
                         next_in += 1;
                     }
                     Some(_) => {}

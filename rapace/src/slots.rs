@@ -480,6 +480,9 @@ mod tests {
                 }
             }
             prop_assert_eq!(pool.in_flight(), held.len());
+            let mut named: Vec<_> = held.iter().map(|slot| (slot.number as usize, slot.generation)).collect();
+            named.sort_unstable();
+            prop_assert_eq!(acceptor.held().collect::<Vec<_>>(), named);
         }
 
         #[test]

@@ -618,8 +618,10 @@ mod tests {
         let back = Target { method: 1, parent: outer.call.0 };
         // The first call back is answered; then comes the second one, for the same thread, and the answer to the outer call.
         let step: Step = Box::new({
-            let (a, b) = (Arc::clone(&a), Arc::clone(&b));
+            // Weak, since the links hold the service, and it holds this.
+            let weak = (Arc::downgrade(&a), Arc::downgrade(&b));
             move || {
+                let (a, b) = (weak.0.upgrade().unwrap(), weak.1.upgrade().unwrap());
                 let nothing = Outgoing::short(Inline::default());
                 a.start(back, &nothing, &mut Deadline::None).unwrap();
                 assert!(a.lock().reply(&mut Replying::new(outer.call, Status::Ok), &nothing));
