@@ -363,7 +363,7 @@ fn items_beyond_their_credit_end_the_session() {
             for _ in 0..WINDOW {
                 say_in_time(&mut liar, item(FIRST, 0, payload));
             }
-            liar.say(request(call_of_b(1, 1), ADD, &[1, 2]));
+            say_in_time(&mut liar, request(call_of_b(1, 1), ADD, &[1, 2]));
             assert_eq!(liar.hear_answer(call_of_b(1, 1)).payload, [3]);
             say_in_time(&mut liar, item(FIRST, 0, payload));
             liar.expect_end();
@@ -375,7 +375,7 @@ fn items_beyond_their_credit_end_the_session() {
         for index in 0..4 {
             say_in_time(&mut liar, large(index));
         }
-        liar.say(request(call_of_b(1, 1), ADD, &[1, 2]));
+        say_in_time(&mut liar, request(call_of_b(1, 1), ADD, &[1, 2]));
         assert_eq!(liar.hear_answer(call_of_b(1, 1)).payload, [3]);
         say_in_time(&mut liar, large(4));
         liar.expect_end();

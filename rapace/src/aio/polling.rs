@@ -61,7 +61,8 @@ impl Look {
 
     /// Begins to look longer, if that paid off lately.
     fn look_on(&mut self, shared: &Shared, patience: Patience) -> bool {
-        if patience.time.is_zero() || shared.shares_cpu() {
+        // Where there is no runtime the waker's turn comes to say so.
+        if patience.time.is_zero() || shared.shares_cpu() || Handle::try_current().is_err() {
             return false;
         }
         let now = Instant::now();

@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::atomic::{Ordering, fence};
 
 use super::{
     Answer, CREDIT, Descriptor, END, Half, ITEM, Liar, Map, ONE_WAY, REQUEST, Recipe, Shape, TERMINAL, Talk, answer,
@@ -154,6 +155,8 @@ impl Caller {
     }
 
     fn ring_if(&self, n: u64, [futex, socket]: [usize; 2]) {
+        // Pairs with the fence of the honest side's wish: it sees what was published, or this its wish.
+        fence(Ordering::SeqCst);
         if self.liar.theirs.get(futex) == n {
             self.liar.ring();
         }
