@@ -204,8 +204,12 @@ mod tests {
 
     use crate::lane::Outgoing;
     use crate::layout::inline::Inline;
+    use crate::rpc::deadline::Deadline;
+    use crate::rpc::error::RpcError;
+    use crate::rpc::link::Target;
     use crate::rpc::simulation::{links, until};
-    use crate::session::{Config, Spin};
+    use crate::rpc::tickets::Outcome;
+    use crate::session::{Config, Control, Spin};
 
     #[test]
     fn the_end_of_a_one_way_call_that_crossed_the_goodbye_is_told() {
@@ -223,5 +227,22 @@ mod tests {
         b.lock().finish_one_way();
         until(|| serving.is_finished());
         assert!(!serving.join().unwrap());
+    }
+
+    #[test]
+    fn a_handler_that_goes_after_its_session_was_closed_tells_nothing() {
+        let [a, b] = links(&Config { spin: Spin::Never, ..Config::default() });
+        let nothing = Outgoing::short(Inline::default());
+        let begun = a.start(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None).unwrap();
+        let arrived = b.lock().take_any_request().unwrap();
+        Control { shared: Arc::clone(&b.shared) }.shut_down();
+        b.lock().stop(arrived.call);
+        let outcome = std::cell::Cell::new(None);
+        until(|| {
+            a.lock().pump(None);
+            a.try_outcome(begun).is_some_and(|end| outcome.replace(Some(end)).is_none())
+        });
+        let outcome = outcome.take();
+        assert!(matches!(outcome, Some(Outcome::End(RpcError::Closed { may_have_executed: true }))), "{outcome:?}");
     }
 }

@@ -35,11 +35,13 @@ impl Core {
     }
 
     fn pay_what_fits(&mut self) {
-        if self.end.is_none() {
+        // After a close that is not noted yet, a handler that goes with its runtime would say that its call was cancelled.
+        let is_open = self.end.is_none() && self.inbox.shared.lost().is_none();
+        if is_open {
             self.pay_calls();
         }
         if self.owed.is_empty() {
-            self.owes = self.end.is_none() && !self.pay_streams();
+            self.owes = is_open && !self.pay_streams();
         }
         self.is_debt_known &= self.owes;
     }
