@@ -403,6 +403,8 @@ fn handlers_find_what_the_server_and_their_session_have() {
         // The fourth session's beginning panics: that session is closed, and no other one. It has left, too: there is
         // room for two sessions of this user at once.
         let third = until_connected(&served);
+        // Its session has begun before the next one does.
+        assert_eq!(third.add(1, 2).wait(), Ok(3));
         let fourth = until_connected(&served);
         assert!(matches!(fourth.add(1, 2).wait(), Err(RpcError::Closed { .. })));
         drop(fourth);
