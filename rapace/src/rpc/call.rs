@@ -76,7 +76,7 @@ impl<'a, M: Method> Call<'a, M> {
     ///
     /// # Errors
     /// The method's own error, or how else the call ended.
-    #[inline]
+    #[inline(always)]
     pub fn wait(self) -> Result<M::Ok, M::Error> {
         match self.client.direct() {
             Ok(direct) => {
