@@ -47,6 +47,11 @@ impl Plan {
     /// Any of them.
     pub(crate) fn any(random: &mut Random) -> Self {
         let in_flight = 1 + random.size(63) as u64;
+        Self::with(in_flight, random)
+    }
+
+    /// Any of them with so many in flight.
+    pub(crate) fn with(in_flight: u64, random: &mut Random) -> Self {
         // Many large ones at once would measure how fast memory is copied.
         let body_max = if in_flight <= 8 { 1 << 20 } else { 64 << 10 };
         Self {

@@ -30,7 +30,8 @@ mod stop;
 mod victim;
 mod work;
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
@@ -126,7 +127,19 @@ const ROLES: &[(&str, process::Role)] = &[
     ("starved server", starve::server),
 ];
 
+/// Has the allocator of this process and of those it starts give back what is free: what stays resident is what is held.
+/// glibc would otherwise keep up to 64 MiB once it has seen large blocks (mallopt(3), `M_MMAP_THRESHOLD`).
+fn give_memory_back() {
+    const ASKED: &str = "MALLOC_TRIM_THRESHOLD_";
+    if std::env::var_os(ASKED).is_none() {
+        let mut again = Command::new(std::env::current_exe().expect("the path of this program"));
+        again.args(std::env::args_os().skip(1)).env(ASKED, "131072").env("MALLOC_MMAP_THRESHOLD_", "131072");
+        panic!("this program does not start again: {}", again.exec());
+    }
+}
+
 fn main() -> ExitCode {
+    give_memory_back();
     let began = Instant::now();
     let (name, outcome) = match Arguments::parse().mode {
         Mode::Kill9 { rounds, seed, busy } => ("kill9", kill9::run(rounds, seeded("kill9", seed), busy)),

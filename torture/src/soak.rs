@@ -1,6 +1,6 @@
-//! `soak`: calls, streams, calls back and new connections at full load for a long time. Memory, descriptors and threads must not
-//! grow, and no wake-up may be lost: one session has nothing else to be woken by, and its two sides sleep between any two
-//! steps, at instants that drift past each other.
+//! `soak`: calls, streams, calls back and new connections at full load for a long time. Descriptors and threads must not grow,
+//! nor must memory from one rest between two loads to another; and no wake-up may be lost: one session has nothing else to be
+//! woken by, and its two sides sleep between any two steps, at instants that drift past each other.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,13 +21,15 @@ use crate::work::{Bench, HomeServer, WorkClient, answer, content};
 
 /// A call that takes longer has lost a wake-up: nothing here takes a hundredth of it.
 const LOST: Duration = Duration::from_secs(5);
-/// What memory may grow by in the second half.
+/// What memory at rest may grow by in the second half. Under load it is what calls carry, which differs by the megabyte.
 const GROWTH_MAX: f64 = 16e6;
 
 #[derive(Debug, Default)]
 struct Seen {
     calls: AtomicU64,
     connects: AtomicU64,
+    /// Resident bytes of server and client after each load, with the second.
+    rests: std::sync::Mutex<Vec<(f64, [f64; 2])>>,
     loaded: std::sync::Mutex<Times>,
     alone: std::sync::Mutex<Times>,
     counters: Counters,
@@ -42,13 +44,21 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     let mut server = Process::start("serve", &[&path.display(), &ledger.display(), &Face::Threads]);
     server.expect("ready")?;
     let (seen, is_over, runtime) = (Seen::default(), AtomicBool::new(false), runtime()?);
-    let (began, mut progress, mut samples) = (Instant::now(), Progress::new(), Vec::new());
+    let (began, mut progress) = (Instant::now(), Progress::new());
     let mut most = Belongings { fds: 0, threads: 0, halves: 0 };
     let outcome = std::thread::scope(|scope| {
         let (seen, is_over, path, ledger, runtime) = (&seen, &is_over, &path, &ledger, &runtime);
         let mut threads = Vec::new();
-        let apart = random.apart();
-        threads.push(scope.spawn(move || full_load(path, ledger, apart, runtime, is_over, seen)));
+        let mut apart = random.apart();
+        let pids = [server.pid(), std::process::id()];
+        threads.push(scope.spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                one_load(path, ledger, &mut apart, runtime, seen)?;
+                let memory = pids.map(|pid| resident(pid).unwrap_or(0) as f64);
+                lock(&seen.rests).push((began.elapsed().as_secs_f64(), memory));
+            }
+            Ok(())
+        }));
         for face in [Face::Threads, Face::Tasks] {
             let apart = random.apart();
             threads.push(scope.spawn(move || alone(path, face, apart, runtime, is_over, seen)));
@@ -57,8 +67,6 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
         threads.push(scope.spawn(move || come_and_go(path, apart, is_over, seen)));
         while began.elapsed() < time && !threads.iter().any(std::thread::ScopedJoinHandle::is_finished) {
             std::thread::sleep(Duration::from_millis(500));
-            let memory = [server.pid(), std::process::id()].map(|pid| resident(pid).unwrap_or(0) as f64);
-            samples.push((began.elapsed().as_secs_f64(), memory));
             let now = Belongings::of(server.pid());
             most.fds = most.fds.max(now.fds);
             most.threads = most.threads.max(now.threads);
@@ -73,7 +81,8 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
         threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| Err("a thread panicked".into())))
     });
     outcome?;
-    let later = &samples[samples.len() / 2..];
+    let rests = lock(&seen.rests);
+    let later = &rests[rests.len() / 2..];
     let slopes = [0, 1].map(|side| slope(later.iter().map(|(at, memory)| (*at, memory[side]))));
     let span = time.as_secs_f64() / 2.0;
     if slopes.iter().any(|slope| slope * span > GROWTH_MAX) {
@@ -84,8 +93,8 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     table.row("connections made and closed", seen.connects.load(Ordering::Relaxed));
     table.row("calls under load", &*lock(&seen.loaded));
     table.row("calls alone in their session", &*lock(&seen.alone));
-    let last = samples.last().map_or([0.0; 2], |(_, memory)| *memory).map(|bytes| mib(bytes as u64));
-    table.row("memory of server, client", last.join(", "));
+    let last = rests.last().map_or([0.0; 2], |(_, memory)| *memory).map(|bytes| mib(bytes as u64));
+    table.row("memory of server, client at the last rest", last.join(", "));
     table.row(
         "its slope in the second half, KiB a minute",
         format_args!("{:.0}, {:.0}", slopes[0] * 60.0 / 1_024.0, slopes[1] * 60.0 / 1_024.0),
@@ -108,45 +117,30 @@ fn is_lost(time: Duration) -> Result<(), String> {
     if time > LOST { Err(format!("a call took {time:?}: a wake-up was lost")) } else { Ok(()) }
 }
 
-/// Everything at once, judged and begun anew each half second.
-fn full_load(
-    path: &Path,
-    ledger: &Path,
-    mut random: Random,
-    runtime: &Runtime,
-    is_over: &AtomicBool,
-    seen: &Seen,
-) -> Result<(), String> {
-    while !is_over.load(Ordering::Relaxed) {
-        let home = HomeServer::new(Arc::new(Bench::default()));
-        let client =
-            WorkClient::builder().config(config()).serve(home).connect(path).map_err(|error| error.to_string())?;
-        let plan = Plan {
-            in_flight: 16 + random.below(48),
-            streams: true,
-            callbacks: true,
-            one_ways: true,
-            ..Plan::any(&mut random)
-        };
-        // Beyond those of the other threads, of which nobody asks the ledger.
-        let load = Load::new(plan, (random.number() >> 16) | 1 << 47);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(500));
-                load.stop();
-            });
-            load.run(&client, &mut random, runtime);
+/// Everything at once for half a second, judged.
+fn one_load(path: &Path, ledger: &Path, random: &mut Random, runtime: &Runtime, seen: &Seen) -> Result<(), String> {
+    let home = HomeServer::new(Arc::new(Bench::default()));
+    let client = WorkClient::builder().config(config()).serve(home).connect(path).map_err(|error| error.to_string())?;
+    let in_flight = 16 + random.below(48);
+    let plan = Plan { streams: true, callbacks: true, one_ways: true, ..Plan::with(in_flight, random) };
+    // Beyond those of the other threads, of which nobody asks the ledger.
+    let load = Load::new(plan, (random.number() >> 16) | 1 << 47);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(500));
+            load.stop();
         });
-        drop(client);
-        let tally = load.tally();
-        seen.calls.fetch_add(tally.fates.len() as u64, Ordering::Relaxed);
-        tally.check(&Ledger::read(ledger)?, &seen.counters)?;
-        Ledger::clear(ledger)?;
-        let mut times = lock(&seen.loaded);
-        for fate in &tally.fates {
-            times.note(fate.ended - fate.begun);
-            is_lost(fate.ended - fate.begun)?;
-        }
+        load.run(&client, random, runtime);
+    });
+    drop(client);
+    let tally = load.tally();
+    seen.calls.fetch_add(tally.fates.len() as u64, Ordering::Relaxed);
+    tally.check(&Ledger::read(ledger)?, &seen.counters)?;
+    Ledger::clear(ledger)?;
+    let mut times = lock(&seen.loaded);
+    for fate in &tally.fates {
+        times.note(fate.ended - fate.begun);
+        is_lost(fate.ended - fate.begun)?;
     }
     Ok(())
 }
