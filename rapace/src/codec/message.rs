@@ -4,7 +4,8 @@
 //! that the peer can still write. Each byte of a slot is copied out once and looked at afterwards. Where it is copied to
 //! depends on who asks: an owned byte string gets its bytes from the slot straight into its own `Vec`; whoever needs
 //! to borrow, or is too small to be worth a call, makes the reader *gather* what is unread, lead and tail, in one private
-//! piece that the message keeps for as long as it lives.
+//! piece that the message keeps for as long as it lives. Of a peer that the user vouches for, the message keeps the slot
+//! instead, once its lead is read, and the reader goes on there.
 //!
 //! ```text
 //!           ┌── here ──┐┌─────── tail, from its byte `read` on ───────┐
@@ -28,6 +29,7 @@ use crate::layout::INLINE_MAX;
 use crate::layout::inline::Inline;
 use crate::limits::Limits;
 use crate::session::Payload;
+use crate::slots::bytes::Trust;
 
 /// What decoding one message may cost; counted down while it is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +57,27 @@ pub struct Message {
     lead: Inline,
     tail: Cell<Tail>,
     tail_len: usize,
-    /// What a reader gathered, for it to lend.
-    rest: OnceCell<Vec<u8>>,
+    /// What a reader lends from.
+    rest: OnceCell<Rest>,
     budget: Budget,
+    /// The user's word that the slot may be read where it lies.
+    trust: Option<Trust>,
+}
+
+/// All that was unread, in one piece.
+enum Rest {
+    Gathered(Vec<u8>),
+    /// In the slot that it came in.
+    Held(Payload, Trust),
+}
+
+impl Rest {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Gathered(bytes) => bytes,
+            Self::Held(payload, trust) => payload.borrow_slot(trust).unwrap_or_default(),
+        }
+    }
 }
 
 /// Where the bytes behind the lead are.
@@ -106,7 +126,13 @@ impl Message {
         let tail_len = payload.tail_len();
         let lead = *payload.lead_inline();
         let tail = if tail_len == 0 { Tail::None } else { Tail::Payload(payload) };
-        Self { lead, tail: Cell::new(tail), tail_len, rest: OnceCell::new(), budget }
+        Self { lead, tail: Cell::new(tail), tail_len, rest: OnceCell::new(), budget, trust: None }
+    }
+
+    /// The same, which lends its slot itself if there is somebody's word for that.
+    #[inline]
+    pub(crate) fn with_trust(self, trust: Option<Trust>) -> Self {
+        Self { trust, ..self }
     }
 
     /// A message out of private memory. Its first bytes are `lead`, of which there are 24 at most.
@@ -114,7 +140,7 @@ impl Message {
         debug_assert!(lead.len() <= INLINE_MAX, "a lead is what fits a descriptor");
         let tail_len = tail.len();
         let lead = Inline::of(lead);
-        Self { lead, tail: Cell::new(Tail::Private(tail)), tail_len, rest: OnceCell::new(), budget }
+        Self { lead, tail: Cell::new(Tail::Private(tail)), tail_len, rest: OnceCell::new(), budget, trust: None }
     }
 
     /// A message out of private memory.
@@ -182,7 +208,8 @@ impl<'m> Reader<'m> {
         self.here.len().saturating_add(self.beyond)
     }
 
-    /// Brings all that is unread into one private piece, and frees the slot.
+    /// Brings all that is unread into one piece. It is private, and the slot is free; but of a peer that the user vouches for,
+    /// it is the slot.
     ///
     /// # Errors
     /// Everything is there already, so what is looked for is not.
@@ -192,24 +219,30 @@ impl<'m> Reader<'m> {
         let Some(message) = self.message.filter(|_| self.beyond > 0) else {
             return Err(DecodeError::Truncated);
         };
-        let mut tail = message.tail.take();
-        let whole = self.here.is_empty() && self.read == 0;
-        let rest = match if whole { tail.take_private() } else { None } {
-            Some(bytes) => bytes,
-            None => {
-                let mut bytes = Vec::with_capacity(self.remaining());
-                bytes.extend_from_slice(self.here);
-                tail.append(self.read, self.beyond, &mut bytes);
-                bytes
+        let (tail, read) = (message.tail.take(), self.read);
+        let (rest, skip) = match (tail, message.trust) {
+            (Tail::Payload(payload), Some(trust)) if self.here.is_empty() && payload.borrow_slot(&trust).is_some() => {
+                (Rest::Held(payload, trust), read)
             }
+            (tail, _) => (Rest::Gathered(self.gathered(tail)), 0),
         };
+        let rest = message.rest.set(rest).ok().and_then(|()| message.rest.get()?.bytes().get(skip..));
         // A forked child finds nothing in a slot, and a second reader nothing where the first one took it.
-        if rest.len() != self.remaining() || message.rest.set(rest).is_err() {
-            return Err(DecodeError::Truncated);
-        }
-        self.here = message.rest.get().map(Vec::as_slice).unwrap_or_default();
-        self.beyond = 0;
+        let rest = rest.filter(|rest| rest.len() == self.remaining()).ok_or(DecodeError::Truncated)?;
+        (self.here, self.beyond) = (rest, 0);
         Ok(())
+    }
+
+    /// What is unread, in private memory.
+    fn gathered(&self, mut tail: Tail) -> Vec<u8> {
+        let whole = self.here.is_empty() && self.read == 0;
+        if let Some(bytes) = if whole { tail.take_private() } else { None } {
+            return bytes;
+        }
+        let mut bytes = Vec::with_capacity(self.remaining());
+        bytes.extend_from_slice(self.here);
+        tail.append(self.read, self.beyond, &mut bytes);
+        bytes
     }
 
     /// One byte.
@@ -459,7 +492,7 @@ mod tests {
             let lead = Inline::of(lead);
             let tail_len = tail.len();
             let tail = Cell::new(Tail::Slot(slot));
-            (Self { lead, tail, tail_len, rest: OnceCell::new(), budget: Budget::default() }, released)
+            (Self { lead, tail, tail_len, rest: OnceCell::new(), budget: Budget::default(), trust: None }, released)
         }
     }
 

@@ -22,7 +22,7 @@ use super::service::{Service, Services};
 use super::serving::{Arrived, Awaiting};
 use super::status::Status;
 use super::tickets::{Dropped, Outcome, Tickets};
-use crate::codec::Budget;
+use crate::codec::{Budget, Message};
 use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::lock::Lock;
@@ -250,6 +250,11 @@ impl Link {
     #[inline(never)]
     fn release(&self) {
         drop(self.lock());
+    }
+
+    /// The arguments of a request, to be decoded at this side.
+    pub(super) fn arguments(&self, payload: Payload) -> Message {
+        Message::new(payload, self.budget).with_trust(self.shared.trust)
     }
 
     /// Why a reply of this length cannot be sent, if it cannot.

@@ -150,7 +150,7 @@ impl<'a> Request<'a> {
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, mut watch } = self;
         let (call, deadline) = (*call, *deadline);
-        let message = if payload.is_inline() { None } else { Some(Message::new(payload.take(), link.budget)) };
+        let message = if payload.is_inline() { None } else { Some(link.arguments(payload.take())) };
         let short = payload.lead_inline();
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
@@ -192,7 +192,7 @@ impl<'a> Request<'a> {
     {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, watch } = self;
         let (call, deadline) = (*call, *deadline);
-        let message = Message::new(payload.take(), link.budget);
+        let message = link.arguments(payload.take());
         let mut unanswered = Unanswered { link: Arc::clone(link), call, watch };
         let handler = handler(message);
         Handled::Later(Box::pin(async move {

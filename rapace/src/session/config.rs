@@ -2,6 +2,7 @@
 
 use crate::layout::geometry::Geometry;
 use crate::limits::Limits;
+use crate::slots::bytes::Trust;
 
 /// The choices of one side of a session. Both sides have one; only PeerA's geometry counts.
 ///
@@ -25,6 +26,10 @@ pub struct Config {
     pub spin: Spin,
     /// Effective user ids that the other process may have. Empty, as by default, means this process's own.
     pub allow_uids: Vec<u32>,
+    /// The user's word for the peer, if it is given: what the arguments of a request lend to its handler, they lend where they lie
+    /// in the peer's memory, instead of from a copy. That holds for arguments that came in one slot, which has 64 KiB at most
+    /// by default ([`Geometry::classes`]); it is held until the handler has returned.
+    pub trust: Option<Trust>,
 }
 
 /// What a waiting thread does before it sleeps.

@@ -308,9 +308,17 @@ impl Payload {
     pub fn borrow(&self, trust: &Trust) -> Option<&[u8]> {
         match &self.tail {
             Tail::None => Some(self.lead()),
-            _ if self.is_forked() || !self.lead().is_empty() => None,
-            Tail::Slot(held) => Some(held.bytes().borrow(trust)),
-            Tail::Private { bytes, .. } => Some(bytes),
+            Tail::Private { bytes, .. } if self.lead().is_empty() => Some(bytes),
+            Tail::Slot(_) if self.lead().is_empty() => self.borrow_slot(trust),
+            Tail::Private { .. } | Tail::Slot(_) => None,
+        }
+    }
+
+    /// The tail where it lies, if that is a slot, and this is no fork.
+    pub(crate) fn borrow_slot(&self, trust: &Trust) -> Option<&[u8]> {
+        match &self.tail {
+            Tail::Slot(held) if !held.shared.is_forked() => Some(held.bytes().borrow(trust)),
+            Tail::None | Tail::Slot(_) | Tail::Private { .. } => None,
         }
     }
 

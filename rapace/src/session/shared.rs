@@ -20,6 +20,7 @@ use crate::error::{Death, Errno, Lost, Violation};
 use crate::limits::Limits;
 use crate::os::{Credentials, ForkGuard, futex};
 use crate::segment::{CLOSED, Half, Line};
+use crate::slots::bytes::Trust;
 
 /// What the handshake established.
 pub(crate) struct Opened {
@@ -72,6 +73,7 @@ pub(crate) struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) limits: Limits,
     pub(crate) spin: Spin,
+    pub(crate) trust: Option<Trust>,
     pub(crate) terms: Terms,
     /// What the peer serves, in the words of the calls; not looked at here.
     pub(crate) catalogue: Vec<u8>,
@@ -179,6 +181,7 @@ impl Shared {
             credentials: opened.credentials,
             limits: config.limits,
             spin: config.spin,
+            trust: config.trust,
             terms: opened.terms,
             catalogue: opened.catalogue,
             lost: OnceLock::new(),

@@ -170,14 +170,24 @@ unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
 /// payloads where they lie, as `&[u8]`.
 ///
 /// A process can promise that only of programs it knows. A peer that breaks it causes undefined behaviour in this
-/// process; without a `Trust` no peer can.
-#[derive(Clone, Copy, Debug)]
+/// process; without a `Trust` no peer can. [`Config::trust`](crate::Config::trust) has handlers read so, and
+/// [`Payload::borrow`](crate::session::Payload::borrow) whoever receives messages.
+///
+/// ```
+/// use rapace::{Config, Trust};
+///
+/// let mut config = Config::default();
+/// // SAFETY: the other process runs the same program as this one, which has no other unsafe code.
+/// config.trust = Some(unsafe { Trust::assume_sender_honours_slots() });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trust(());
 
 impl Trust {
     /// # Safety
     /// Every peer whose payloads are borrowed with this token keeps to the protocol: it does not write a slot between
-    /// sending it and seeing it released, also not by mistake.
+    /// sending it and seeing it released, also not by mistake. No child that this process forks reads what was borrowed
+    /// before.
     pub const unsafe fn assume_sender_honours_slots() -> Self {
         Self(())
     }
