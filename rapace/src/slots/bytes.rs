@@ -2,8 +2,8 @@
 //!
 //! Reading is the delicate half. The peer can write the bytes at any moment, so no `&[u8]` to them may exist unless
 //! the user vouches for the peer ([`Trust`]), and the copy must be one that the compiler cannot remove, repeat or
-//! reason about. Up to [`WORDS_MAX`] bytes go by relaxed atomic words, more by `rep movsb` on x86-64, which costs
-//! what memcpy costs; other architectures use words for all.
+//! reason about. On x86-64, up to [`BLOCKS_MAX`] bytes go by blocks, through registers, and more by `rep movsb`, which costs
+//! what memcpy costs; what is less than a block, and all on other architectures, goes by relaxed atomic words.
 
 #![allow(unsafe_code)]
 
@@ -15,8 +15,13 @@ use crate::layout::head::InSlot;
 use crate::segment::Half;
 use crate::sync::{AtomicU64, Ordering};
 
-/// Up to this length words are faster than starting `rep movsb`.
-const WORDS_MAX: usize = 1_024;
+/// Up to this length blocks are faster than starting `rep movsb`.
+#[cfg(any(target_arch = "x86_64", test))]
+const BLOCKS_MAX: usize = 1_024;
+
+/// Bytes that are moved at once: four registers.
+#[cfg(target_arch = "x86_64")]
+const BLOCK: usize = 64;
 
 /// The slots of our own half, for writing: there is at most one for a half, so that borrowing it is borrowing the bytes.
 #[derive(Debug)]
@@ -126,9 +131,9 @@ impl<'a> PeerBytes<'a> {
 /// # Safety
 /// `source` is 8-byte aligned and readable for `len` bytes rounded up to 8 (slots are multiples of 64 bytes);
 /// `target` is writable for `len` bytes, private, and does not overlap.
+#[cfg(target_arch = "x86_64")]
 unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if len > WORDS_MAX {
+    if len > BLOCKS_MAX {
         // SAFETY: reads `len` bytes at `source` and writes them at `target`, both valid by this function's contract.
         // The compiler sees no load of the shared bytes, so it can neither repeat nor assume anything of it. The
         // direction flag is clear at function boundaries by the ABI.
@@ -143,6 +148,59 @@ unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
         }
         return;
     }
+    let (blocks, rest) = (len / BLOCK, len % BLOCK);
+    let (mut from, mut to) = (source.as_ptr(), target);
+    if blocks > 0 {
+        // SAFETY: as above, of `blocks * BLOCK <= len` bytes; afterwards both point behind what was copied.
+        unsafe {
+            std::arch::asm!(
+                "2:",
+                "movups {a}, [{from}]",
+                "movups {b}, [{from} + 16]",
+                "movups {c}, [{from} + 32]",
+                "movups {d}, [{from} + 48]",
+                "movups [{to}], {a}",
+                "movups [{to} + 16], {b}",
+                "movups [{to} + 32], {c}",
+                "movups [{to} + 48], {d}",
+                "add {from}, 64",
+                "add {to}, 64",
+                "dec {blocks}",
+                "jnz 2b",
+                from = inout(reg) from,
+                to = inout(reg) to,
+                blocks = inout(reg) blocks => _,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                options(nostack)
+            );
+        }
+    }
+    // SAFETY: it came from a `NonNull`, and went on within, or to the end of, what that points to.
+    let from = unsafe { NonNull::new_unchecked(from) };
+    // SAFETY: the rest of what this function's contract is about; a whole block keeps the alignment.
+    unsafe { copy_words(from, to, rest) };
+}
+
+/// As on x86-64, by words alone.
+///
+/// # Safety
+/// That of [`copy_words`].
+#[cfg(not(target_arch = "x86_64"))]
+unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
+    // SAFETY: the same contract.
+    unsafe { copy_words(source, target, len) };
+}
+
+/// Copies memory that another process may be writing, by words.
+///
+/// # Safety
+/// `source` is 8-byte aligned and readable for `len` bytes rounded up to 8; `target` is writable for `len` bytes, private, and
+/// does not overlap.
+#[inline]
+unsafe fn copy_words(source: NonNull<u8>, target: *mut u8, len: usize) {
     let words = source.cast::<AtomicU64>();
     let load = |index: usize| {
         // SAFETY: word `index` begins below `len`, so it is within the rounded-up length of the contract.
@@ -245,7 +303,7 @@ mod tests {
         (half, area, Pool::new(&layout.geometry, released))
     }
 
-    /// Every length around the words, the switch to `rep movsb` and the ends of the slot.
+    /// Every length around words and blocks, the switch to `rep movsb` and the ends of the slot.
     fn lengths() -> impl Iterator<Item = usize> {
         let larger = [4_095, 4_096, 4_097, 10_007, 32_768, LARGEST - 9, LARGEST - 8, LARGEST - 1, LARGEST];
         (0..=2_100).chain(larger)
@@ -302,7 +360,7 @@ mod tests {
     fn a_range_around_the_switch_to_another_copy_is_its_bytes() {
         let slot = Slot::new();
         for from in (0..=17).chain([1_000, 1_007, 4_089]) {
-            for len in WORDS_MAX - 20..=WORDS_MAX + 20 {
+            for len in BLOCKS_MAX - 20..=BLOCKS_MAX + 20 {
                 check_range(&slot, LARGEST, from, len);
                 // The same length as the end of the payload makes it.
                 check_range(&slot, from + len, from, usize::MAX - from);
@@ -315,7 +373,7 @@ mod tests {
     fn a_range_ends_with_the_payload_and_with_the_slot() {
         let slot = Slot::new();
         for from in (LARGEST - 40..=LARGEST + 10).chain([0, 1, 7, 8, LARGEST / 2 + 3]) {
-            for len in (0..=50).chain([WORDS_MAX, LARGEST - 1, LARGEST, usize::MAX]) {
+            for len in (0..=50).chain([BLOCKS_MAX, LARGEST - 1, LARGEST, usize::MAX]) {
                 for of in [LARGEST - 9, LARGEST - 1, LARGEST, u32::MAX as usize] {
                     check_range(&slot, of, from, len);
                 }
@@ -339,7 +397,7 @@ mod tests {
     #[test]
     fn ranges_one_behind_the_other_are_the_whole() {
         let slot = Slot::new();
-        for step in [1, 3, 7, 8, 9, 64, WORDS_MAX + 1, 10_007] {
+        for step in [1, 3, 7, 8, 9, 64, BLOCKS_MAX + 1, 10_007] {
             let mut out = Vec::new();
             let of = if step < 64 { 3_001 } else { LARGEST };
             for from in (0..of).step_by(step) {
