@@ -44,7 +44,7 @@ struct Campaign {
 /// Kills in so many rounds, the first by this seed and each further one by the next.
 pub(crate) fn run(rounds: u64, seed: u64, busy: bool) -> Outcome {
     let mut campaign = Campaign::new()?;
-    let _burners: Vec<_> = (0..if busy { 2 } else { 0 }).map(|_| Process::start("burn", &[])).collect();
+    let _burners: Vec<_> = (0..if busy { 2 } else { 0 }).map(|_| Process::start("burn", &[&1_000])).collect();
     // What is made once is made before anything is counted.
     watch("warming up", format_args!("kill9 --rounds {rounds} --seed {seed}"), STUCK);
     for round in 0..6 {
@@ -312,11 +312,4 @@ pub(crate) fn load(arguments: &[String]) -> Result<(), String> {
     let load = Load::new(Plan::any(&mut random), random.number() >> 16);
     load.run(&client, &mut random, &runtime);
     load.tally().wrong.first().map_or(Ok(()), |wrong| Err(wrong.clone()))
-}
-
-/// In a role: keeps a CPU busy.
-pub(crate) fn burn(_: &[String]) -> Result<(), String> {
-    loop {
-        std::hint::spin_loop();
-    }
 }

@@ -10,6 +10,7 @@
 //! instants of the scheduler. What each mode checks stands in its file, and in RELIABILITY.md with the figures.
 
 mod belongings;
+mod burner;
 mod fork;
 mod hang;
 mod kill9;
@@ -117,7 +118,7 @@ const ROLES: &[(&str, process::Role)] = &[
     ("serve", serving::serve),
     ("serve over", serving::serve_over),
     ("load", kill9::load),
-    ("burn", kill9::burn),
+    ("burn", burner::burn),
     ("victim", victim::victim),
     ("scribbler", scribbler::scribble),
     ("hang", hang::serve),

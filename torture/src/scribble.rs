@@ -1,5 +1,5 @@
 //! `scribble`: a process serves and calls a hostile one, which writes garbage over all that it can reach, while an innocent
-//! client of it goes on.
+//! client of it goes on; afterwards the same client beside a process that takes as much CPU time and harms nobody.
 //!
 //! ```text
 //! this process ── innocent session ──► victim ◄── work, raw ── scribbler (a new one every few seconds)
@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::belongings::{Belongings, mib, resident, workers_come_back};
+use crate::burner::burnt;
 use crate::load::{Load, Plan};
 use crate::process::Process;
 use crate::random::Random;
@@ -25,6 +26,8 @@ const MEMORY_MAX: u64 = 256 << 20;
 const FDS_MAX: usize = 16 * 4 + 16 * 8;
 /// The deadline of every call that must not be held up by the scribbler.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// How long the innocent client is looked at beside a burner, at most.
+const COMPARED: Duration = Duration::from_secs(60);
 /// How long a scribbler lives.
 const LIFE: Duration = Duration::from_secs(4);
 
@@ -42,12 +45,12 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     std::thread::sleep(Duration::from_millis(200));
     let base = Belongings::of(victim.pid());
     let resident_before = resident(victim.pid()).ok_or("the victim is gone")?;
-    watch("the attack", &replay, time + Duration::from_secs(60));
+    watch("the attack", &replay, time + COMPARED + Duration::from_secs(60));
 
     let (is_over, deeds, late) = (AtomicBool::new(false), Counters::default(), std::sync::Mutex::new(Times::default()));
     let (mut most, mut fds) = (0, 0);
     let mut progress = Progress::new();
-    let end = Instant::now() + time;
+    let (end, burnt_before) = (Instant::now() + time, burnt());
     let outcome = std::thread::scope(|scope| {
         let stop = StopAtEnd(&is_over);
         let (apart, mut random) = (random.apart(), random.apart());
@@ -92,7 +95,14 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     workers_come_back(victim.pid())?;
     let times = lock(&late).clone();
     calls(&innocent, &mut random, Duration::from_millis(200), &mut Times::default())?;
-    drop(innocent);
+    let share = ((burnt() - burnt_before).as_secs_f64() / time.as_secs_f64() * 1_000.0) as u32;
+    let burner = Process::start("burn", &[&share.max(1)]);
+    let (mut compared, span) = (Times::default(), (time / 4).min(COMPARED));
+    let end = Instant::now() + span;
+    while Instant::now() < end {
+        calls(&innocent, &mut random, Duration::from_millis(500), &mut compared)?;
+    }
+    drop((burner, innocent));
     victim.tell("end")?;
     let mut table = Table::default();
     table.row("hostile writes", deeds.of("writes"));
@@ -103,6 +113,14 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     );
     table.row("calls of the innocent session", &times);
     table.row("the same before the attack, for a second", &before);
+    table.row(
+        format_args!("the same beside an innocent process that takes {:.2} CPUs as well", f64::from(share) / 1_000.0),
+        &compared,
+    );
+    table.row(
+        "the p99 beside the scribbler × that beside the innocent one",
+        format_args!("{:.2}", times.permille(990).as_secs_f64() / compared.permille(990).as_secs_f64()),
+    );
     table.row("memory of the victim at most, before", format_args!("{}, {}", mib(most), mib(resident_before)));
     table.row("descriptors of the victim at most, before", format_args!("{fds}, {}", base.fds));
     while let Some(line) = victim.hear() {
