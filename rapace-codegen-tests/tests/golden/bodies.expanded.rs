@@ -310,7 +310,8 @@ const _: () = {
     #[automatically_derived]
     impl ::rapace::__private::Stub for BodiesClient {
         fn service() -> &'static ::rapace::__private::Service {
-            ::rapace::__private::service_of::<Self>(describe)
+            static SERVICE: ::rapace::__private::OneService = ::rapace::__private::OneService::new();
+            SERVICE.get(describe)
         }
         fn from_client(client: ::rapace::__private::Client) -> Self {
             Self { client }

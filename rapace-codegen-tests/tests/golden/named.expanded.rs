@@ -411,7 +411,8 @@ const _: () = {
     #[automatically_derived]
     impl ::rapace::__private::Stub for NamedClient {
         fn service() -> &'static ::rapace::__private::Service {
-            ::rapace::__private::service_of::<Self>(describe2)
+            static SERVICE: ::rapace::__private::OneService = ::rapace::__private::OneService::new();
+            SERVICE.get(describe2)
         }
         fn from_client(client: ::rapace::__private::Client) -> Self {
             Self { client }

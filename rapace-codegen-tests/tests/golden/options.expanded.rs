@@ -390,7 +390,8 @@ const _: () = {
     #[automatically_derived]
     impl self::somewhere::__private::Stub for OptionsClient {
         fn service() -> &'static self::somewhere::__private::Service {
-            self::somewhere::__private::service_of::<Self>(describe)
+            static SERVICE: self::somewhere::__private::OneService = self::somewhere::__private::OneService::new();
+            SERVICE.get(describe)
         }
         fn from_client(client: self::somewhere::__private::Client) -> Self {
             Self { client }

@@ -47,10 +47,15 @@ pub(super) fn impls(generator: &Generator<'_>) -> TokenStream {
         None => (None, None),
         Some(_) => (Some(quote!(types: ::core::marker::PhantomData,)), Some(quote!(types: self.types,))),
     };
-    let turbofish = (!generator.generics.is_empty()).then(|| {
+    let the_one = if generator.generics.is_empty() {
+        quote! {
+            static SERVICE: #private::OneService = #private::OneService::new();
+            SERVICE.get(#describe)
+        }
+    } else {
         let names = &generator.generics.names;
-        quote!(::#names)
-    });
+        quote!(#private::service_of::<Self>(#describe::#names))
+    };
     quote! {
         impl #declared #client #clause {
             #constructors
@@ -60,7 +65,7 @@ pub(super) fn impls(generator: &Generator<'_>) -> TokenStream {
         #[automatically_derived]
         impl #declared #private::Stub for #client #clause {
             fn service() -> &'static #private::Service {
-                #private::service_of::<Self>(#describe #turbofish)
+                #the_one
             }
             fn from_client(client: #private::Client) -> Self {
                 Self { client, #marker }

@@ -229,6 +229,28 @@ impl fmt::Debug for MethodInfo {
     }
 }
 
+/// The one [`Service`] of a trait without type parameters, built when it is first asked for.
+#[derive(Debug)]
+pub struct OneService(OnceLock<Service>);
+
+impl OneService {
+    /// Not built.
+    #[allow(clippy::new_without_default, reason = "it is made for a static")]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    /// The service.
+    #[inline]
+    pub fn get(&self, build: fn() -> Service) -> &Service {
+        // Built outside of the lock, because it asks the types of the user.
+        self.0.get().unwrap_or_else(|| {
+            let built = build();
+            self.0.get_or_init(|| built)
+        })
+    }
+}
+
 /// The one [`Service`] of a set of type parameters, which live as long as the program.
 pub fn service_of<K: 'static>(build: fn() -> Service) -> &'static Service {
     static SERVICES: Mutex<Option<HashMap<TypeId, &'static Service>>> = Mutex::new(None);
