@@ -12,10 +12,10 @@
 //!
 //! | the thread that it is kept for | who takes it away |
 //! |---|---|
-//! | `inside = 1` | holds the mutex |
+//! | `inside` becomes odd | holds the mutex |
 //! | (the fence that the other side makes here) | `kept_for = NOBODY` |
 //! | `kept_for` is still as it was: enter | [`fence_all`] |
-//! | leave: `inside = 0`, and look at `kept_for` again | sleeps while `inside = 1` |
+//! | leave: `inside` becomes even, and look at `kept_for` again | sleeps while `inside` is odd |
 //!
 //! `models/lock.rs` searches it.
 
@@ -34,10 +34,15 @@ use fences::{Bed, fence_all, fence_that_others_make, may_keep};
 /// enter when the lock was taken from it says so at any time later, and then nobody else may be listening there.
 const PLACES: usize = 4;
 
-/// How often a thread comes, and no other one, until the lock is kept for it; at first, and at most. Taking it away costs up to
-/// tens of microseconds, so each time doubles it. Few where the crate's tests run, so that they run both ways.
+/// How often a thread comes, and no other one, until the lock is kept for it: at first, and within which bounds. Taking it away costs
+/// up to tens of microseconds, so each time doubles that, unless it had paid off, which halves it. Few where the crate's tests
+/// run, so that they run both ways.
 const HABIT: u32 = if cfg!(debug_assertions) { 8 } else { 2_048 };
+const HABIT_MIN: u32 = if cfg!(debug_assertions) { 4 } else { 64 };
 const HABIT_MAX: u32 = 1 << 20;
+
+/// So many visits without the mutex save more than taking the lock away costs.
+const PAYS: u32 = if cfg!(debug_assertions) { 16 } else { 1_024 };
 
 /// In the place of a [`Kept`].
 const NOBODY: u64 = 0;
@@ -46,7 +51,7 @@ const NOBODY: u64 = 0;
 pub(crate) struct Lock<T> {
     /// For whom it is kept: [`NOBODY`], or the thread's number times [`PLACES`] and its place. Written under the mutex.
     kept_for: AtomicU64,
-    /// 1 while the thread of that place is inside without the mutex, or is about to look whether it may be.
+    /// Odd while the thread of that place is inside without the mutex, or is about to look whether it may be; it counts up.
     inside: [AtomicU32; PLACES],
     bed: Bed,
     mutex: Mutex<Habit>,
@@ -59,6 +64,8 @@ struct Habit {
     last: u64,
     times: u32,
     needed: u32,
+    /// What `inside` was when it was kept last.
+    since: u32,
     /// The threads that have a place, in order.
     places: [u64; PLACES],
 }
@@ -69,7 +76,7 @@ unsafe impl<T: Send> Sync for Lock<T> {}
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
-        let habit = Habit { last: NOBODY, times: 0, needed: HABIT, places: [NOBODY; PLACES] };
+        let habit = Habit { last: NOBODY, times: 0, needed: HABIT, since: 0, places: [NOBODY; PLACES] };
         Self {
             kept_for: AtomicU64::new(NOBODY),
             inside: std::array::from_fn(|_| AtomicU32::new(0)),
@@ -107,11 +114,12 @@ impl<T> Lock<T> {
     #[inline(always)]
     fn may_enter(&self, inside: &AtomicU32, kept_for: u64) -> bool {
         // Relaxed: only this thread writes it.
-        if inside.load(Ordering::Relaxed) != 0 {
+        let visits = inside.load(Ordering::Relaxed);
+        if is_inside(visits) {
             return false;
         }
         // Relaxed: ordered by the fence; see `take_away`, which is its partner.
-        inside.store(1, Ordering::Relaxed);
+        inside.store(visits.wrapping_add(1), Ordering::Relaxed);
         fence_that_others_make();
         // Relaxed: if it is as before, this thread itself was inside last, or kept it for itself under the mutex.
         let may = self.kept_for.load(Ordering::Relaxed) == kept_for;
@@ -123,8 +131,10 @@ impl<T> Lock<T> {
 
     #[inline(always)]
     fn leave(&self, inside: &AtomicU32) {
+        // Relaxed: only this thread writes it.
+        let visits = inside.load(Ordering::Relaxed);
         // Release pairs with the Acquire in `take_away`: who sees it sees what was done to the value.
-        inside.store(0, Ordering::Release);
+        inside.store(visits.wrapping_add(1), Ordering::Release);
         fence_that_others_make();
         // Relaxed: ordered by the fence, whose partner is in `take_away`.
         if self.kept_for.load(Ordering::Relaxed) == NOBODY && !planted(Fault::SilentLeave) {
@@ -140,8 +150,12 @@ impl<T> Lock<T> {
         // Relaxed: written under the mutex.
         let kept_for = self.kept_for.load(Ordering::Relaxed);
         if kept_for != NOBODY {
-            self.take_away(kept_for);
-            habit.needed = habit.needed.saturating_mul(2).min(HABIT_MAX);
+            let visits = self.take_away(kept_for).wrapping_sub(habit.since) / 2;
+            habit.needed = if visits >= PAYS {
+                (habit.needed / 2).max(HABIT_MIN)
+            } else {
+                habit.needed.saturating_mul(2).min(HABIT_MAX)
+            };
             habit.last = NOBODY;
         }
         if habit.last != this {
@@ -164,7 +178,8 @@ impl<T> Lock<T> {
         let kept_for = habit.last << PLACES.ilog2() | habit.place_of(habit.last)?;
         let inside = self.place(kept_for)?;
         // Relaxed: read by this thread, or under the mutex, which it gives back now, or by one that it is not for.
-        inside.store(1, Ordering::Relaxed);
+        habit.since = inside.load(Ordering::Relaxed);
+        inside.store(habit.since.wrapping_add(1), Ordering::Relaxed);
         self.kept_for.store(kept_for, Ordering::Relaxed);
         Some(inside)
     }
@@ -175,9 +190,10 @@ impl<T> Lock<T> {
         self.mutex.lock().unwrap_or_else(PoisonError::into_inner).needed = times;
     }
 
-    /// Makes an ordinary mutex of it, which the caller holds, and waits until the thread that it was kept for is not inside.
+    /// Makes an ordinary mutex of it, which the caller holds, and waits until the thread that it was kept for is not inside. What
+    /// `inside` is then.
     #[cold]
-    fn take_away(&self, kept_for: u64) {
+    fn take_away(&self, kept_for: u64) -> u32 {
         // Relaxed: ordered by the fence.
         self.kept_for.store(NOBODY, Ordering::Relaxed);
         if !planted(Fault::NoFenceAtOthers) {
@@ -185,12 +201,20 @@ impl<T> Lock<T> {
             // other's store. And with the one in `leave`, in the same way: if the look below sees it inside, it will wake us.
             fence_all();
         }
-        let Some(inside) = self.place(kept_for) else { return };
-        // Acquire pairs with the Release in `leave`.
-        while inside.load(Ordering::Acquire) != 0 {
-            self.bed.sleep(inside);
+        let Some(inside) = self.place(kept_for) else { return 0 };
+        loop {
+            // Acquire pairs with the Release in `leave`.
+            let visits = inside.load(Ordering::Acquire);
+            if !is_inside(visits) {
+                return visits;
+            }
+            self.bed.sleep(inside, visits);
         }
     }
+}
+
+fn is_inside(visits: u32) -> bool {
+    visits & 1 == 1
 }
 
 impl Habit {
@@ -303,8 +327,8 @@ mod fences {
             Self
         }
 
-        pub(super) fn sleep(&self, inside: &AtomicU32) {
-            futex::sleep_own(inside, 1);
+        pub(super) fn sleep(&self, inside: &AtomicU32, visits: u32) {
+            futex::sleep_own(inside, visits);
         }
 
         #[cold]
@@ -346,10 +370,10 @@ mod fences {
             Self { kernel: Mutex::new(()), woken: Condvar::new() }
         }
 
-        pub(super) fn sleep(&self, inside: &AtomicU32) {
+        pub(super) fn sleep(&self, inside: &AtomicU32, visits: u32) {
             let mut kernel = self.kernel.lock().unwrap();
             // Acquire: as the look of who sleeps.
-            while inside.load(Ordering::Acquire) != 0 {
+            while inside.load(Ordering::Acquire) == visits {
                 kernel = self.woken.wait(kernel).unwrap();
             }
         }
@@ -406,12 +430,36 @@ mod tests {
         let other = Arc::clone(&lock);
         std::thread::spawn(move || come(&other, 1)).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         assert!(!is_kept(&lock));
-        // It takes longer each time.
+        // It takes longer after so few visits.
         come(&lock, 2 * u64::from(HABIT) - 1);
         assert!(!is_kept(&lock));
         come(&lock, 1);
         assert!(is_kept(&lock));
         assert_eq!(*lock.lock(), 3 * u64::from(HABIT) + 11);
+    }
+
+    /// How often this thread must come until the lock is kept for it.
+    fn comes_until_it_is_kept(lock: &Lock<u64>) -> u32 {
+        (1..HABIT_MAX)
+            .find(|_| {
+                come(lock, 1);
+                is_kept(lock)
+            })
+            .unwrap_or(HABIT_MAX)
+    }
+
+    #[test]
+    fn it_is_kept_sooner_where_that_paid_off_and_later_where_it_did_not() {
+        let Some(lock) = lock_that_can_be_kept() else { return };
+        let mut needed = HABIT;
+        for visits in [PAYS, PAYS, PAYS, PAYS, PAYS + 7, 3, 1, PAYS - 2, 0] {
+            assert_eq!(comes_until_it_is_kept(&lock), needed);
+            // The one with which it began to be kept was inside as well.
+            come(&lock, u64::from(visits));
+            let other = Arc::clone(&lock);
+            std::thread::spawn(move || come(&other, 1)).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            needed = if visits >= PAYS { (needed / 2).max(HABIT_MIN) } else { needed * 2 };
+        }
     }
 
     #[test]

@@ -13,7 +13,9 @@ pub use crate::rpc::context::IsContext;
 pub use crate::rpc::method::{IsResult, Method, NoError, Parameter, Stub, no_error};
 pub use crate::rpc::mock::Answer;
 pub use crate::rpc::request::{Handled, Request};
-pub use crate::rpc::service::{MethodInfo, OneService, Serve, ServeOnThreads, Service, ShapeBuilder, method_id, service_of};
+pub use crate::rpc::service::{
+    MethodInfo, OneService, Serve, ServeOnThreads, Service, ShapeBuilder, method_id, service_of,
+};
 pub use crate::rpc::stream::ItemCodec;
 pub use crate::rpc::stream_arguments::{Given, IsRx, IsTx, Streams};
 pub use crate::rpc::streams::Flow;
