@@ -57,6 +57,8 @@ fn one_by_one(bench: &Bench, text: &mut String, figures: &mut Vec<Figure>) -> Re
     let watched = Duration::from_millis(if is_quick { 100 } else { 2_000 });
     eprintln!("standing still");
     let seen = versus::idle::watch(watched)?;
+    eprintln!("calling at a pace");
+    let paces = versus::pace::measure(is_quick)?;
     eprintln!("sharing a client");
     let (turns, length) = if is_quick { (1, 50) } else { (5, 500) };
     let crowd = crowd::measure(turns, Duration::from_millis(length))?;
@@ -72,5 +74,6 @@ fn one_by_one(bench: &Bench, text: &mut String, figures: &mut Vec<Figure>) -> Re
     report::crowd(text, &crowd)?;
     report::sessions(text, &many)?;
     report::standstills(text, &seen, watched)?;
+    report::paces(text, &paces)?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::product::sessions::Sessions;
 use crate::rounds::{Done, Row};
 use crate::rows::Section;
 use crate::rows::versus::idle::Standstill;
+use crate::rows::versus::pace::{self, AtPace};
 
 /// Nanoseconds with a unit that leaves three or four digits.
 #[must_use]
@@ -212,6 +213,30 @@ pub fn standstills(out: &mut impl Write, seen: &[Standstill], watched: Duration)
         writeln!(out, "| {name} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
     }
     writeln!(out)
+}
+
+/// What calls at a pace cost.
+///
+/// # Errors
+/// As [`title`].
+pub fn paces(out: &mut impl Write, seen: &[AtPace]) -> fmt::Result {
+    writeln!(out, "### CPU of both processes, of one `add` after the other at a pace\n\n{}\n", pace::NOTE)?;
+    let rates = pace::RATES.map(|rate| format!("{} | a call |", rate.name));
+    writeln!(out, "| | {}\n|---|{}", rates.join(" "), "---|---|".repeat(rates.len()))?;
+    for AtPace { name, costs } in seen {
+        let costs = costs.map(|cost| format!("{} | {} |", percent(cost.of_a_cpu), duration(cost.call_ns)));
+        writeln!(out, "| {name} | {}", costs.join(" "))?;
+    }
+    writeln!(out)
+}
+
+/// A part of one CPU, with three digits.
+fn percent(part: f64) -> String {
+    match part * 100.0 {
+        percent if percent < 0.1 => format!("{percent:.4} %"),
+        percent if percent < 10.0 => format!("{percent:.2} %"),
+        percent => format!("{percent:.0} %"),
+    }
 }
 
 fn line(out: &mut impl Write, rows: &[Row], row: &Row, class: Class) -> fmt::Result {

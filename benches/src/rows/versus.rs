@@ -2,6 +2,7 @@
 
 pub mod figures;
 pub mod idle;
+pub mod pace;
 pub mod plots;
 
 use std::io;
