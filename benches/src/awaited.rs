@@ -73,6 +73,12 @@ impl<A: Awaited> Exchange for OnTokio<A> {
             }
         });
     }
+
+    /// The runtime goes on: products have tasks and timers of their own in it.
+    fn stand_still(&mut self, until: impl FnOnce() + Send + 'static) {
+        let waiting = self.runtime.spawn_blocking(until);
+        self.runtime.block_on(waiting).expect("a wait that ends");
+    }
 }
 
 impl<A: AwaitedServe> Serve for OnTokio<A> {

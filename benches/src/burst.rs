@@ -41,6 +41,11 @@ pub trait Exchange {
 
     /// Ends the burst: whatever the steps left under way has arrived when this returns.
     fn finish(&mut self) {}
+
+    /// Does nothing until `until` returns, but what a program that waits for something else lets go on.
+    fn stand_still(&mut self, until: impl FnOnce() + Send + 'static) {
+        until();
+    }
 }
 
 /// The peer's side of a contender.
@@ -96,6 +101,9 @@ pub trait Contender {
     /// # Errors
     /// When the peer is gone.
     fn paced(&mut self, steps: u64, period: Duration) -> io::Result<Paced>;
+
+    /// Does nothing until `until` returns; see [`Exchange::stand_still`].
+    fn stand_still(&mut self, until: Box<dyn FnOnce() + Send>);
 
     /// Nanoseconds of the steps that the last burst clocked one by one; empty when it did not.
     fn steps(&self) -> &Histogram<u64>;
@@ -310,6 +318,10 @@ impl<E: Exchange> Contender for Running<E> {
             (cpu, begin.elapsed())
         })?;
         Ok(Paced { cpu: own_cpu + peer_cpu, elapsed })
+    }
+
+    fn stand_still(&mut self, until: Box<dyn FnOnce() + Send>) {
+        self.exchange.stand_still(until);
     }
 
     fn steps(&self) -> &Histogram<u64> {

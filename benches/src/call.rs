@@ -8,6 +8,7 @@ use tokio::runtime::Builder;
 use crate::awaited::{OnThreads, OnTokio};
 use crate::burst::{Contender, Exchange, Running, Sampling, answer};
 use crate::control::Control;
+use crate::cpu;
 use crate::floor::calls::{self as hand, Answerer, Caller};
 use crate::floor::rings::{Class, FRAGMENTS, WHOLE};
 use crate::floor::socket::Socket;
@@ -219,6 +220,20 @@ impl Call {
             #[cfg(feature = "peers")]
             (By::Tonic, _) => self.awaited(cpu, tonic::connect),
         }
+    }
+
+    /// The life of a client that is a peer itself: it makes some calls, tells the number of its server's process, and stands
+    /// still.
+    ///
+    /// # Errors
+    /// When it or its server does not come up.
+    pub fn stand_still(self) -> io::Result<()> {
+        let mut contender = self.contender(cpu::THERE)?;
+        let control = Control::inherited()?;
+        control.send(contender.pid().as_raw_nonzero().get() as u64)?;
+        // Ends with the measuring process's hanging up.
+        contender.stand_still(Box::new(move || drop(control.recv())));
+        Ok(())
     }
 
     fn run<E: Exchange>(self, cpu: usize, measuring: impl FnOnce(&Control) -> io::Result<E>) -> io::Result<Running<E>> {

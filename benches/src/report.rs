@@ -152,7 +152,11 @@ pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::R
 /// # Errors
 /// As [`title`].
 pub fn idle(out: &mut impl Write, idle: &Idle) -> fmt::Result {
-    writeln!(out, "### A default session that nobody uses, for {} s\n", idle.watched.as_secs_f32())?;
+    writeln!(
+        out,
+        "### A default session after some messages, that nobody uses for {} s\n",
+        idle.watched.as_secs_f32()
+    )?;
     writeln!(out, "| process | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
     for (name, usage) in [("PeerA", idle.a), ("PeerB", idle.b)] {
         let cpu = duration(usage.cpu_ns as f64);
@@ -201,16 +205,22 @@ pub fn sessions(out: &mut impl Write, sessions: &Sessions) -> fmt::Result {
     )
 }
 
-/// What servers use whose clients do nothing.
+/// What clients and servers use that have called each other and do nothing any more.
 ///
 /// # Errors
 /// As [`title`].
 pub fn standstills(out: &mut impl Write, seen: &[Standstill], watched: Duration) -> fmt::Result {
-    writeln!(out, "### The server of a connected client that does nothing, for {} s\n", watched.as_secs_f32())?;
-    writeln!(out, "| | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
-    for Standstill { name, usage } in seen {
-        let cpu = duration(usage.cpu_ns as f64);
-        writeln!(out, "| {name} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
+    writeln!(
+        out,
+        "### Connected clients and their servers after some calls, doing nothing for {} s\n",
+        watched.as_secs_f32()
+    )?;
+    writeln!(out, "| | process | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|---|")?;
+    for Standstill { name, client, server } in seen {
+        for (process, usage) in [("client", client), ("server", server)] {
+            let cpu = duration(usage.cpu_ns as f64);
+            writeln!(out, "| {name} | {process} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
+        }
     }
     writeln!(out)
 }

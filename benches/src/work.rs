@@ -52,6 +52,8 @@ pub enum Work {
     Copies(usize),
     /// Anybody's calls.
     Call(Call),
+    /// Anybody's client of such calls, which starts its server and makes some, then stands still.
+    Client(Call),
     /// rapace: 24 bytes there and back.
     SessionInline(Waiting),
     /// rapace: so many bytes there and back.
@@ -109,6 +111,7 @@ impl fmt::Display for Work {
             Self::Meeting => f.write_str("meeting"),
             Self::Copies(len) => write!(f, "copies:{len}"),
             Self::Call(call) => write!(f, "call:{call}"),
+            Self::Client(call) => write!(f, "client:{call}"),
             Self::SessionInline(waiting) => write!(f, "session-inline:{waiting}"),
             Self::SessionEcho { waiting, len } => write!(f, "session-echo:{waiting}:{len}"),
             Self::SessionOneWay { waiting, batch } => write!(f, "session-one-way:{waiting}:{batch}"),
@@ -147,6 +150,7 @@ impl Work {
             "meeting" => Self::Meeting,
             "copies" => Self::Copies(rest.parse().ok()?),
             "call" => Self::Call(Call::parse(rest)?),
+            "client" => Self::Client(Call::parse(rest)?),
             "session-inline" => Self::SessionInline(Waiting::parse(rest)?),
             "session-echo" => {
                 let (waiting, len) = rest.split_once(':')?;
@@ -240,6 +244,7 @@ impl Work {
             Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect_adding(c)?))),
             Self::SessionOneWay { .. }
             | Self::Meeting
+            | Self::Client(_)
             | Self::Connect
             | Self::CallServer
             | Self::TaskServer
@@ -273,6 +278,7 @@ impl Work {
             Self::Meeting => floor::meeting::serve(control, &self.path()),
             Self::Copies(_) => answer(control, Elsewhere),
             Self::Call(call) => call.serve(control),
+            Self::Client(call) => call.stand_still(),
             Self::SessionInline(waiting) => answer(control, messages::Inline(messages::join(control, waiting)?)),
             Self::SessionEcho { waiting, len } => {
                 answer(control, messages::Echo::new(messages::join(control, waiting)?, len))
@@ -336,7 +342,7 @@ mod tests {
             Work::IdleB,
         ];
         let tasks = [Task::Add, Task::Echo(24), Task::InFlight(8), Task::Length(1)];
-        let calls = tasks.into_iter().flat_map(Call::all).map(Work::Call);
+        let calls = tasks.into_iter().flat_map(Call::all).flat_map(|call| [Work::Call(call), Work::Client(call)]);
         for work in works.into_iter().chain(calls) {
             assert_eq!(Work::parse(&work.to_string()), Some(work));
         }
