@@ -17,6 +17,8 @@ use crate::foreign::{iceoryx2, ipc_channel, remoc, shmipc, tarpc, tonic};
 #[cfg(feature = "peers")]
 use crate::peer::Peer;
 use crate::product::calls as rapace;
+#[cfg(feature = "peers")]
+use crate::task::Count;
 use crate::task::{Add, AwaitedCalls, Calls, Echo, InFlight, Task};
 use crate::waiting::Waiting;
 use crate::work::Work;
@@ -93,7 +95,19 @@ const NAMES: &[(By, &str)] = &[
     (By::Tonic, "tonic"),
 ];
 
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAMES.iter().find(|(by, _)| by == self).map_or("", |(_, name)| name))
+    }
+}
+
 impl By {
+    /// Reads what [`Display`](fmt::Display) wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, name)| *name == text).map(|(by, _)| *by)
+    }
+
     /// Whether it is a product of others.
     #[must_use]
     pub fn is_foreign(self) -> bool {
@@ -136,8 +150,7 @@ pub struct Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(by, _)| *by == self.by).map_or("", |(_, name)| name);
-        write!(f, "{name}:{}", self.task)
+        write!(f, "{}:{}", self.by, self.task)
     }
 }
 
@@ -151,8 +164,7 @@ impl Call {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (name, task) = text.split_once(':')?;
-        let (by, _) = NAMES.iter().find(|(_, other)| *other == name)?;
-        Some(Self { by: *by, task: Task::parse(task)? })
+        Some(Self { by: By::parse(name)?, task: Task::parse(task)? })
     }
 
     /// All contenders with this task.
@@ -162,7 +174,7 @@ impl Call {
 
     fn sampling(self) -> Sampling {
         match self.task {
-            Task::InFlight(_) => Sampling::MeanOnly,
+            Task::InFlight(_) | Task::Count => Sampling::MeanOnly,
             Task::Echo(len) if len >= 64 << 10 => Sampling::EachStep,
             _ if self.by.sleeps() => Sampling::EachStep,
             _ => Sampling::MeanThenSteps,
@@ -210,6 +222,16 @@ impl Call {
                 iceoryx2::contender(task, waits, Peer::spawn(&work.to_string(), cpu)?, self.sampling())
             }
             #[cfg(feature = "peers")]
+            (By::IpcChannel, Task::Count) => Ok(Box::new(self.run(cpu, |c| Ok(Count(ipc_channel::connect(c)?)))?)),
+            #[cfg(feature = "peers")]
+            (By::Remoc, Task::Count) => {
+                Ok(Box::new(self.run(cpu, |c| OnTokio::new(async || Ok(Count(remoc::connect(c).await?))))?))
+            }
+            #[cfg(feature = "peers")]
+            (By::Tonic, Task::Count) => {
+                Ok(Box::new(self.run(cpu, |c| OnTokio::new(async || Ok(Count(tonic::connect(c).await?))))?))
+            }
+            #[cfg(feature = "peers")]
             (By::IpcChannel, _) => self.blocking(cpu, ipc_channel::connect),
             #[cfg(feature = "peers")]
             (By::Shmipc, _) => self.awaited(cpu, async |c| shmipc::connect(c, task, &path).await),
@@ -254,7 +276,7 @@ impl Call {
             Task::InFlight(8) => Box::new(self.run(cpu, |c| Ok(InFlight::<_, 8>(connect(c)?)))?),
             Task::InFlight(64) => Box::new(self.run(cpu, |c| Ok(InFlight::<_, 64>(connect(c)?)))?),
             Task::InFlight(1000) => Box::new(self.run(cpu, |c| Ok(InFlight::<_, 1000>(connect(c)?)))?),
-            Task::InFlight(_) | Task::Length(_) => return Err(missing(self)),
+            Task::InFlight(_) | Task::Length(_) | Task::Count => return Err(missing(self)),
         })
     }
 
@@ -274,7 +296,7 @@ impl Call {
             Task::InFlight(8) => run!(InFlight::<_, 8>),
             Task::InFlight(64) => run!(InFlight::<_, 64>),
             Task::InFlight(1000) => run!(InFlight::<_, 1000>),
-            Task::InFlight(_) | Task::Length(_) => return Err(missing(self)),
+            Task::InFlight(_) | Task::Length(_) | Task::Count => return Err(missing(self)),
         })
     }
 
@@ -292,7 +314,7 @@ impl Call {
             Task::Add => run!(Add),
             Task::Echo(len) => run!(|client| Echo::new(client, len)),
             Task::InFlight(64) => run!(InFlight::<_, 64>),
-            Task::InFlight(_) | Task::Length(_) => return Err(missing(self)),
+            Task::InFlight(_) | Task::Length(_) | Task::Count => return Err(missing(self)),
         })
     }
 

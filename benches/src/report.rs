@@ -14,9 +14,9 @@ use crate::product::crowd::{Crowd, THREADS};
 use crate::product::idle::Idle;
 use crate::product::sessions::Sessions;
 use crate::rounds::{Done, Row};
-use crate::rows::Section;
 use crate::rows::versus::idle::Standstill;
 use crate::rows::versus::pace::{self, AtPace};
+use crate::rows::{Lacking, Section};
 
 /// Nanoseconds with a unit that leaves three or four digits.
 #[must_use]
@@ -84,11 +84,11 @@ pub fn figures(out: &mut impl Write, figures: &[Figure]) -> fmt::Result {
     writeln!(out)
 }
 
-/// The tables of one section, one for each class that has bursts.
+/// The tables of one section, one for each class that has bursts; `lacking` are products that are in none of them.
 ///
 /// # Errors
 /// As [`title`].
-pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fmt::Result {
+pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section, lacking: &[Lacking]) -> fmt::Result {
     if rows.iter().all(|row| row.section != title) {
         return Ok(());
     }
@@ -110,7 +110,18 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
         for row in of_class {
             line(out, rows, row, class)?;
         }
+        for Lacking { name, .. } in lacking.iter().filter(|lacking| lacking.section == title) {
+            writeln!(out, "| {name} | – | – | – | – | | | | – | – |")?;
+        }
         writeln!(out)?;
+    }
+    reasons(out, title, lacking)
+}
+
+/// Why products are missing in a section.
+fn reasons(out: &mut impl Write, title: &str, lacking: &[Lacking]) -> fmt::Result {
+    for Lacking { name, why, .. } in lacking.iter().filter(|lacking| lacking.section == title) {
+        writeln!(out, "Without {name}: {why}.\n")?;
     }
     Ok(())
 }
@@ -119,10 +130,10 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
 ///
 /// # Errors
 /// As [`title`].
-pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::Result {
+pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times], lacking: &[Lacking]) -> fmt::Result {
     writeln!(out, "### {title}\n")?;
     writeln!(out, "| | class | p50 | p99 | p50 × floor | p99 × | meetings |\n|---|---|---|---|---|---|---|")?;
-    for (class, name) in [(Class::Near, "near"), (Class::Far, "far")] {
+    for (class, class_name) in [(Class::Near, "near"), (Class::Far, "far")] {
         let Some(floor) = meetings.first().and_then(|floor| floor.of(class)) else {
             continue;
         };
@@ -134,7 +145,7 @@ pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::R
             let ratio = |quantile| at(times, quantile) / at(floor, quantile);
             writeln!(
                 out,
-                "| {} | {name} | {} | {} | {:.2} | {:.2} | {} |",
+                "| {} | {class_name} | {} | {} | {:.2} | {:.2} | {} |",
                 meeting.label,
                 duration(at(times, 0.5)),
                 duration(at(times, 0.99)),
@@ -143,8 +154,12 @@ pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::R
                 times.len()
             )?;
         }
+        for Lacking { name, .. } in lacking.iter().filter(|lacking| lacking.section == title) {
+            writeln!(out, "| {name} | {class_name} | – | – | – | – | – |")?;
+        }
     }
-    writeln!(out)
+    writeln!(out)?;
+    reasons(out, title, lacking)
 }
 
 /// The table of a session that nobody uses.
