@@ -5,7 +5,7 @@ use std::io;
 
 use tokio::runtime::Builder;
 
-use crate::awaited::{OnThreads, OnTokio};
+use crate::awaited::{OneThread, Runs, Threads};
 use crate::burst::{Contender, Exchange, Running, Sampling, answer};
 use crate::control::Control;
 use crate::cpu;
@@ -17,9 +17,9 @@ use crate::foreign::{iceoryx2, ipc_channel, remoc, shmipc, tarpc, tonic};
 #[cfg(feature = "peers")]
 use crate::peer::Peer;
 use crate::product::calls as rapace;
-#[cfg(feature = "peers")]
-use crate::task::Count;
 use crate::task::{Add, AwaitedCalls, Calls, Echo, InFlight, Task};
+#[cfg(feature = "peers")]
+use crate::task::{AwaitedCounts, Count};
 use crate::waiting::Waiting;
 use crate::work::Work;
 
@@ -213,9 +213,9 @@ impl Call {
                 Ok(Box::new(self.run(cpu, |c| Ok(rapace::Length::new(rapace(c)?, len)))?))
             }
             (By::Rapace(_), _) => self.blocking(cpu, rapace),
-            (By::Awaited(_), _) => self.awaited(cpu, async |c| rapace(c)),
-            (By::Tasks(_), _) => self.awaited(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
-            (By::Threads(_), _) => self.in_tasks(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
+            (By::Awaited(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace(c)),
+            (By::Tasks(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
+            (By::Threads(_), _) => self.awaited::<Threads, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
             #[cfg(feature = "peers")]
             (By::Iceoryx2 | By::Iceoryx2Events, _) => {
                 let waits = self.by == By::Iceoryx2Events;
@@ -224,23 +224,19 @@ impl Call {
             #[cfg(feature = "peers")]
             (By::IpcChannel, Task::Count) => Ok(Box::new(self.run(cpu, |c| Ok(Count(ipc_channel::connect(c)?)))?)),
             #[cfg(feature = "peers")]
-            (By::Remoc, Task::Count) => {
-                Ok(Box::new(self.run(cpu, |c| OnTokio::new(async || Ok(Count(remoc::connect(c).await?))))?))
-            }
+            (By::Remoc, Task::Count) => self.awaited_count(cpu, remoc::connect),
             #[cfg(feature = "peers")]
-            (By::Tonic, Task::Count) => {
-                Ok(Box::new(self.run(cpu, |c| OnTokio::new(async || Ok(Count(tonic::connect(c).await?))))?))
-            }
+            (By::Tonic, Task::Count) => self.awaited_count(cpu, tonic::connect),
             #[cfg(feature = "peers")]
             (By::IpcChannel, _) => self.blocking(cpu, ipc_channel::connect),
             #[cfg(feature = "peers")]
-            (By::Shmipc, _) => self.awaited(cpu, async |c| shmipc::connect(c, task, &path).await),
+            (By::Shmipc, _) => self.awaited::<OneThread, _>(cpu, async |c| shmipc::connect(c, task, &path).await),
             #[cfg(feature = "peers")]
-            (By::Tarpc, _) => self.awaited(cpu, async |c| tarpc::connect(c)),
+            (By::Tarpc, _) => self.awaited::<OneThread, _>(cpu, async |c| tarpc::connect(c)),
             #[cfg(feature = "peers")]
-            (By::Remoc, _) => self.awaited(cpu, remoc::connect),
+            (By::Remoc, _) => self.awaited::<OneThread, _>(cpu, remoc::connect),
             #[cfg(feature = "peers")]
-            (By::Tonic, _) => self.awaited(cpu, tonic::connect),
+            (By::Tonic, _) => self.awaited::<OneThread, _>(cpu, tonic::connect),
         }
     }
 
@@ -280,14 +276,14 @@ impl Call {
         })
     }
 
-    fn awaited<C: AwaitedCalls + Send + 'static>(
+    fn awaited<R: Runs, C: AwaitedCalls + Send + 'static>(
         self,
         cpu: usize,
         connect: impl AsyncFnOnce(&Control) -> io::Result<C>,
     ) -> io::Result<Box<dyn Contender>> {
         macro_rules! run {
             ($make:expr) => {
-                Box::new(self.run(cpu, |c| OnTokio::new(async || Ok($make(connect(c).await?))))?)
+                Box::new(self.run(cpu, |c| R::start(async || Ok($make(connect(c).await?))))?)
             };
         }
         Ok(match self.task {
@@ -300,22 +296,13 @@ impl Call {
         })
     }
 
-    fn in_tasks<C: AwaitedCalls + Send + 'static>(
+    #[cfg(feature = "peers")]
+    fn awaited_count<C: AwaitedCounts + Send + 'static>(
         self,
         cpu: usize,
         connect: impl AsyncFnOnce(&Control) -> io::Result<C>,
     ) -> io::Result<Box<dyn Contender>> {
-        macro_rules! run {
-            ($make:expr) => {
-                Box::new(self.run(cpu, |c| OnThreads::new(async || Ok($make(connect(c).await?))))?)
-            };
-        }
-        Ok(match self.task {
-            Task::Add => run!(Add),
-            Task::Echo(len) => run!(|client| Echo::new(client, len)),
-            Task::InFlight(64) => run!(InFlight::<_, 64>),
-            Task::InFlight(_) | Task::Length(_) | Task::Count => return Err(missing(self)),
-        })
+        Ok(Box::new(self.run(cpu, |c| OneThread::start(async || Ok(Count(connect(c).await?))))?))
     }
 
     /// The peer's whole life.
