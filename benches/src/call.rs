@@ -123,7 +123,8 @@ impl By {
         )
     }
 
-    /// Whether steps of microseconds are to be expected even of the smallest calls.
+    /// Whether steps of microseconds are to be expected even of the smallest calls. Those of [`Threads`](Self::Threads) are
+    /// clocked one by one in any case: a chunk of them begins with the wake-up of another thread.
     fn sleeps(self) -> bool {
         #[cfg(feature = "peers")]
         if self == Self::Iceoryx2 {
@@ -135,6 +136,7 @@ impl By {
                 | Self::HandFragments
                 | Self::Rapace(Waiting::Default | Waiting::Forever)
                 | Self::Awaited(Waiting::Default)
+                | Self::Tasks(Waiting::Default)
         )
     }
 }

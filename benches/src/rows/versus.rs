@@ -147,6 +147,11 @@ const PEERS: &[(By, &str)] = &[
 #[cfg(not(feature = "peers"))]
 const PEERS: &[(By, &str)] = &[];
 
+/// Those of them that block a thread.
+fn blocks(name: &str) -> bool {
+    name.starts_with("iceoryx2") || name == "ipc-channel"
+}
+
 /// Those of others that have streams, and how theirs are called.
 #[cfg(feature = "peers")]
 const STREAMERS: &[(By, &str)] = &[
@@ -172,11 +177,6 @@ pub const LACKING: &[Lacking] = &[
 /// Nothing is said of products that are not measured.
 #[cfg(not(feature = "peers"))]
 pub const LACKING: &[Lacking] = &[];
-
-/// Those of the products that block a thread.
-fn blocks(name: &str) -> bool {
-    name.starts_with("iceoryx2") || name == "ipc-channel"
-}
 
 /// What the contenders of the plots are called in them.
 pub const HAND: &str = "hand-written";

@@ -28,12 +28,13 @@ pub const RATES: [Rate; 3] = [
 
 /// What a reader must know, the bounds of `Spin::Adaptive` above all.
 pub const NOTE: &str = "By default a thread looks for at most 20 µs before it sleeps, after some first looks of less than a \
-    microsecond. A sleep of more than 30 µs halves that, down to nothing after five in a row. After 16 sleeps of less than \
-    1 ms each it looks for up to 150 µs once; if that finds what it waits for, it goes on looking for twice as long as it \
+    microsecond. A sleep of more than 30 µs halves that, down to nothing after five in a row. After 16 sleeps in a row of less \
+    than 1 ms each it looks for up to 150 µs once; if that finds what it waits for, it goes on looking for twice as long as it \
     took, at most 150 µs. So no wait looks for longer than 150 µs, and once messages come less often than once a \
-    millisecond, at most eight more waits look, 300 µs in all. A task looks as long in pieces of less than a microsecond, between which its runtime \
-    has its turn. Of the threads and tasks of a process as many look at a time as leave one CPU to others.\n\nThe \
-    rates were measured from the highest to the lowest with the same sessions. What the caller spends on waiting for the \
+    millisecond, at most eight more waits look, 300 µs in all. A task looks as long in pieces of less than a microsecond, \
+    between which its runtime has its turn. Of the threads and tasks of a process as many look at a time as leave one CPU \
+    to others.\n\n\
+    The rates were measured from the highest to the lowest with the same sessions. What the caller spends on waiting for the \
     time of its next call is not counted.";
 
 /// What calls at one rate cost both processes.
