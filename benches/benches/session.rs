@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rapace_benches::bench::Bench;
 use rapace_benches::document::Part;
+use rapace_benches::meeting::kinds;
 use rapace_benches::{meeting, product, report, rounds, rows};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -18,10 +19,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     // What is measured alone, not in rounds.
     let mut alone = None;
     if bench.only.is_none() {
-        let meetings = meeting::measure(&meeting::MESSAGES, if bench.is_quick { 20 } else { 400 }, bench.boundaries)?;
+        let (meetings, _) = meeting::measure(kinds::MESSAGES, if bench.is_quick { 20 } else { 400 }, bench.boundaries)?;
         let idle = product::idle::watch(Duration::from_millis(if bench.is_quick { 200 } else { 2_000 }))?;
         let what = "connect to the answer to the first message";
-        figures.extend(meeting::figures(&meetings, meeting::RAPACE, what));
+        figures.extend(meeting::figures(&meetings, kinds::RAPACE, what));
         figures.extend(idle.figures());
         alone = Some((meetings, idle));
     }
@@ -31,10 +32,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     report::distance(&mut text, done)?;
     report::figures(&mut text, &figures)?;
     for section in rows::messages::SECTIONS {
-        report::section(&mut text, &rows, section)?;
+        report::section(&mut text, &rows, section, &[])?;
     }
     if let Some((meetings, idle)) = &alone {
-        report::meetings(&mut text, "Connect to the answer to the first message", meetings)?;
+        report::meetings(&mut text, "Connect to the answer to the first message", meetings, &[])?;
         report::idle(&mut text, idle)?;
     }
     bench.finish(Part::Session, &text)?;

@@ -10,6 +10,7 @@ use rapace_benches::bench::Bench;
 use rapace_benches::budget::Budget;
 use rapace_benches::document::Part;
 use rapace_benches::figures::Figure;
+use rapace_benches::meeting::kinds;
 use rapace_benches::product::{crowd, sessions};
 use rapace_benches::rounds::Plan;
 use rapace_benches::rows::versus;
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     bench.plot(&mut text, versus::plots::all(&rows))?;
     for section in versus::SECTIONS {
-        report::section(&mut text, &rows, section)?;
+        report::section(&mut text, &rows, section, versus::LACKING)?;
     }
     bench.finish(Part::Versus, &(text + &alone))?;
     Ok(())
@@ -53,10 +54,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn one_by_one(bench: &Bench, text: &mut String, figures: &mut Vec<Figure>) -> Result<(), Box<dyn Error>> {
     let is_quick = bench.is_quick;
     eprintln!("connecting");
-    let meetings = meeting::measure(&meeting::CALLS, if is_quick { 20 } else { 400 }, bench.boundaries)?;
+    let (meetings, not_met) = meeting::measure(kinds::CALLS, if is_quick { 20 } else { 400 }, bench.boundaries)?;
     let watched = Duration::from_millis(if is_quick { 100 } else { 2_000 });
     eprintln!("standing still");
     let seen = versus::idle::watch(watched)?;
+    eprintln!("calling at a pace");
+    let paces = versus::pace::measure(is_quick)?;
     eprintln!("sharing a client");
     let (turns, length) = if is_quick { (1, 50) } else { (5, 500) };
     let crowd = crowd::measure(turns, Duration::from_millis(length))?;
@@ -65,12 +68,16 @@ fn one_by_one(bench: &Bench, text: &mut String, figures: &mut Vec<Figure>) -> Re
 
     let title = "connect to the answer to the first call";
     figures.extend(crowd.figures());
-    figures.extend(meeting::figures(&meetings, meeting::RAPACE, title));
+    figures.extend(meeting::figures(&meetings, kinds::RAPACE, title));
     figures.extend(many.figures());
     figures.extend(versus::idle::figures(&seen));
-    report::meetings(text, "Connect to the answer to the first call", &meetings)?;
+    report::meetings(text, versus::MEETINGS, &meetings, versus::LACKING)?;
+    for kind in not_met {
+        *text += &format!("Not met, since it did not come up: {kind}.\n\n");
+    }
     report::crowd(text, &crowd)?;
     report::sessions(text, &many)?;
     report::standstills(text, &seen, watched)?;
+    report::paces(text, &paces)?;
     Ok(())
 }

@@ -25,6 +25,42 @@ pub trait AwaitedServe {
     fn serve(&mut self, steps: u64) -> impl Future<Output = ()>;
 }
 
+/// A kind of runtime.
+pub trait Runs {
+    /// A contender on a runtime of this kind.
+    type With<A: Awaited + Send + 'static>: Exchange + 'static;
+
+    /// A new runtime, and what is made on it.
+    ///
+    /// # Errors
+    /// When either cannot be made.
+    fn start<A: Awaited + Send + 'static>(make: impl AsyncFnOnce() -> io::Result<A>) -> io::Result<Self::With<A>>;
+}
+
+/// Runtimes of one thread.
+#[derive(Clone, Copy, Debug)]
+pub struct OneThread;
+
+impl Runs for OneThread {
+    type With<A: Awaited + Send + 'static> = OnTokio<A>;
+
+    fn start<A: Awaited + Send + 'static>(make: impl AsyncFnOnce() -> io::Result<A>) -> io::Result<OnTokio<A>> {
+        OnTokio::new(make)
+    }
+}
+
+/// Runtimes of threads.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads;
+
+impl Runs for Threads {
+    type With<A: Awaited + Send + 'static> = OnThreads<A>;
+
+    fn start<A: Awaited + Send + 'static>(make: impl AsyncFnOnce() -> io::Result<A>) -> io::Result<OnThreads<A>> {
+        OnThreads::new(make)
+    }
+}
+
 /// A contender and its runtime of one thread.
 #[derive(Debug)]
 pub struct OnTokio<A> {
@@ -72,6 +108,12 @@ impl<A: Awaited> Exchange for OnTokio<A> {
                 before = now;
             }
         });
+    }
+
+    /// The runtime goes on: products have tasks and timers of their own in it.
+    fn stand_still(&mut self, until: impl FnOnce() + Send + 'static) {
+        let waiting = self.runtime.spawn_blocking(until);
+        self.runtime.block_on(waiting).expect("a wait that ends");
     }
 }
 

@@ -41,6 +41,11 @@ pub trait Exchange {
 
     /// Ends the burst: whatever the steps left under way has arrived when this returns.
     fn finish(&mut self) {}
+
+    /// Does nothing until `until` returns, but what a program that waits for something else lets go on.
+    fn stand_still(&mut self, until: impl FnOnce() + Send + 'static) {
+        until();
+    }
 }
 
 /// The peer's side of a contender.
@@ -74,6 +79,15 @@ pub struct Burst {
     pub cpu: f64,
 }
 
+/// What steps at a pace took.
+#[derive(Clone, Copy, Debug)]
+pub struct Paced {
+    /// CPU time of both processes.
+    pub cpu: Duration,
+    /// From the first wait for a step to the end of the last step.
+    pub elapsed: Duration,
+}
+
 /// A contender, its peer running, ready for a burst at any time.
 pub trait Contender {
     /// Runs a burst of about `length`.
@@ -81,6 +95,15 @@ pub trait Contender {
     /// # Errors
     /// When the peer is gone.
     fn burst(&mut self, length: Duration) -> io::Result<Burst>;
+
+    /// Does so many steps, one every `period`; CPU time of waiting for the next is not counted.
+    ///
+    /// # Errors
+    /// When the peer is gone.
+    fn paced(&mut self, steps: u64, period: Duration) -> io::Result<Paced>;
+
+    /// Does nothing until `until` returns; see [`Exchange::stand_still`].
+    fn stand_still(&mut self, until: Box<dyn FnOnce() + Send>);
 
     /// Nanoseconds of the steps that the last burst clocked one by one; empty when it did not.
     fn steps(&self) -> &Histogram<u64>;
@@ -157,25 +180,34 @@ impl<E: Exchange> Running<E> {
     }
 
     fn run(&mut self, steps: u64, is_clocked: bool) -> io::Result<Whole> {
+        let ((step_ns, own_cpu), peer_cpu) = self.served(steps, |exchange, histogram| {
+            let cpu = cpu::used();
+            let step_ns =
+                if is_clocked { step_by_step(exchange, steps, histogram) } else { in_chunks(exchange, steps) };
+            (step_ns, cpu::used() - cpu)
+        })?;
+        Ok(Whole { step_ns, cpu: own_cpu + peer_cpu })
+    }
+
+    /// What `measure` gives while the peer serves so many steps, and the CPU time of the peer.
+    fn served<T>(
+        &mut self,
+        steps: u64,
+        measure: impl FnOnce(&mut E, &mut Histogram<u64>) -> T,
+    ) -> io::Result<(T, Duration)> {
         if self.is_stopped {
             self.peer.go_on()?;
         }
         let control = &self.peer.control;
         control.send(steps)?;
         control.recv()?;
-        let cpu = cpu::used();
-        let step_ns = if is_clocked {
-            step_by_step(&mut self.exchange, steps, &mut self.clocked)
-        } else {
-            in_chunks(&mut self.exchange, steps)
-        };
-        let own_cpu = cpu::used() - cpu;
+        let measured = measure(&mut self.exchange, &mut self.clocked);
         control.send(OVER)?;
         let peer_cpu = Duration::from_nanos(control.recv()?);
         if self.is_stopped {
             self.peer.stop()?;
         }
-        Ok(Whole { step_ns, cpu: own_cpu + peer_cpu })
+        Ok((measured, peer_cpu))
     }
 }
 
@@ -226,6 +258,18 @@ fn step_by_step<E: Exchange>(exchange: &mut E, steps: u64, histogram: &mut Histo
     median(means)
 }
 
+/// A sleep may end so much too late, so before the end of a wait the clock is looked at instead.
+const OVERSLEPT: Duration = Duration::from_micros(300);
+
+fn wait_until(instant: Instant) {
+    if let Some(sleep) = instant.saturating_duration_since(Instant::now()).checked_sub(OVERSLEPT) {
+        std::thread::sleep(sleep);
+    }
+    while Instant::now() < instant {
+        std::hint::spin_loop();
+    }
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -258,6 +302,26 @@ impl<E: Exchange> Contender for Running<E> {
             p99: quantile(0.99),
             cpu: whole.cpu.as_nanos() as f64 / (steps * E::OPERATIONS) as f64,
         })
+    }
+
+    fn paced(&mut self, steps: u64, period: Duration) -> io::Result<Paced> {
+        let ((own_cpu, elapsed), peer_cpu) = self.served(steps, |exchange, _| {
+            let (begin, mut next, mut cpu) = (Instant::now(), Instant::now(), Duration::ZERO);
+            for _ in 0..steps {
+                next += period;
+                wait_until(next);
+                let before = cpu::used();
+                exchange.step();
+                cpu += cpu::used() - before;
+            }
+            exchange.finish();
+            (cpu, begin.elapsed())
+        })?;
+        Ok(Paced { cpu: own_cpu + peer_cpu, elapsed })
+    }
+
+    fn stand_still(&mut self, until: Box<dyn FnOnce() + Send>) {
+        self.exchange.stand_still(until);
     }
 
     fn steps(&self) -> &Histogram<u64> {

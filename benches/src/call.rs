@@ -5,9 +5,10 @@ use std::io;
 
 use tokio::runtime::Builder;
 
-use crate::awaited::{OnThreads, OnTokio};
+use crate::awaited::{OneThread, Runs, Threads};
 use crate::burst::{Contender, Exchange, Running, Sampling, answer};
 use crate::control::Control;
+use crate::cpu;
 use crate::floor::calls::{self as hand, Answerer, Caller};
 use crate::floor::rings::{Class, FRAGMENTS, WHOLE};
 use crate::floor::socket::Socket;
@@ -17,6 +18,8 @@ use crate::foreign::{iceoryx2, ipc_channel, remoc, shmipc, tarpc, tonic};
 use crate::peer::Peer;
 use crate::product::calls as rapace;
 use crate::task::{Add, AwaitedCalls, Calls, Echo, InFlight, Task};
+#[cfg(feature = "peers")]
+use crate::task::{AwaitedCounts, Count};
 use crate::waiting::Waiting;
 use crate::work::Work;
 
@@ -92,7 +95,19 @@ const NAMES: &[(By, &str)] = &[
     (By::Tonic, "tonic"),
 ];
 
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(NAMES.iter().find(|(by, _)| by == self).map_or("", |(_, name)| name))
+    }
+}
+
 impl By {
+    /// Reads what [`Display`](fmt::Display) wrote.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, name)| *name == text).map(|(by, _)| *by)
+    }
+
     /// Whether it is a product of others.
     #[must_use]
     pub fn is_foreign(self) -> bool {
@@ -108,7 +123,8 @@ impl By {
         )
     }
 
-    /// Whether steps of microseconds are to be expected even of the smallest calls.
+    /// Whether steps of microseconds are to be expected even of the smallest calls. Those of [`Threads`](Self::Threads) are
+    /// clocked one by one in any case: a chunk of them begins with the wake-up of another thread.
     fn sleeps(self) -> bool {
         #[cfg(feature = "peers")]
         if self == Self::Iceoryx2 {
@@ -120,6 +136,7 @@ impl By {
                 | Self::HandFragments
                 | Self::Rapace(Waiting::Default | Waiting::Forever)
                 | Self::Awaited(Waiting::Default)
+                | Self::Tasks(Waiting::Default)
         )
     }
 }
@@ -135,8 +152,7 @@ pub struct Call {
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = NAMES.iter().find(|(by, _)| *by == self.by).map_or("", |(_, name)| name);
-        write!(f, "{name}:{}", self.task)
+        write!(f, "{}:{}", self.by, self.task)
     }
 }
 
@@ -150,8 +166,7 @@ impl Call {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (name, task) = text.split_once(':')?;
-        let (by, _) = NAMES.iter().find(|(_, other)| *other == name)?;
-        Some(Self { by: *by, task: Task::parse(task)? })
+        Some(Self { by: By::parse(name)?, task: Task::parse(task)? })
     }
 
     /// All contenders with this task.
@@ -161,7 +176,7 @@ impl Call {
 
     fn sampling(self) -> Sampling {
         match self.task {
-            Task::InFlight(_) => Sampling::MeanOnly,
+            Task::InFlight(_) | Task::Count => Sampling::MeanOnly,
             Task::Echo(len) if len >= 64 << 10 => Sampling::EachStep,
             _ if self.by.sleeps() => Sampling::EachStep,
             _ => Sampling::MeanThenSteps,
@@ -200,25 +215,45 @@ impl Call {
                 Ok(Box::new(self.run(cpu, |c| Ok(rapace::Length::new(rapace(c)?, len)))?))
             }
             (By::Rapace(_), _) => self.blocking(cpu, rapace),
-            (By::Awaited(_), _) => self.awaited(cpu, async |c| rapace(c)),
-            (By::Tasks(_), _) => self.awaited(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
-            (By::Threads(_), _) => self.in_tasks(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
+            (By::Awaited(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace(c)),
+            (By::Tasks(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
+            (By::Threads(_), _) => self.awaited::<Threads, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
             #[cfg(feature = "peers")]
             (By::Iceoryx2 | By::Iceoryx2Events, _) => {
                 let waits = self.by == By::Iceoryx2Events;
                 iceoryx2::contender(task, waits, Peer::spawn(&work.to_string(), cpu)?, self.sampling())
             }
             #[cfg(feature = "peers")]
+            (By::IpcChannel, Task::Count) => Ok(Box::new(self.run(cpu, |c| Ok(Count(ipc_channel::connect(c)?)))?)),
+            #[cfg(feature = "peers")]
+            (By::Remoc, Task::Count) => self.awaited_count(cpu, remoc::connect),
+            #[cfg(feature = "peers")]
+            (By::Tonic, Task::Count) => self.awaited_count(cpu, tonic::connect),
+            #[cfg(feature = "peers")]
             (By::IpcChannel, _) => self.blocking(cpu, ipc_channel::connect),
             #[cfg(feature = "peers")]
-            (By::Shmipc, _) => self.awaited(cpu, async |c| shmipc::connect(c, task, &path).await),
+            (By::Shmipc, _) => self.awaited::<OneThread, _>(cpu, async |c| shmipc::connect(c, task, &path).await),
             #[cfg(feature = "peers")]
-            (By::Tarpc, _) => self.awaited(cpu, async |c| tarpc::connect(c)),
+            (By::Tarpc, _) => self.awaited::<OneThread, _>(cpu, async |c| tarpc::connect(c)),
             #[cfg(feature = "peers")]
-            (By::Remoc, _) => self.awaited(cpu, remoc::connect),
+            (By::Remoc, _) => self.awaited::<OneThread, _>(cpu, remoc::connect),
             #[cfg(feature = "peers")]
-            (By::Tonic, _) => self.awaited(cpu, tonic::connect),
+            (By::Tonic, _) => self.awaited::<OneThread, _>(cpu, tonic::connect),
         }
+    }
+
+    /// The life of a client that is a peer itself: it makes some calls, tells the number of its server's process, and stands
+    /// still.
+    ///
+    /// # Errors
+    /// When it or its server does not come up.
+    pub fn stand_still(self) -> io::Result<()> {
+        let mut contender = self.contender(cpu::THERE)?;
+        let control = Control::inherited()?;
+        control.send(contender.pid().as_raw_nonzero().get() as u64)?;
+        // Ends with the measuring process's hanging up.
+        contender.stand_still(Box::new(move || drop(control.recv())));
+        Ok(())
     }
 
     fn run<E: Exchange>(self, cpu: usize, measuring: impl FnOnce(&Control) -> io::Result<E>) -> io::Result<Running<E>> {
@@ -239,18 +274,18 @@ impl Call {
             Task::InFlight(8) => Box::new(self.run(cpu, |c| Ok(InFlight::<_, 8>(connect(c)?)))?),
             Task::InFlight(64) => Box::new(self.run(cpu, |c| Ok(InFlight::<_, 64>(connect(c)?)))?),
             Task::InFlight(1000) => Box::new(self.run(cpu, |c| Ok(InFlight::<_, 1000>(connect(c)?)))?),
-            Task::InFlight(_) | Task::Length(_) => return Err(missing(self)),
+            Task::InFlight(_) | Task::Length(_) | Task::Count => return Err(missing(self)),
         })
     }
 
-    fn awaited<C: AwaitedCalls + Send + 'static>(
+    fn awaited<R: Runs, C: AwaitedCalls + Send + 'static>(
         self,
         cpu: usize,
         connect: impl AsyncFnOnce(&Control) -> io::Result<C>,
     ) -> io::Result<Box<dyn Contender>> {
         macro_rules! run {
             ($make:expr) => {
-                Box::new(self.run(cpu, |c| OnTokio::new(async || Ok($make(connect(c).await?))))?)
+                Box::new(self.run(cpu, |c| R::start(async || Ok($make(connect(c).await?))))?)
             };
         }
         Ok(match self.task {
@@ -259,26 +294,17 @@ impl Call {
             Task::InFlight(8) => run!(InFlight::<_, 8>),
             Task::InFlight(64) => run!(InFlight::<_, 64>),
             Task::InFlight(1000) => run!(InFlight::<_, 1000>),
-            Task::InFlight(_) | Task::Length(_) => return Err(missing(self)),
+            Task::InFlight(_) | Task::Length(_) | Task::Count => return Err(missing(self)),
         })
     }
 
-    fn in_tasks<C: AwaitedCalls + Send + 'static>(
+    #[cfg(feature = "peers")]
+    fn awaited_count<C: AwaitedCounts + Send + 'static>(
         self,
         cpu: usize,
         connect: impl AsyncFnOnce(&Control) -> io::Result<C>,
     ) -> io::Result<Box<dyn Contender>> {
-        macro_rules! run {
-            ($make:expr) => {
-                Box::new(self.run(cpu, |c| OnThreads::new(async || Ok($make(connect(c).await?))))?)
-            };
-        }
-        Ok(match self.task {
-            Task::Add => run!(Add),
-            Task::Echo(len) => run!(|client| Echo::new(client, len)),
-            Task::InFlight(64) => run!(InFlight::<_, 64>),
-            Task::InFlight(_) | Task::Length(_) => return Err(missing(self)),
-        })
+        Ok(Box::new(self.run(cpu, |c| OneThread::start(async || Ok(Count(connect(c).await?))))?))
     }
 
     /// The peer's whole life.

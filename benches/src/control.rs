@@ -5,6 +5,7 @@
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
@@ -57,6 +58,14 @@ impl Control {
         let mut bytes = [0; 8];
         (&self.0).read_exact(&mut bytes)?;
         Ok(u64::from_ne_bytes(bytes))
+    }
+
+    /// Says that nothing more comes, and takes nothing more.
+    ///
+    /// # Errors
+    /// Those of `shutdown`.
+    pub fn hang_up(&self) -> io::Result<()> {
+        self.0.shutdown(Shutdown::Both)
     }
 
     /// Sends a text.

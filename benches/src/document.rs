@@ -7,13 +7,15 @@ pub enum Part {
     Session,
     /// Of the bench `versus`.
     Versus,
+    /// Of the bench `micro`.
+    Micro,
     /// Of the bench `compile_time`.
     CompileTime,
 }
 
 impl Part {
     /// In the document's order.
-    const ALL: [Self; 3] = [Self::Session, Self::Versus, Self::CompileTime];
+    const ALL: [Self; 4] = [Self::Session, Self::Versus, Self::Micro, Self::CompileTime];
 
     /// The bench's name.
     #[must_use]
@@ -21,6 +23,7 @@ impl Part {
         match self {
             Self::Session => "session",
             Self::Versus => "versus",
+            Self::Micro => "micro",
             Self::CompileTime => "compile_time",
         }
     }
@@ -55,6 +58,8 @@ the bursts. Each burst stands between two probes of a cache line's round trip an
 so, else not at all: on a virtual machine the distance of two CPUs changes over seconds. \
 Compare within one table only. p99.9 is that of all clocked steps together. CPU is the time of both processes together for one operation. In the tables of figures \
 bold means: missed here.
+
+`micro` and `compile_time` have no second process.
 
 Each part says which command writes it. Behind its `--`, `--quick` shows in seconds that it runs, `--only=WORDS` measures what has \
 these words in its name, and without `--write` nothing is written. `versus` without `--features peers` leaves out the products \
@@ -91,7 +96,7 @@ mod tests {
         let three = with(&newer, Part::CompileTime, "seconds\n");
         assert_eq!(
             Part::ALL.map(|part| part.find(&three)),
-            [Some("messages\n"), Some("faster calls\n"), Some("seconds\n")]
+            [Some("messages\n"), Some("faster calls\n"), None, Some("seconds\n")]
         );
     }
 }

@@ -12,9 +12,10 @@ pub mod tonic;
 
 use std::io;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::thread;
 
-use tokio::net::UnixStream;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Builder;
 
 use crate::control::Control;
@@ -29,6 +30,26 @@ fn socket(control: &Control) -> io::Result<UnixStream> {
     // A descriptor that is not blocking, as the peer's runtime wants it.
     control.send_fd(theirs.as_fd())?;
     Ok(ours)
+}
+
+/// The life of a server at `path`, on a current-thread runtime, with a task for each client.
+///
+/// # Errors
+/// When it cannot listen.
+fn serve_at<F: Future<Output = ()> + Send + 'static>(
+    control: &Control,
+    path: &Path,
+    serve: impl Fn(UnixStream) -> F,
+) -> io::Result<()> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = UnixListener::bind(path)?;
+        control.send(0)?;
+        loop {
+            let (socket, _) = listener.accept().await?;
+            tokio::spawn(serve(socket));
+        }
+    })
 }
 
 /// Serves on a thread with a current-thread runtime, over the peer's end of such a socket.

@@ -8,9 +8,10 @@
 //!
 //! Bottom up: [`control`] and [`peer`] start and steer the second process, [`half`] is memory as the product maps
 //! it, [`floor`] holds what rapace is compared with, `foreign` products of others and [`product`] rapace itself,
-//! [`burst`], [`awaited`], [`distance`], [`rounds`] and [`meeting`] measure, [`rows`] says what against what,
+//! [`waiting`], [`task`], [`call`] and [`work`] name what both processes do, [`burst`], [`awaited`],
+//! [`distance`], [`rounds`] and [`meeting`] measure, [`rows`] says what against what,
 //! [`figures`], [`report`] and [`document`] what came out. [`bench`](mod@bench) is what the bench programs have in
-//! common; [`budget`] counts instructions instead of time, and [`compile_time`] has a compiler's measured.
+//! common; [`micro`] has one thread do the parts of a message, [`budget`] counts instructions instead of time, and [`compile_time`] has a compiler's measured.
 
 pub mod awaited;
 pub mod bench;
@@ -29,6 +30,7 @@ pub mod foreign;
 pub mod half;
 pub mod machine;
 pub mod meeting;
+pub mod micro;
 pub mod peer;
 pub mod plot;
 pub mod product;

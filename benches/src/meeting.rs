@@ -1,21 +1,22 @@
 //! From `connect` to the answer to the first message, or call: a server process on a path, met many times.
 
-use std::any::Any;
+pub mod kinds;
+
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::burst::histogram;
 use crate::cpu;
 use crate::distance::{Boundaries, Class, Probe};
 use crate::figures::Figure;
-use crate::floor;
+use crate::meeting::kinds::Kind;
 use crate::peer::Peer;
-use crate::product;
 use crate::work::Work;
 
 /// Times of one kind of meeting.
@@ -58,70 +59,40 @@ pub fn figures(meetings: &[Times], label: &str, what: &str) -> Vec<Figure> {
     ]
 }
 
-/// rapace's meetings.
-pub const RAPACE: &str = "rapace, default";
-
 /// How often at a time between two probes.
 const GROUP: usize = 10;
 
-/// What meets a server at a path and comes back with the answer; what it returns is the session, not
-/// yet let go.
-type Meet = fn(&Path) -> io::Result<Box<dyn Any>>;
-
-/// One kind of meetings.
-#[derive(Clone, Copy, Debug)]
-pub struct Kind {
-    label: &'static str,
-    /// The server's.
-    work: Work,
-    meet: Meet,
-    /// Whether the server says when it has cleared its end away; one that does not gets a moment.
-    tells: bool,
-}
-
-const HAND: Kind = Kind {
-    label: "hand-written, two sealed halves of the same size (floor)",
-    work: Work::Meeting,
-    meet: |path| Ok(Box::new(floor::meeting::meet(path)?)),
-    tells: true,
-};
-
-/// The hand-written server's meetings and those of a session of rapace.
-pub const MESSAGES: [Kind; 2] = [
-    HAND,
-    Kind { label: RAPACE, work: Work::Connect, meet: |path| Ok(Box::new(product::connect::meet(path)?)), tells: true },
-];
-
-/// The hand-written server's meetings and those of a client of rapace.
-pub const CALLS: [Kind; 2] = [
-    HAND,
-    Kind {
-        label: RAPACE,
-        work: Work::CallServer,
-        meet: |path| Ok(Box::new(product::connect::call(path)?)),
-        tells: false,
-    },
-];
-
-/// For a server to clear its end of a session away.
+/// For both sides to clear their ends of a session away.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// Meets the servers of these kinds in turn, `count` times each.
+/// Passes in the runtime, where what a client left behind comes to its end.
+async fn moment() {
+    tokio::time::sleep(MOMENT).await;
+}
+
+/// Meets the servers of these kinds in turn, `count` times each. Besides the times it gives those of others that did not come
+/// up, and why.
 ///
 /// # Errors
-/// When a server or a session does not come up.
-pub fn measure(kinds: &[Kind], count: usize, boundaries: Boundaries) -> io::Result<Vec<Times>> {
+/// When a server of our own or a session does not come up.
+pub fn measure(kinds: &[Kind], count: usize, boundaries: Boundaries) -> io::Result<(Vec<Times>, Vec<String>)> {
     let mut probe = Probe::start(boundaries)?;
-    let mut servers = Vec::new();
+    // A program whose calls are awaited has its runtime before it connects.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (mut servers, mut left_out) = (Vec::new(), Vec::new());
     for kind in kinds {
-        servers.push((Server::start(kind.work)?, kind, Times::new(kind.label)?));
+        match Server::start(kind.work) {
+            Ok(server) => servers.push((server, kind, Times::new(kind.label)?)),
+            Err(error) if kind.work.is_foreign() => left_out.push(format!("{}: {error}", kind.label)),
+            Err(error) => return Err(error),
+        }
     }
     for _ in 0..count.div_ceil(GROUP) {
         for (server, kind, times) in &mut servers {
             let before = probe.class()?;
             let mut taken = Vec::with_capacity(GROUP);
             for _ in 0..GROUP {
-                taken.push(server.meet(kind)?);
+                taken.push(server.meet(kind, &runtime)?);
             }
             let after = probe.class()?;
             let class = before.filter(|_| before == after);
@@ -130,7 +101,7 @@ pub fn measure(kinds: &[Kind], count: usize, boundaries: Boundaries) -> io::Resu
             }
         }
     }
-    Ok(servers.into_iter().map(|(_, _, times)| times).collect())
+    Ok((servers.into_iter().map(|(_, _, times)| times).collect(), left_out))
 }
 
 /// A server process on a path, and the path's directory, which goes with it.
@@ -157,16 +128,16 @@ impl Server {
         Ok(server)
     }
 
-    fn meet(&self, kind: &Kind) -> io::Result<u64> {
+    fn meet(&self, kind: &Kind, runtime: &Runtime) -> io::Result<u64> {
         let begin = Instant::now();
-        let session = (kind.meet)(&self.path)?;
+        let session = (kind.meet)(self, runtime)?;
         let time = begin.elapsed().as_nanos() as u64;
         drop(session);
-        // The server has cleared its end away: the next meeting does not pay for this one.
+        // The next meeting does not pay for this one.
         if kind.tells {
             self.peer.control.recv()?;
         } else {
-            std::thread::sleep(MOMENT);
+            runtime.block_on(moment());
         }
         Ok(time)
     }

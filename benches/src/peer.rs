@@ -38,6 +38,16 @@ impl Peer {
         Pid::from_child(&self.child)
     }
 
+    /// Lets it clear away what it has, which one that is killed cannot, and waits for its end.
+    ///
+    /// # Errors
+    /// When its end was not a good one.
+    pub fn leave(mut self) -> io::Result<()> {
+        self.control.hang_up()?;
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { Err(io::Error::other(status.to_string())) }
+    }
+
     /// Stops it where it is, threads of its own included, until it [goes on](Self::go_on).
     ///
     /// # Errors

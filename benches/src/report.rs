@@ -14,8 +14,9 @@ use crate::product::crowd::{Crowd, THREADS};
 use crate::product::idle::Idle;
 use crate::product::sessions::Sessions;
 use crate::rounds::{Done, Row};
-use crate::rows::Section;
 use crate::rows::versus::idle::Standstill;
+use crate::rows::versus::pace::{self, AtPace};
+use crate::rows::{Lacking, Section};
 
 /// Nanoseconds with a unit that leaves three or four digits.
 #[must_use]
@@ -83,11 +84,11 @@ pub fn figures(out: &mut impl Write, figures: &[Figure]) -> fmt::Result {
     writeln!(out)
 }
 
-/// The tables of one section, one for each class that has bursts.
+/// The tables of one section, one for each class that has bursts; `lacking` are products that are in none of them.
 ///
 /// # Errors
 /// As [`title`].
-pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fmt::Result {
+pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section, lacking: &[Lacking]) -> fmt::Result {
     if rows.iter().all(|row| row.section != title) {
         return Ok(());
     }
@@ -109,7 +110,18 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
         for row in of_class {
             line(out, rows, row, class)?;
         }
+        for Lacking { name, .. } in lacking.iter().filter(|lacking| lacking.section == title) {
+            writeln!(out, "| {name} | – | – | – | – | | | | – | – |")?;
+        }
         writeln!(out)?;
+    }
+    reasons(out, title, lacking)
+}
+
+/// Why products are missing in a section.
+fn reasons(out: &mut impl Write, title: &str, lacking: &[Lacking]) -> fmt::Result {
+    for Lacking { name, why, .. } in lacking.iter().filter(|lacking| lacking.section == title) {
+        writeln!(out, "Without {name}: {why}.\n")?;
     }
     Ok(())
 }
@@ -118,10 +130,10 @@ pub fn section(out: &mut impl Write, rows: &[Row], (title, note): Section) -> fm
 ///
 /// # Errors
 /// As [`title`].
-pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::Result {
+pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times], lacking: &[Lacking]) -> fmt::Result {
     writeln!(out, "### {title}\n")?;
     writeln!(out, "| | class | p50 | p99 | p50 × floor | p99 × | meetings |\n|---|---|---|---|---|---|---|")?;
-    for (class, name) in [(Class::Near, "near"), (Class::Far, "far")] {
+    for (class, class_name) in [(Class::Near, "near"), (Class::Far, "far")] {
         let Some(floor) = meetings.first().and_then(|floor| floor.of(class)) else {
             continue;
         };
@@ -133,7 +145,7 @@ pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::R
             let ratio = |quantile| at(times, quantile) / at(floor, quantile);
             writeln!(
                 out,
-                "| {} | {name} | {} | {} | {:.2} | {:.2} | {} |",
+                "| {} | {class_name} | {} | {} | {:.2} | {:.2} | {} |",
                 meeting.label,
                 duration(at(times, 0.5)),
                 duration(at(times, 0.99)),
@@ -142,8 +154,12 @@ pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::R
                 times.len()
             )?;
         }
+        for Lacking { name, .. } in lacking.iter().filter(|lacking| lacking.section == title) {
+            writeln!(out, "| {name} | {class_name} | – | – | – | – | – |")?;
+        }
     }
-    writeln!(out)
+    writeln!(out)?;
+    reasons(out, title, lacking)
 }
 
 /// The table of a session that nobody uses.
@@ -151,7 +167,11 @@ pub fn meetings(out: &mut impl Write, title: &str, meetings: &[Times]) -> fmt::R
 /// # Errors
 /// As [`title`].
 pub fn idle(out: &mut impl Write, idle: &Idle) -> fmt::Result {
-    writeln!(out, "### A default session that nobody uses, for {} s\n", idle.watched.as_secs_f32())?;
+    writeln!(
+        out,
+        "### A default session after some messages, that nobody uses for {} s\n",
+        idle.watched.as_secs_f32()
+    )?;
     writeln!(out, "| process | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
     for (name, usage) in [("PeerA", idle.a), ("PeerB", idle.b)] {
         let cpu = duration(usage.cpu_ns as f64);
@@ -200,18 +220,48 @@ pub fn sessions(out: &mut impl Write, sessions: &Sessions) -> fmt::Result {
     )
 }
 
-/// What servers use whose clients do nothing.
+/// What clients and servers use that have called each other and do nothing any more.
 ///
 /// # Errors
 /// As [`title`].
 pub fn standstills(out: &mut impl Write, seen: &[Standstill], watched: Duration) -> fmt::Result {
-    writeln!(out, "### The server of a connected client that does nothing, for {} s\n", watched.as_secs_f32())?;
-    writeln!(out, "| | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|")?;
-    for Standstill { name, usage } in seen {
-        let cpu = duration(usage.cpu_ns as f64);
-        writeln!(out, "| {name} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
+    writeln!(
+        out,
+        "### Connected clients and their servers after some calls, doing nothing for {} s\n",
+        watched.as_secs_f32()
+    )?;
+    writeln!(out, "| | process | CPU | times asleep and awake again | times on a CPU |\n|---|---|---|---|---|")?;
+    for Standstill { name, client, server } in seen {
+        for (process, usage) in [("client", client), ("server", server)] {
+            let cpu = duration(usage.cpu_ns as f64);
+            writeln!(out, "| {name} | {process} | {cpu} | {} | {} |", usage.voluntary_switches, usage.slices)?;
+        }
     }
     writeln!(out)
+}
+
+/// What calls at a pace cost.
+///
+/// # Errors
+/// As [`title`].
+pub fn paces(out: &mut impl Write, seen: &[AtPace]) -> fmt::Result {
+    writeln!(out, "### CPU of both processes, of one `add` after the other at a pace\n\n{}\n", pace::NOTE)?;
+    let rates = pace::RATES.map(|rate| format!("{} | a call |", rate.name));
+    writeln!(out, "| | {}\n|---|{}", rates.join(" "), "---|---|".repeat(rates.len()))?;
+    for AtPace { name, costs } in seen {
+        let costs = costs.map(|cost| format!("{} | {} |", percent(cost.of_a_cpu), duration(cost.call_ns)));
+        writeln!(out, "| {name} | {}", costs.join(" "))?;
+    }
+    writeln!(out)
+}
+
+/// A part of one CPU, with three digits.
+fn percent(part: f64) -> String {
+    match part * 100.0 {
+        percent if percent < 0.1 => format!("{percent:.4} %"),
+        percent if percent < 10.0 => format!("{percent:.2} %"),
+        percent => format!("{percent:.0} %"),
+    }
 }
 
 fn line(out: &mut impl Write, rows: &[Row], row: &Row, class: Class) -> fmt::Result {

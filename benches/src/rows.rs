@@ -14,6 +14,17 @@ use crate::work::Work;
 /// A table's title, and what a reader of it must know.
 pub type Section = (&'static str, &'static str);
 
+/// A product that cannot do what a table shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Lacking {
+    /// The table's title.
+    pub section: &'static str,
+    /// The product.
+    pub name: &'static str,
+    /// What stands against it.
+    pub why: &'static str,
+}
+
 /// Rows being collected; a row is started when its table's title or its label contains certain words.
 #[derive(Debug)]
 pub struct Rows<'a> {

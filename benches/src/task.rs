@@ -17,7 +17,12 @@ pub enum Task {
     InFlight(usize),
     /// A call with so many bytes that are looked at where they are and answered with their number.
     Length(usize),
+    /// A call with a stream of [`ITEMS`] numbers from the server.
+    Count,
 }
+
+/// Items of a stream, so many that the call itself does not show.
+pub const ITEMS: u64 = 1 << 14;
 
 impl Task {
     /// Reads what [`Display`](fmt::Display) wrote.
@@ -27,6 +32,7 @@ impl Task {
             ("add", "") => Self::Add,
             ("echo", len) => Self::Echo(len.parse().ok()?),
             ("begin", count) => Self::InFlight(count.parse().ok()?),
+            ("count", "") => Self::Count,
             ("length", len) => Self::Length(len.parse().ok()?),
             _ => return None,
         })
@@ -42,7 +48,7 @@ impl Task {
     #[must_use]
     pub fn bytes(self) -> usize {
         match self {
-            Self::Add | Self::InFlight(_) => 8,
+            Self::Add | Self::InFlight(_) | Self::Count => 8,
             Self::Echo(len) | Self::Length(len) => len,
         }
     }
@@ -55,6 +61,7 @@ impl fmt::Display for Task {
             Self::Echo(len) => write!(f, "echo-{len}"),
             Self::InFlight(count) => write!(f, "begin-{count}"),
             Self::Length(len) => write!(f, "length-{len}"),
+            Self::Count => f.write_str("count"),
         }
     }
 }
@@ -81,6 +88,18 @@ pub trait AwaitedCalls {
 
     /// See [`Calls::adds`].
     fn adds(&mut self, count: u32) -> impl Future<Output = ()> + Send;
+}
+
+/// A client that blocks and has streams.
+pub trait Counts {
+    /// Reads the numbers below `to` from a stream.
+    fn count(&mut self, to: u64);
+}
+
+/// A client that is awaited and has streams.
+pub trait AwaitedCounts {
+    /// See [`Counts::count`].
+    fn count(&mut self, to: u64) -> impl Future<Output = ()> + Send;
 }
 
 /// One `add` after the other.
@@ -151,5 +170,25 @@ impl<C: AwaitedCalls + Send, const COUNT: usize> Awaited for InFlight<C, COUNT> 
 
     async fn step(&mut self) {
         self.0.adds(COUNT as u32).await;
+    }
+}
+
+/// One call with a stream after the other.
+#[derive(Debug)]
+pub struct Count<C>(pub C);
+
+impl<C: Counts> Exchange for Count<C> {
+    const OPERATIONS: u64 = ITEMS;
+
+    fn step(&mut self) {
+        self.0.count(ITEMS);
+    }
+}
+
+impl<C: AwaitedCounts + Send> Awaited for Count<C> {
+    const OPERATIONS: u64 = ITEMS;
+
+    async fn step(&mut self) {
+        self.0.count(ITEMS).await;
     }
 }

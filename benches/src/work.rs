@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::burst::{Contender, Running, Sampling, answer};
-use crate::call::Call;
+use crate::call::{By, Call};
 use crate::control::Control;
 use crate::cpu;
 use crate::floor;
@@ -52,6 +52,8 @@ pub enum Work {
     Copies(usize),
     /// Anybody's calls.
     Call(Call),
+    /// Anybody's client of such calls, which starts its server and makes some, then stands still.
+    Client(Call),
     /// rapace: 24 bytes there and back.
     SessionInline(Waiting),
     /// rapace: so many bytes there and back.
@@ -70,10 +72,8 @@ pub enum Work {
     },
     /// rapace: a server on a path.
     Connect,
-    /// rapace: a server of calls on a path, with threads.
-    CallServer,
-    /// The same, with tasks.
-    TaskServer,
+    /// Anybody's server of calls on a path.
+    CallServer(By),
     /// rapace: calls of `add` by one of so many clients, the others idle; all wait as by default.
     OneOfMany(usize),
     /// rapace: a stream of `u64` from the server.
@@ -109,12 +109,12 @@ impl fmt::Display for Work {
             Self::Meeting => f.write_str("meeting"),
             Self::Copies(len) => write!(f, "copies:{len}"),
             Self::Call(call) => write!(f, "call:{call}"),
+            Self::Client(call) => write!(f, "client:{call}"),
             Self::SessionInline(waiting) => write!(f, "session-inline:{waiting}"),
             Self::SessionEcho { waiting, len } => write!(f, "session-echo:{waiting}:{len}"),
             Self::SessionOneWay { waiting, batch } => write!(f, "session-one-way:{waiting}:{batch}"),
             Self::Connect => f.write_str("connect"),
-            Self::CallServer => f.write_str("call-server"),
-            Self::TaskServer => f.write_str("task-server"),
+            Self::CallServer(by) => write!(f, "call-server:{by}"),
             Self::OneOfMany(clients) => write!(f, "one-of-many:{clients}"),
             Self::Count => f.write_str("count"),
             Self::CountInGroups => f.write_str("count-in-groups"),
@@ -147,6 +147,7 @@ impl Work {
             "meeting" => Self::Meeting,
             "copies" => Self::Copies(rest.parse().ok()?),
             "call" => Self::Call(Call::parse(rest)?),
+            "client" => Self::Client(Call::parse(rest)?),
             "session-inline" => Self::SessionInline(Waiting::parse(rest)?),
             "session-echo" => {
                 let (waiting, len) = rest.split_once(':')?;
@@ -157,8 +158,7 @@ impl Work {
                 Self::SessionOneWay { waiting: Waiting::parse(waiting)?, batch: batch.parse().ok()? }
             }
             "connect" => Self::Connect,
-            "call-server" => Self::CallServer,
-            "task-server" => Self::TaskServer,
+            "call-server" => Self::CallServer(By::parse(rest)?),
             "one-of-many" => Self::OneOfMany(rest.parse().ok()?),
             "count" => Self::Count,
             "count-in-groups" => Self::CountInGroups,
@@ -174,7 +174,10 @@ impl Work {
     /// Whether it is done by a product of others.
     #[must_use]
     pub fn is_foreign(self) -> bool {
-        matches!(self, Self::Call(call) if call.by.is_foreign())
+        match self {
+            Self::Call(Call { by, .. }) | Self::Client(Call { by, .. }) | Self::CallServer(by) => by.is_foreign(),
+            _ => false,
+        }
     }
 
     /// Starts the peer on `cpu` and makes our end with `measuring`.
@@ -240,9 +243,9 @@ impl Work {
             Self::Ask => running!(MeanThenSteps, |c| Ok(flows::Asked(flows::connect_adding(c)?))),
             Self::SessionOneWay { .. }
             | Self::Meeting
+            | Self::Client(_)
             | Self::Connect
-            | Self::CallServer
-            | Self::TaskServer
+            | Self::CallServer(_)
             | Self::IdleA
             | Self::IdleB => {
                 return Err(io::Error::other(format!("{self} has no bursts")));
@@ -273,6 +276,7 @@ impl Work {
             Self::Meeting => floor::meeting::serve(control, &self.path()),
             Self::Copies(_) => answer(control, Elsewhere),
             Self::Call(call) => call.serve(control),
+            Self::Client(call) => call.stand_still(),
             Self::SessionInline(waiting) => answer(control, messages::Inline(messages::join(control, waiting)?)),
             Self::SessionEcho { waiting, len } => {
                 answer(control, messages::Echo::new(messages::join(control, waiting)?, len))
@@ -281,8 +285,7 @@ impl Work {
                 answer(control, messages::Sink::new(messages::join(control, waiting)?, batch))
             }
             Self::Connect => product::connect::serve(control, &self.path()),
-            Self::CallServer => product::connect::serve_calls(control, &self.path()),
-            Self::TaskServer => product::connect::serve_calls_on_tokio(control, &self.path()),
+            Self::CallServer(by) => meeting::kinds::serve_calls(by, control, &self.path()),
             Self::OneOfMany(clients) => answer(control, calls::serve_many(control, Waiting::Default, clients)?),
             Self::Count | Self::CountInGroups | Self::Sum | Self::Note | Self::Ask => {
                 answer(control, flows::serve(control)?)
@@ -324,8 +327,6 @@ mod tests {
             Work::SessionEcho { waiting: Waiting::Forever, len: 1 },
             Work::SessionOneWay { waiting: Waiting::Default, batch: 8 },
             Work::Connect,
-            Work::CallServer,
-            Work::TaskServer,
             Work::OneOfMany(64),
             Work::Count,
             Work::CountInGroups,
@@ -335,8 +336,11 @@ mod tests {
             Work::IdleA,
             Work::IdleB,
         ];
-        let tasks = [Task::Add, Task::Echo(24), Task::InFlight(8), Task::Length(1)];
-        let calls = tasks.into_iter().flat_map(Call::all).map(Work::Call);
+        let tasks = [Task::Add, Task::Echo(24), Task::InFlight(8), Task::Length(1), Task::Count];
+        let calls = tasks.into_iter().flat_map(Call::all).flat_map(|call| {
+            let Call { by, .. } = call;
+            [Work::Call(call), Work::Client(call), Work::CallServer(by)]
+        });
         for work in works.into_iter().chain(calls) {
             assert_eq!(Work::parse(&work.to_string()), Some(work));
         }

@@ -15,7 +15,6 @@ use crate::waiting::Waiting;
 
 const ADD: u32 = 1;
 const ECHO: u32 = 2;
-
 const LENGTH: u32 = 3;
 
 /// As many calls may be under way at once: as many as a ring has entries, else both rings can be full with nobody reading.

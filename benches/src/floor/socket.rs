@@ -4,9 +4,10 @@
 //! What is begun together is written together, and the answers to what came together go out together. There is no macro,
 //! no table of methods, no limit and no deadline, and whoever sends nonsense gets a panic.
 
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 
 use crate::burst::Serve;
 use crate::control::Control;
@@ -54,6 +55,29 @@ impl Socket {
     /// When the measuring process is gone.
     pub fn serving(control: &Control, calls: usize) -> io::Result<Self> {
         Self::over(control.recv_fd()?.into(), calls as u64)
+    }
+
+    /// The calling end of a connection to the server at `path`.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn connect(path: &Path) -> io::Result<Self> {
+        Self::over(UnixStream::connect(path)?, 1)
+    }
+
+    /// The life of a server at `path`: one client after the other.
+    ///
+    /// # Errors
+    /// When it cannot listen, or a client breaks off.
+    pub fn serve_at(control: &Control, path: &Path) -> io::Result<()> {
+        let listener = UnixListener::bind(path)?;
+        control.send(0)?;
+        loop {
+            let mut socket = Self::over(listener.accept()?.0, 1)?;
+            while !socket.read.fill_buf()?.is_empty() {
+                socket.serve(1);
+            }
+        }
     }
 
     fn over(socket: UnixStream, calls: u64) -> io::Result<Self> {

@@ -2,7 +2,7 @@
 //! the other's event.
 //!
 //! A client of `echo` writes its bytes into lent memory, the server copies them into lent memory of its own, and the client looks
-//! at the response where it is: two copies, where owned byte strings need four.
+//! at the response where it is: two copies, where owned byte strings need four. A stream is what it publishes.
 
 use std::hint::{black_box, spin_loop};
 use std::io;
@@ -12,13 +12,15 @@ use std::sync::atomic::Ordering::Relaxed;
 use iceoryx2::port::client::Client;
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
+use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::server::Server;
+use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{LogLevel, Node, NodeBuilder, ServiceName, SignalHandlingMode, ipc, set_log_level};
 
 use crate::burst::{Contender, Exchange, Running, Sampling, Serve, answer};
 use crate::control::Control;
 use crate::peer::Peer;
-use crate::task::Task;
+use crate::task::{ITEMS, Task};
 
 /// So many contenders were begun.
 static BEGUN: AtomicU64 = AtomicU64::new(0);
@@ -148,6 +150,56 @@ impl Exchange for Echoes {
     }
 }
 
+/// Numbers that are published, one after the other, as many as fit into the subscriber's buffer at a time.
+macro_rules! numbers {
+    ($node:expr, $name:expr) => {
+        $node
+            .service_builder(&$name)
+            .publish_subscribe::<u64>()
+            .max_publishers(1)
+            .max_subscribers(1)
+            .subscriber_max_buffer_size(BUFFER)
+            .enable_safe_overflow(false)
+            .open_or_create()
+            .map_err(io::Error::other)?
+    };
+}
+
+/// As many numbers wait for the subscriber at most; then the publisher does.
+const BUFFER: usize = 256;
+
+/// So many numbers are a step.
+#[derive(Debug)]
+struct Subscribed {
+    subscriber: Subscriber<ipc::Service, u64, ()>,
+    wait: Wait,
+}
+
+impl Exchange for Subscribed {
+    const OPERATIONS: u64 = ITEMS;
+
+    fn step(&mut self) {
+        for number in 0..ITEMS {
+            let sample = self.wait.until(|| self.subscriber.receive().expect("a publisher"));
+            assert_eq!(*sample, number);
+        }
+    }
+}
+
+/// The publishing side; a full buffer has it try again, as by default.
+struct Publishing(Publisher<ipc::Service, u64, ()>);
+
+impl Serve for Publishing {
+    fn serve(&mut self, steps: u64) {
+        for _ in 0..steps {
+            for number in 0..ITEMS {
+                let sample = self.0.loan_uninit().expect("memory").write_payload(number);
+                sample.send().expect("a subscriber");
+            }
+        }
+    }
+}
+
 /// The measuring side, its peer and its node, which goes last and clears away what the peer left behind.
 ///
 /// # Errors
@@ -177,6 +229,11 @@ pub fn contender(task: Task, waits: bool, peer: Peer, sampling: Sampling) -> io:
             let client = builder.create().map_err(io::Error::other)?;
             let exchange = Echoes { client, wait, data: vec![7; len] };
             Box::new(Running::start(exchange, peer, sampling)?.keeping(node))
+        }
+        Task::Count => {
+            let subscriber =
+                numbers!(node, name("numbers")?).subscriber_builder().create().map_err(io::Error::other)?;
+            Box::new(Running::start(Subscribed { subscriber, wait }, peer, sampling)?.keeping(node))
         }
         Task::InFlight(_) | Task::Length(_) => return Err(io::Error::other(format!("iceoryx2 has no {task}"))),
     })
@@ -227,7 +284,11 @@ pub fn serve(control: &Control, task: Task, waits: bool) -> io::Result<()> {
     let name = |what| name(std::os::unix::process::parent_id(), number, what);
     let wait = Wait::new(&node, waits, &name("server")?, &name("caller")?)?;
     let calls = task.calls() as u64;
-    if let Task::Echo(len) = task {
+    if task == Task::Count {
+        let publisher = numbers!(node, name("numbers")?).publisher_builder().create().map_err(io::Error::other)?;
+        control.send(0)?;
+        answer(control, Publishing(publisher))
+    } else if let Task::Echo(len) = task {
         let service = service!(node, name("calls")?, task, [u8], [u8]);
         let server = service.server_builder().initial_max_slice_len(len).create().map_err(io::Error::other)?;
         control.send(0)?;

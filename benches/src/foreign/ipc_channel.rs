@@ -1,5 +1,5 @@
 //! ipc-channel, blocking on both sides: a channel each way, met by its one-shot servers. Bytes above 64 KiB travel as its shared
-//! memory.
+//! memory; a stream is a channel whose sender goes along with its request.
 
 use std::io;
 use std::thread;
@@ -10,7 +10,7 @@ use serde_bytes::ByteBuf;
 
 use crate::control::Control;
 use crate::product::calls::Elsewhere;
-use crate::task::Calls;
+use crate::task::{Calls, Counts};
 
 /// More bytes than this go as shared memory.
 const INLINE_MAX: usize = 64 << 10;
@@ -23,6 +23,7 @@ enum Request {
     Add(u32, u32),
     Echo(ByteBuf),
     EchoShared(IpcSharedMemory),
+    Count(u64, IpcSender<u64>),
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -32,7 +33,7 @@ enum Response {
     Shared(IpcSharedMemory),
 }
 
-/// What the peer sends first: where it takes requests, and answers.
+/// What the server sends first: where it takes requests, and answers.
 type Ends = (IpcSender<Request>, IpcReceiver<Response>);
 
 /// The calling end.
@@ -62,17 +63,54 @@ pub fn serve(control: &Control) -> io::Result<Elsewhere> {
     let (send_requests, requests) = ipc::channel::<Request>()?;
     let (responses, receive_responses) = ipc::channel::<Response>()?;
     first.send((send_requests, receive_responses)).map_err(io::Error::other)?;
-    thread::Builder::new().spawn(move || {
-        while let Ok(request) = requests.recv() {
-            let response = match request {
-                Request::Add(a, b) => Response::Sum(a.wrapping_add(b)),
-                Request::Echo(bytes) => Response::Bytes(bytes),
-                Request::EchoShared(bytes) => Response::Shared(IpcSharedMemory::from_bytes(&bytes)),
-            };
-            responses.send(response).expect("a client");
-        }
-    })?;
+    thread::Builder::new().spawn(move || answer(&requests, &responses))?;
     Ok(Elsewhere)
+}
+
+/// Answers one client until it is gone.
+fn answer(requests: &IpcReceiver<Request>, responses: &IpcSender<Response>) {
+    while let Ok(request) = requests.recv() {
+        let response = match request {
+            Request::Add(a, b) => Response::Sum(a.wrapping_add(b)),
+            Request::Echo(bytes) => Response::Bytes(bytes),
+            Request::EchoShared(bytes) => Response::Shared(IpcSharedMemory::from_bytes(&bytes)),
+            Request::Count(to, numbers) => {
+                (0..to).for_each(|number| numbers.send(number).expect("a reader"));
+                continue;
+            }
+        };
+        responses.send(response).expect("a client");
+    }
+}
+
+/// What a client sends first to a server that it meets: where requests come from, and where answers go.
+type ClientsEnds = (IpcReceiver<Request>, IpcSender<Response>);
+
+/// A client of the server that [`serve_meetings`].
+///
+/// # Errors
+/// When it is gone.
+pub fn meet(control: &Control) -> io::Result<Channels> {
+    let first = IpcSender::<ClientsEnds>::connect(control.recv_text()?)?;
+    let (requests, receive_requests) = ipc::channel()?;
+    let (send_responses, responses) = ipc::channel()?;
+    first.send((receive_requests, send_responses)).map_err(io::Error::other)?;
+    Ok(Channels { requests, responses })
+}
+
+/// The life of a server that is met by one client after the other. Its one-shot servers are for one client each, so the name of
+/// the next one is told before that comes.
+///
+/// # Errors
+/// When there is no one-shot server, or the measuring process is gone.
+pub fn serve_meetings(control: &Control) -> io::Result<()> {
+    control.send(0)?;
+    loop {
+        let (server, name) = IpcOneShotServer::<ClientsEnds>::new()?;
+        control.send_text(&name)?;
+        let (_, (requests, responses)) = server.accept().map_err(io::Error::other)?;
+        answer(&requests, &responses);
+    }
 }
 
 impl Channels {
@@ -84,6 +122,16 @@ impl Channels {
         match self.responses.recv().expect("a server") {
             Response::Sum(sum) => sum,
             Response::Bytes(_) | Response::Shared(_) => panic!("bytes for an `add`"),
+        }
+    }
+}
+
+impl Counts for Channels {
+    fn count(&mut self, to: u64) {
+        let (numbers, receiver) = ipc::channel().expect("a channel");
+        self.begin(Request::Count(to, numbers));
+        for number in 0..to {
+            assert_eq!(receiver.recv().expect("a server"), number);
         }
     }
 }

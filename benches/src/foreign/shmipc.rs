@@ -61,13 +61,47 @@ impl fmt::Debug for Client {
 /// When the peer is gone.
 pub async fn connect(control: &Control, task: Task, path: &Path) -> io::Result<Client> {
     control.recv()?;
-    let address = SocketAddr::from_pathname(path)?;
-    let sessions = SessionManager::new(config(task), DefaultUnixConnect, address).await.map_err(io::Error::other)?;
+    let client = over(task, path).await?;
     if let Some(directory) = path.parent() {
         fs::remove_dir_all(directory)?;
     }
+    Ok(client)
+}
+
+async fn over(task: Task, path: &Path) -> io::Result<Client> {
+    let address = SocketAddr::from_pathname(path)?;
+    let sessions = SessionManager::new(config(task), DefaultUnixConnect, address).await.map_err(io::Error::other)?;
     let stream = sessions.get_stream().map_err(io::Error::other)?;
     Ok(Client { stream, _sessions: sessions })
+}
+
+/// A client of the server at `path`.
+///
+/// # Errors
+/// When it is not there.
+pub async fn meet(path: &Path) -> io::Result<Client> {
+    over(Task::Add, path).await
+}
+
+/// The life of a server at `path`, with a task for each client.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn serve_at(control: &Control, path: &Path) -> io::Result<()> {
+    let address = SocketAddr::from_pathname(path)?;
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let config = config(Task::Add).config().clone();
+        let mut listener = Listener::new(DefaultUnixListen, address, config).await?;
+        control.send(0)?;
+        loop {
+            let mut stream = listener.accept().await?;
+            tokio::spawn(async move {
+                while answer(&mut stream).await.is_ok() {}
+                // It says that a stream which is not closed is never released; that it is gone already is no error here.
+                let _ = stream.close().await;
+            });
+        }
+    })
 }
 
 /// The peer, which serves on a thread.

@@ -1,6 +1,7 @@
 //! tarpc over a Unix socket, with its bincode transport.
 
 use std::io;
+use std::path::Path;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
@@ -60,7 +61,19 @@ macro_rules! transport {
 /// # Errors
 /// When the peer is gone.
 pub fn connect(control: &Control) -> io::Result<AdderClient> {
-    Ok(AdderClient::new(client::Config::default(), transport!(super::socket(control)?)).spawn())
+    Ok(over(super::socket(control)?))
+}
+
+fn over(socket: UnixStream) -> AdderClient {
+    AdderClient::new(client::Config::default(), transport!(socket)).spawn()
+}
+
+/// A client of the server at `path`.
+///
+/// # Errors
+/// When it is not there.
+pub async fn meet(path: &Path) -> io::Result<AdderClient> {
+    Ok(over(UnixStream::connect(path).await?))
 }
 
 /// The peer.
@@ -68,11 +81,21 @@ pub fn connect(control: &Control) -> io::Result<AdderClient> {
 /// # Errors
 /// When the measuring process is gone.
 pub fn serve(control: &Control) -> io::Result<Elsewhere> {
-    super::serve_socket(control, async |socket| {
-        let channel = BaseChannel::with_defaults(transport!(socket));
-        let requests = channel.execute(Sum.serve());
-        requests.for_each(async |answer| drop(tokio::spawn(answer))).await;
-    })
+    super::serve_socket(control, answer)
+}
+
+/// The life of a server at `path`.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn serve_at(control: &Control, path: &Path) -> io::Result<()> {
+    super::serve_at(control, path, answer)
+}
+
+async fn answer(socket: UnixStream) {
+    let channel = BaseChannel::with_defaults(transport!(socket));
+    let requests = channel.execute(Sum.serve());
+    requests.for_each(async |answer| drop(tokio::spawn(answer))).await;
 }
 
 impl AwaitedCalls for AdderClient {

@@ -1,16 +1,20 @@
-//! tonic over a Unix socket, with messages encoded by hand instead of protobuf: what `tonic-build` would make for two methods.
+//! tonic over a Unix socket, with messages encoded by hand instead of protobuf: what `tonic-build` would make for
+//! two methods and one that answers with a stream.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::io;
+use std::path::Path;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, BufMut, Bytes};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use futures_util::stream;
+use futures_util::stream::{self, BoxStream};
 use hyper_util::rt::TokioIo;
+use tokio::net::UnixListener;
+use tokio::runtime::Builder;
 use tonic::body::Body;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
@@ -23,13 +27,14 @@ use tower::service_fn;
 
 use crate::control::Control;
 use crate::product::calls::Elsewhere;
-use crate::task::AwaitedCalls;
+use crate::task::{AwaitedCalls, AwaitedCounts};
 
 /// Above its own 4 MiB, for the largest messages.
 const MESSAGE_MAX: usize = 64 << 20;
 
 const ADD: &str = "/bench.Adder/Add";
 const ECHO: &str = "/bench.Adder/Echo";
+const COUNT: &str = "/bench.Adder/Count";
 
 /// A message that is its bytes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,6 +133,26 @@ impl Service<Request<Bytes>> for Method {
     }
 }
 
+/// The method that answers with a stream.
+#[derive(Clone, Copy, Debug)]
+struct Counting;
+
+impl Service<Request<Bytes>> for Counting {
+    type Response = Response<BoxStream<'static, Result<Bytes, Status>>>;
+    type Error = Status;
+    type Future = Ready<Result<Self::Response, Status>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let to = request.into_inner().get_u64_le();
+        let numbers = stream::iter(0..to).map(|number| Ok(Bytes::copy_from_slice(&number.to_le_bytes())));
+        ready(Ok(Response::new(numbers.boxed())))
+    }
+}
+
 impl Service<http::Request<Body>> for AdderServer {
     type Response = http::Response<Body>;
     type Error = Infallible;
@@ -138,15 +163,15 @@ impl Service<http::Request<Body>> for AdderServer {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let method = match request.uri().path() {
-            ADD => Method::Add,
-            ECHO => Method::Echo,
-            path => panic!("no method {path}"),
-        };
+        let grpc = tonic::server::Grpc::new(Plain);
+        let mut grpc = grpc.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX);
         Box::pin(async move {
-            let grpc = tonic::server::Grpc::new(Plain);
-            let mut grpc = grpc.max_decoding_message_size(MESSAGE_MAX).max_encoding_message_size(MESSAGE_MAX);
-            Ok(grpc.unary(method, request).await)
+            Ok(match request.uri().path() {
+                ADD => grpc.unary(Method::Add, request).await,
+                ECHO => grpc.unary(Method::Echo, request).await,
+                COUNT => grpc.server_streaming(Counting, request).await,
+                path => panic!("no method {path}"),
+            })
         })
     }
 }
@@ -168,6 +193,31 @@ pub async fn connect(control: &Control) -> io::Result<AdderClient> {
     Ok(AdderClient(grpc))
 }
 
+/// A client of the server at `path`.
+///
+/// # Errors
+/// When it is not there.
+pub async fn meet(path: &Path) -> io::Result<AdderClient> {
+    let endpoint = Endpoint::from_shared(format!("unix:{}", path.display())).map_err(io::Error::other)?;
+    Ok(AdderClient(Grpc::new(endpoint.connect().await.map_err(io::Error::other)?)))
+}
+
+/// The life of a server at `path`.
+///
+/// # Errors
+/// When it cannot listen.
+pub fn serve_at(control: &Control, path: &Path) -> io::Result<()> {
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let listener = UnixListener::bind(path)?;
+        control.send(0)?;
+        let incoming = stream::unfold(listener, async |listener| {
+            let accepted = listener.accept().await;
+            Some((accepted.map(|(socket, _)| socket), listener))
+        });
+        Server::builder().add_service(AdderServer).serve_with_incoming(incoming).await.map_err(io::Error::other)
+    })
+}
+
 /// The peer.
 ///
 /// # Errors
@@ -177,6 +227,20 @@ pub fn serve(control: &Control) -> io::Result<Elsewhere> {
         let incoming = stream::iter([io::Result::Ok(socket)]).chain(stream::pending());
         Server::builder().add_service(AdderServer).serve_with_incoming(incoming).await.expect("a server");
     })
+}
+
+impl AwaitedCounts for AdderClient {
+    async fn count(&mut self, to: u64) {
+        self.0.ready().await.expect("a channel");
+        let request = Request::new(Bytes::copy_from_slice(&to.to_le_bytes()));
+        let answer = self.0.server_streaming(request, PathAndQuery::from_static(COUNT), Plain).await;
+        let mut numbers = answer.expect("an answer").into_inner();
+        for number in 0..to {
+            let item: Option<Bytes> = numbers.message().await.expect("a server");
+            assert_eq!(item.expect("a number").get_u64_le(), number);
+        }
+        assert!(numbers.message().await.expect("a server").is_none());
+    }
 }
 
 impl AwaitedCalls for AdderClient {

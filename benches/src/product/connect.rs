@@ -3,9 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use super::calls::{AdderClient, AdderServer, Sum};
 use rapace::{Head, Listener, PeerA, PeerB, Session};
 
+use super::calls::{AdderClient, AdderServer, Sum};
 use crate::control::Control;
 
 /// Meets the server: what is returned is the session.
@@ -46,6 +46,14 @@ pub fn call(path: &Path) -> io::Result<AdderClient> {
     let client = AdderClient::connect(path).map_err(io::Error::other)?;
     assert_eq!(client.add(20, 22).wait().map_err(io::Error::other)?, 42);
     Ok(client)
+}
+
+/// A client of such a server, awaited.
+///
+/// # Errors
+/// When the session fails.
+pub async fn meet_awaited(path: &Path) -> io::Result<AdderClient> {
+    AdderClient::connect_async(path).await.map_err(io::Error::other)
 }
 
 /// The life of a server with a thread for each client.

@@ -12,6 +12,7 @@ use super::calls::{AdderClient, AdderServer, Elsewhere, Sum};
 use crate::burst::Exchange;
 use crate::control::Control;
 use crate::product;
+use crate::task::ITEMS;
 use crate::waiting::Waiting;
 
 /// What is called.
@@ -105,9 +106,6 @@ pub fn serve(control: &Control) -> io::Result<Elsewhere> {
     thread::Builder::new().spawn(move || server.serve_over(socket).expect("a session"))?;
     Ok(Elsewhere)
 }
-
-/// Items of a call, so many that the call itself does not show.
-const ITEMS: u64 = 1 << 14;
 
 /// A call with a stream from the server a step.
 #[derive(Debug)]

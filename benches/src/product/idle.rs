@@ -1,7 +1,7 @@
 //! A session that nobody uses: what it costs in CPU, wake-ups and memory.
 //!
-//! Both ends are peers of the measuring process, exchange one message and sleep in `recv`; they are
-//! watched through `/proc`, so that looking costs them nothing.
+//! Both ends are peers of the measuring process, exchange messages, which has them look before they sleep, and then sleep in
+//! `recv`; they are watched through `/proc`, so that looking costs them nothing.
 
 use std::fs;
 use std::io;
@@ -81,6 +81,9 @@ impl Shared {
     }
 }
 
+/// So many go each way before both fall silent.
+const MESSAGES: usize = 1_000;
+
 /// Opens a session between two peers and watches it doing nothing.
 ///
 /// # Errors
@@ -111,8 +114,10 @@ pub fn watch(watched: Duration) -> io::Result<Idle> {
 pub fn serve_a(control: &Control) -> io::Result<()> {
     let socket = UnixStream::from(control.recv_fd()?);
     let mut session = Session::<PeerA>::over(socket, &Config::default()).map_err(io::Error::other)?;
-    session.send(Head::message(1), b"hello").map_err(io::Error::other)?;
-    session.recv().map_err(io::Error::other)?;
+    for _ in 0..MESSAGES {
+        session.send(Head::message(1), b"hello").map_err(io::Error::other)?;
+        session.recv().map_err(io::Error::other)?;
+    }
     control.send(0)?;
     // Ends when the measuring process ends this one or the other.
     let _ = session.recv();
@@ -126,8 +131,10 @@ pub fn serve_a(control: &Control) -> io::Result<()> {
 pub fn serve_b(control: &Control) -> io::Result<()> {
     let socket = UnixStream::from(control.recv_fd()?);
     let mut session = Session::<PeerB>::over(socket, &Config::default()).map_err(io::Error::other)?;
-    session.recv().map_err(io::Error::other)?;
-    session.send(Head::message(1), b"hello").map_err(io::Error::other)?;
+    for _ in 0..MESSAGES {
+        session.recv().map_err(io::Error::other)?;
+        session.send(Head::message(1), b"hello").map_err(io::Error::other)?;
+    }
     control.send(0)?;
     let _ = session.recv();
     Ok(())

@@ -6,8 +6,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::connect;
 use super::idle::Shared;
+use crate::call::By;
 use crate::figures::Figure;
 use crate::meeting::Server;
+use crate::waiting::Waiting;
 use crate::work::Work;
 
 /// What was seen.
@@ -42,7 +44,7 @@ pub fn measure(count: usize) -> io::Result<Sessions> {
     let limits = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limits.maximum, ..limits })?;
     let count = limits.maximum.map_or(count, |most| count.min((most / DESCRIPTORS) as usize));
-    let server = Server::start(Work::TaskServer)?;
+    let server = Server::start(Work::CallServer(By::Tasks(Waiting::Default)))?;
     let before = Shared::of(server.peer.pid())?;
     let clients = (0..count).map(|_| connect::call(&server.path)).collect::<io::Result<Vec<_>>>()?;
     let after = Shared::of(server.peer.pid())?;

@@ -1,4 +1,5 @@
-//! Both ends of a session, or client and server, in one process, stepped by one thread that never has to wait: for counting instructions.
+//! Both ends of a session, or client and server, in one process, stepped by one thread that never has to wait: for counting
+//! instructions, and for the bench `micro`.
 
 use std::hint::black_box;
 use std::io;
@@ -15,10 +16,13 @@ pub type Make = fn() -> io::Result<Step>;
 
 /// What is counted, by the names in the budget.
 pub const OPERATIONS: [(&str, Make); 4] =
-    [("message 8 B", inline), ("message 1 KiB", in_slot), ("add", add), ("echo 1 KiB", echo)];
+    [("message 8 B", inline), ("message 1 KiB", in_slot::<1024>), ("add", add), ("echo 1 KiB", echo)];
 
 /// A message that travels in its descriptor: sent, received, and copied out.
-fn inline() -> io::Result<Step> {
+///
+/// # Errors
+/// When there is no session.
+pub fn inline() -> io::Result<Step> {
     let (mut a, mut b) = session::pair().map_err(io::Error::other)?;
     Ok(Box::new(move || {
         a.send(Head::message(7), black_box(&[7; 8])).expect("an open session");
@@ -30,9 +34,12 @@ fn inline() -> io::Result<Step> {
 }
 
 /// A message in a slot: copied in, sent, received, and copied out into a new vector.
-fn in_slot() -> io::Result<Step> {
+///
+/// # Errors
+/// When there is no session.
+pub fn in_slot<const LEN: usize>() -> io::Result<Step> {
     let (mut a, mut b) = session::pair().map_err(io::Error::other)?;
-    let payload = vec![7; 1 << 10];
+    let payload = vec![7; LEN];
     Ok(Box::new(move || {
         a.send(Head::message(7), black_box(&payload)).expect("an open session");
         let message = b.recv().expect("an open session");
@@ -46,7 +53,10 @@ fn client() -> io::Result<AdderClient> {
 }
 
 /// A call whose arguments and result travel in their descriptors.
-fn add() -> io::Result<Step> {
+///
+/// # Errors
+/// When there is no session.
+pub fn add() -> io::Result<Step> {
     let client = client()?;
     Ok(Box::new(move || {
         let sum = client.add(black_box(20), black_box(22)).wait().expect("a sum");
@@ -55,7 +65,10 @@ fn add() -> io::Result<Step> {
 }
 
 /// A call whose arguments and result travel in slots; what comes back goes out again.
-fn echo() -> io::Result<Step> {
+///
+/// # Errors
+/// When there is no session.
+pub fn echo() -> io::Result<Step> {
     let client = client()?;
     let mut data = vec![7; 1 << 10];
     Ok(Box::new(move || {

@@ -2,11 +2,12 @@
 
 pub mod figures;
 pub mod idle;
+pub mod pace;
 pub mod plots;
 
 use std::io;
 
-use super::{Rows, Section};
+use super::{Lacking, Rows, Section};
 use crate::call::{By, Call};
 use crate::rounds::Row;
 use crate::task::Task;
@@ -23,6 +24,8 @@ const MANY: &str = "`add` of one client while others are connected";
 const STREAMS: &str = "Streams of `u64`, an item";
 const ONE_WAYS: &str = "One-way calls of 16 bytes, a call";
 const CALLBACKS: &str = "A call back inside of a call";
+/// Not measured in rounds.
+pub const MEETINGS: &str = "Connect to the answer to the first call";
 
 /// Sizes of `echo`: bytes, their name, their table.
 pub const ECHOES: [(usize, &str, &str); 6] = [
@@ -88,7 +91,8 @@ pub const SECTIONS: [Section; 19] = [
     (
         STREAMS,
         "A call and its stream of some thousand items, by default waiting: from the server one by one, or as many in a \
-         message as fit (`send_all`), and from the caller one by one.",
+         message as fit (`send_all`), and from the caller one by one. Those of others come from the server, one by one, and are \
+         beside ours. iceoryx2's are published without any call.",
     ),
     (ONE_WAYS, "A burst ends when the last one was executed."),
     (
@@ -147,6 +151,32 @@ const PEERS: &[(By, &str)] = &[];
 fn blocks(name: &str) -> bool {
     name.starts_with("iceoryx2") || name == "ipc-channel"
 }
+
+/// Those of others that have streams, and how theirs are called.
+#[cfg(feature = "peers")]
+const STREAMERS: &[(By, &str)] = &[
+    (By::Iceoryx2, "iceoryx2, published, polled by both sides"),
+    (By::IpcChannel, "ipc-channel, a sender of items"),
+    (By::Remoc, "remoc, a channel"),
+    (By::Tonic, "tonic, a stream from the server"),
+];
+#[cfg(not(feature = "peers"))]
+const STREAMERS: &[(By, &str)] = &[];
+
+/// What products of others do not have.
+#[cfg(feature = "peers")]
+pub const LACKING: &[Lacking] = &[
+    Lacking { section: STREAMS, name: "shmipc", why: "its streams carry bytes; items would be ours" },
+    Lacking { section: STREAMS, name: "tarpc", why: "a call has one answer" },
+    Lacking {
+        section: MEETINGS,
+        name: "iceoryx2",
+        why: "nobody connects: ports find each other by the name of a service, within a node that each process has before",
+    },
+];
+/// Nothing is said of products that are not measured.
+#[cfg(not(feature = "peers"))]
+pub const LACKING: &[Lacking] = &[];
 
 /// What the contenders of the plots are called in them.
 pub const HAND: &str = "hand-written";
@@ -210,6 +240,9 @@ pub fn all(only: Option<&str>) -> io::Result<(Vec<Row>, Vec<String>)> {
     rows.add(STREAMS, STREAM_DOWN, None, Work::Count)?;
     rows.add(STREAMS, STREAM_GROUPS, None, Work::CountInGroups)?;
     rows.add(STREAMS, STREAM_UP, None, Work::Sum)?;
+    for (by, name) in STREAMERS {
+        rows.add(STREAMS, name, Some(STREAM_DOWN), call(*by, Task::Count))?;
+    }
     rows.add(ONE_WAYS, NOTES, None, Work::Note)?;
     rows.add(CALLBACKS, CALL_BACK, Some(ADD_DEFAULT), Work::Ask)?;
     Ok((rows.rows, rows.left_out))
