@@ -34,6 +34,8 @@ pub enum By {
     Socket,
     /// rapace, blocking on both sides.
     Rapace(Waiting),
+    /// The same with default waiting, and a server that vouches for its client: its handlers borrow in the slots.
+    Trusting,
     /// rapace, awaited on a current-thread runtime, and served on a thread.
     Awaited(Waiting),
     /// The same, and served in a task of another such runtime.
@@ -73,6 +75,7 @@ const NAMES: &[(By, &str)] = &[
     (By::Rapace(Waiting::Never), "rapace-never"),
     (By::Rapace(Waiting::Default), "rapace-default"),
     (By::Rapace(Waiting::Forever), "rapace-forever"),
+    (By::Trusting, "rapace-trusting"),
     (By::Awaited(Waiting::Never), "awaited-never"),
     (By::Awaited(Waiting::Default), "awaited-default"),
     (By::Tasks(Waiting::Never), "tasks-never"),
@@ -117,6 +120,7 @@ impl By {
                 | Self::HandFragments
                 | Self::Socket
                 | Self::Rapace(_)
+                | Self::Trusting
                 | Self::Awaited(_)
                 | Self::Tasks(_)
                 | Self::Threads(_)
@@ -211,10 +215,10 @@ impl Call {
             }
             (By::Hand(_) | By::HandFragments, _) => self.blocking(cpu, hand),
             (By::Socket, _) => self.blocking(cpu, Socket::measuring),
-            (By::Rapace(_), Task::Length(len)) => {
+            (By::Rapace(_) | By::Trusting, Task::Length(len)) => {
                 Ok(Box::new(self.run(cpu, |c| Ok(rapace::Length::new(rapace(c)?, len)))?))
             }
-            (By::Rapace(_), _) => self.blocking(cpu, rapace),
+            (By::Rapace(_) | By::Trusting, _) => self.blocking(cpu, rapace),
             (By::Awaited(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace(c)),
             (By::Tasks(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
             (By::Threads(_), _) => self.awaited::<Threads, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
@@ -319,7 +323,8 @@ impl Call {
                 answer(control, Answerer::exchange(control, waiting, self.classes(), task.calls())?)
             }
             By::Socket => answer(control, Socket::serving(control, task.calls())?),
-            By::Rapace(_) | By::Awaited(_) => answer(control, rapace::serve(control, waiting)?),
+            By::Rapace(_) | By::Awaited(_) => answer(control, rapace::serve(control, crate::product::config(waiting))?),
+            By::Trusting => answer(control, rapace::serve(control, crate::product::trusting())?),
             By::Tasks(_) => {
                 let runtime = Builder::new_current_thread().enable_all().build()?;
                 answer(control, rapace::serve_on_tokio(control, waiting, runtime, &path)?)

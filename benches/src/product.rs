@@ -9,7 +9,7 @@ pub mod messages;
 pub mod sessions;
 pub mod stepped;
 
-use rapace::{Config, Spin};
+use rapace::{Config, Spin, Trust};
 
 use crate::waiting::Waiting;
 
@@ -22,5 +22,15 @@ pub fn config(waiting: Waiting) -> Config {
         Waiting::Default => {}
         Waiting::Forever => config.spin = Spin::Forever,
     }
+    config
+}
+
+/// The default, of a side that vouches for the other one.
+#[must_use]
+#[allow(unsafe_code)]
+pub fn trusting() -> Config {
+    let mut config = Config::default();
+    // SAFETY: the other side is this program, which writes into no slot that it has sent; neither of the two forks.
+    config.trust = Some(unsafe { Trust::assume_sender_honours_slots() });
     config
 }

@@ -286,7 +286,9 @@ impl Work {
             }
             Self::Connect => product::connect::serve(control, &self.path()),
             Self::CallServer(by) => meeting::kinds::serve_calls(by, control, &self.path()),
-            Self::OneOfMany(clients) => answer(control, calls::serve_many(control, Waiting::Default, clients)?),
+            Self::OneOfMany(clients) => {
+                answer(control, calls::serve_many(control, product::config(Waiting::Default), clients)?)
+            }
             Self::Count | Self::CountInGroups | Self::Sum | Self::Note | Self::Ask => {
                 answer(control, flows::serve(control)?)
             }

@@ -9,6 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::thread;
 
+use rapace::Config;
 use tokio::runtime::Runtime;
 
 use crate::burst::{Exchange, Serve};
@@ -60,18 +61,18 @@ pub fn connect(control: &Control, waiting: Waiting) -> io::Result<AdderClient> {
 ///
 /// # Errors
 /// When the measuring process is gone.
-pub fn serve(control: &Control, waiting: Waiting) -> io::Result<Elsewhere> {
-    serve_many(control, waiting, 1)
+pub fn serve(control: &Control, config: Config) -> io::Result<Elsewhere> {
+    serve_many(control, config, 1)
 }
 
 /// The same for so many clients, each on a thread.
 ///
 /// # Errors
 /// As [`serve`].
-pub fn serve_many(control: &Control, waiting: Waiting, clients: usize) -> io::Result<Elsewhere> {
+pub fn serve_many(control: &Control, config: Config, clients: usize) -> io::Result<Elsewhere> {
     for _ in 0..clients {
         let socket = UnixStream::from(control.recv_fd()?);
-        let server = rapace::Server::new(AdderServer::new(Sum)).config(product::config(waiting));
+        let server = rapace::Server::new(AdderServer::new(Sum)).config(config.clone());
         thread::Builder::new().spawn(move || server.serve_over(socket).expect("a session"))?;
     }
     Ok(Elsewhere)

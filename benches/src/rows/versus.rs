@@ -73,8 +73,8 @@ pub const SECTIONS: [Section; 19] = [
     (
         BORROWED,
         "The bytes are looked at where the server has them, and their number is answered. The floor copies once, into \
-         shared memory; rapace's server copies them out before its handler borrows them: to lend shared memory itself, a user \
-         must vouch for the peer, and calls do not do that.",
+         shared memory, and so does rapace if the server's user vouches for the client (`Config::trust`). By default the server \
+         copies them out before its handler borrows them.",
     ),
     (
         IN_FLIGHT[0].1,
@@ -127,7 +127,8 @@ const AWAITED_ASLEEP: &str = "rapace, `Spin::Never`, the server on a thread";
 const AWAITED_TASKS: &str = "rapace, `Spin::Never`, the server in a task";
 const AWAITED_THREADS: &str = "rapace, `Spin::Never`, runtimes of threads";
 const ECHO_ASLEEP_RAPACE: &str = "rapace, `Spin::Never`, 4 KiB";
-const LENGTH: &str = "rapace, borrowed 64 KiB";
+const LENGTH: &str = "rapace, borrowed 64 KiB, of a client that is vouched for";
+const LENGTH_COPIED: &str = "rapace, borrowed 64 KiB";
 const STREAM_DOWN: &str = "rapace, from the server";
 const STREAM_GROUPS: &str = "rapace, from the server, in groups";
 const STREAM_UP: &str = "rapace, from the caller";
@@ -321,7 +322,8 @@ fn echoes(rows: &mut Rows<'_>) -> io::Result<()> {
 
     let length = |by| call(by, Task::Length(64 << 10));
     rows.add(BORROWED, HAND_LENGTH, None, length(By::Hand(Waiting::Default)))?;
-    rows.add(BORROWED, LENGTH, Some(HAND_LENGTH), length(By::Rapace(Waiting::Default)))
+    rows.add(BORROWED, LENGTH, Some(HAND_LENGTH), length(By::Trusting))?;
+    rows.add(BORROWED, LENGTH_COPIED, Some(HAND_LENGTH), length(By::Rapace(Waiting::Default)))
 }
 
 fn in_flight(rows: &mut Rows<'_>) -> io::Result<()> {

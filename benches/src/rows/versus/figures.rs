@@ -99,7 +99,7 @@ fn echoes(rows: Reading<'_>) -> Vec<Figure> {
             rows.ratio(&echo_of(RAPACE, "16 MiB"), COPIES, mean),
         ),
         Figure::ratio(
-            "a borrowed `&[u8]` of 64 KiB, mean × one copy",
+            "a borrowed `&[u8]` of 64 KiB, of a trusted client, mean × one copy",
             (1.5, 1.2),
             rows.ratio(LENGTH, HAND_LENGTH, mean),
         ),
