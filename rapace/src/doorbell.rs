@@ -408,7 +408,8 @@ mod tests {
                 prop_assert!(wants.raise(bed, counter, n));
                 let hit = old < n && n <= new;
                 let expected = Rings { futex: hit && bed == Bed::Futex, socket: hit && bed == Bed::Socket };
-                prop_assert_eq!(wants.wanted(counter, old, new), expected);
+                let rings = wants.wanted(counter, old, new);
+                prop_assert_eq!((rings, rings.any()), (expected, hit));
                 let other = if counter == Counter::Message { Counter::Room } else { Counter::Message };
                 prop_assert_eq!(wants.wanted(other, old, new), Rings { futex: false, socket: false });
             }
@@ -453,6 +454,69 @@ mod tests {
         let wants = Wants::none();
         for (old, new) in [(0, 1), (0, u64::MAX - 1), (u64::MAX - 1, u64::MAX)] {
             assert_eq!(wants.wanted(Counter::Message, old, new), Rings { futex: false, socket: false });
+        }
+    }
+
+    const NOBODY: Rings = Rings { futex: false, socket: false };
+
+    fn only(bed: Bed) -> Rings {
+        Rings { futex: bed == Bed::Futex, socket: bed == Bed::Socket }
+    }
+
+    const ALL: [(Bed, Counter); 4] = [
+        (Bed::Futex, Counter::Message),
+        (Bed::Futex, Counter::Room),
+        (Bed::Socket, Counter::Message),
+        (Bed::Socket, Counter::Room),
+    ];
+
+    #[test]
+    fn both_beds_are_rung_for_at_once() {
+        let wants = Wants::none();
+        wants.raise(Bed::Futex, Counter::Message, 5);
+        wants.raise(Bed::Socket, Counter::Message, 5);
+        let rings = wants.wanted(Counter::Message, 4, 5);
+        assert_eq!(rings, Rings { futex: true, socket: true });
+        assert!(rings.any());
+    }
+
+    #[test]
+    fn while_a_thread_looks_those_that_sleep_for_messages_on_the_futex_are_not_rung_for_and_nobody_else_is_left_out() {
+        for (bed, counter) in ALL {
+            let wants = Wants::none();
+            wants.raise(bed, counter, 5);
+            wants.hush();
+            let is_looked_for = (bed, counter) == (Bed::Futex, Counter::Message);
+            assert_eq!(wants.wanted(counter, 4, 5), if is_looked_for { NOBODY } else { only(bed) });
+            wants.unhush();
+            assert_eq!(wants.wanted(counter, 4, 5), only(bed));
+        }
+    }
+
+    #[test]
+    fn a_wish_is_seen_until_its_counter_has_passed_it() {
+        for (bed, counter) in ALL {
+            let wants = Wants::none();
+            assert!(!wants.is_wished(counter, 1));
+            wants.raise(bed, counter, 5);
+            let other = if counter == Counter::Message { Counter::Room } else { Counter::Message };
+            assert_eq!([4, 5, 6].map(|n| wants.is_wished(counter, n)), [true, true, false]);
+            assert_eq!([4, 5, 6].map(|n| wants.is_wished(other, n)), [false; 3]);
+        }
+    }
+
+    #[test]
+    fn who_steps_ahead_is_not_rung_for_its_own_message_and_who_steps_back_is() {
+        for (bed, counter) in ALL {
+            let wants = Wants::none();
+            wants.raise(bed, counter, 5);
+            wants.step_ahead(bed, counter, 6);
+            assert_eq!(wants.wanted(counter, 4, 5), NOBODY);
+            assert_eq!(wants.wanted(counter, 5, 6), only(bed));
+            assert!(wants.step_back(bed, counter, 5), "less than what was wished for is a new wish");
+            assert!(!wants.step_back(bed, counter, 5), "the same is none");
+            assert_eq!(wants.wanted(counter, 4, 5), only(bed));
+            assert_eq!(wants.wanted(counter, 5, 6), NOBODY);
         }
     }
 
@@ -564,6 +628,15 @@ mod tests {
         assert_eq!(bell.turn(second, Sleeper::Thread), Turn::Again);
         assert_eq!(bell.turn(second, Sleeper::Thread), Turn::Hold);
         // One that is no longer registered is sent round, and takes nothing.
+        assert_eq!(bell.turn(first, Sleeper::Thread), Turn::Again);
+    }
+
+    #[test]
+    fn who_leaves_is_told_nothing_more_and_who_stays_is() {
+        let (bell, (first, told_first), (second, told_second)) = two_waiters();
+        bell.deregister(second);
+        bell.wake_all();
+        assert_eq!((told_first.times(), told_second.times()), (1, 0));
         assert_eq!(bell.turn(first, Sleeper::Thread), Turn::Again);
     }
 

@@ -497,6 +497,20 @@ mod tests {
     }
 
     #[test]
+    fn the_consumers_word_is_read_again_only_when_the_room_that_was_seen_is_used_up() {
+        let mut ring = Ring::new(4, 1);
+        // Whoever reads it now finds a lie.
+        ring.consumed.store(9, Ordering::Relaxed);
+        for _ in 0..4 {
+            assert_eq!(ring.producer.has_room(), Ok(true));
+            ring.producer.push(Descriptor::default());
+        }
+        assert_eq!(ring.producer.has_room(), Err(Violation::Consumed { consumed: 9, seen: 0, published: 4 }));
+        ring.consumed.store(1, Ordering::Relaxed);
+        assert_eq!(ring.producer.has_room(), Ok(true), "the first look that can see the room sees it");
+    }
+
+    #[test]
     fn a_message_of_a_lap_too_far_is_a_violation() {
         // What an overrun looks like: the entry that is read next was written twice.
         let mut ring = Ring::used(4, 1, 4, 0);

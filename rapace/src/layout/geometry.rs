@@ -289,6 +289,30 @@ mod tests {
         assert!(with(|g| g.classes[2].count = 0).contains("has 0 slots"));
     }
 
+    #[test]
+    fn the_largest_of_each_number_is_possible_and_one_step_more_is_not() {
+        let with = |change: fn(&mut Geometry)| {
+            let mut geometry = Geometry::default();
+            change(&mut geometry);
+            geometry.half_bytes().map(drop)
+        };
+        assert_eq!(with(|g| g.ring_entries = 65_536), Ok(()));
+        assert_eq!(with(|g| g.ring_entries = 131_072), Err(GeometryError::RingEntries(131_072)));
+        assert_eq!(with(|g| g.classes[0].count = 65_536), Ok(()));
+        let count = 65_537;
+        assert_eq!(with(|g| g.classes[0].count = 65_537), Err(GeometryError::SlotCount { class: 0, count }));
+        assert_eq!(with(|g| g.classes[2].bytes = 16_777_216), Ok(()));
+        let bytes = 16_777_280;
+        assert_eq!(with(|g| g.classes[2].bytes = 16_777_280), Err(GeometryError::SlotBytes { class: 2, bytes }));
+    }
+
+    /// Builds that place the words alike must say so to each other. Whoever moves a word changes this number.
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_hash_of_this_layout_is_the_same_in_every_build() {
+        assert_eq!(layout_hash(), 0xc1ab_e2e5_a1c2_e5b2);
+    }
+
     proptest! {
         #[test]
         fn nothing_overlaps_and_all_of_it_is_inside(

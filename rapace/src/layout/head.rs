@@ -615,9 +615,13 @@ mod tests {
         ] {
             assert_eq!(parse(&head.descriptor()).unwrap().head, head);
         }
-        assert_eq!(parse(&Head::end(1, 2).descriptor()).unwrap().head, Head::end(1, 2));
-        let credit = Descriptor { len: 8, inline_len: 8, ..Head::credit(1, 2).descriptor() };
-        assert_eq!(parse(&credit).unwrap().head, Head::credit(1, 2));
+        for head in [Head::end(1, 2), Head::cancel(1)] {
+            assert_eq!(parse(&head.descriptor()).unwrap().head, head);
+        }
+        for head in [Head::credit(1, 2), Head::goodbye()] {
+            let with_its_number = Descriptor { len: 8, inline_len: 8, ..head.descriptor() };
+            assert_eq!(parse(&with_its_number).unwrap().head, head);
+        }
         assert_eq!(parse(&in_slot()).unwrap().len(), 4_000);
         assert_eq!(parse(&first()).unwrap().part, Part::First { total: 100_000 });
     }
@@ -677,12 +681,118 @@ mod tests {
             (Descriptor { flags: flag::NEXT, ..inline }, "FragmentWithoutSlot"),
             (Descriptor { inline: [u64::MAX; 3], ..first }, "PayloadMax"),
             (Descriptor { inline: [0; 3], ..first }, "FragmentBytes"),
+            (Descriptor { inline: [65_536, 0, 0], ..first }, "FragmentBytes"),
+            (Descriptor { flags: flag::METADATA | first.flags, len: 9, inline: [23, 0, 0], ..first }, "Metadata"),
             (Descriptor { flags: flag::ABANDONED, ..inline }, "InlineLength"),
+            (Descriptor { flags: flag::ABANDONED, slot: 1, ..Head::item(1, 2).descriptor() }, "SlotInInline"),
+            (Descriptor { flags: flag::ABANDONED, generation: 1, ..Head::item(1, 2).descriptor() }, "SlotInInline"),
         ];
         for (descriptor, rule) in cases {
             let violation = parse(&descriptor).expect_err(rule);
             let name = format!("{violation:?}");
             assert_eq!(name.split([' ', '{']).next(), Some(rule), "{descriptor:?}: {violation}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_a_kind_does_not_have_is_named() {
+        let kinds: [(Head, &[&str]); 8] = [
+            (Head::request(1, 2), &["call", "method", "parent", "timeout_us"]),
+            (Head::message(2), &["call", "method", "timeout_us"]),
+            (Head::terminal(1, 0), &["status", "call"]),
+            (Head::item(1, 2), &["call", "method"]),
+            (Head::end(1, 2), &["call", "method"]),
+            (Head::credit(1, 2), &["call", "method"]),
+            (Head::cancel(1), &["call"]),
+            (Head::goodbye(), &[]),
+        ];
+        for (head, has) in kinds {
+            let kind = head.kind();
+            let len = kind.fixed_len().unwrap_or(0) as u8;
+            let usual = Descriptor { len: len.into(), inline_len: len, ..head.descriptor() };
+            let set = [
+                ("status", Descriptor { status: 7, ..usual }),
+                ("call", Descriptor { call: 7, ..usual }),
+                ("method", Descriptor { method: 7, ..usual }),
+                ("parent", Descriptor { parent: 7, ..usual }),
+                ("timeout_us", Descriptor { timeout_us: 7, ..usual }),
+            ];
+            for (field, descriptor) in set {
+                let found = parse(&descriptor).map(|arrival| arrival.head.descriptor().into_words());
+                let same = Descriptor { len: 0, inline_len: 0, ..descriptor }.into_words();
+                let stray = Err(Violation::Field { kind, field, value: 7 });
+                assert_eq!(found, if has.contains(&field) { Ok(same) } else { stray }, "{field} of {kind:?}");
+                // Nor does the quick look let it through.
+                let is_short = matches!(kind, Kind::Request | Kind::OneWay | Kind::Terminal | Kind::Item);
+                assert_eq!(Arrival::parse_short(&descriptor).is_some(), is_short && has.contains(&field));
+            }
+        }
+        // Two of them do not make up for each other.
+        let two = Descriptor { method: 1, parent: 1, ..Head::cancel(1).descriptor() };
+        assert_eq!(parse(&two).unwrap_err(), Violation::Field { kind: Kind::Cancel, field: "method", value: 1 });
+    }
+
+    #[test]
+    fn a_head_says_what_it_was_made_of() {
+        let head = Head::request(7, 8).with_timeout(Duration::from_micros(9)).with_parent(10);
+        assert_eq!((head.kind(), head.call(), head.method()), (Kind::Request, 7, 8));
+        assert_eq!((head.timeout_us(), head.parent(), head.status()), (9, 10, 0));
+        assert_eq!(Head::terminal(7, 400).status(), 400);
+    }
+
+    #[test]
+    fn a_quick_look_finds_the_parent_of_a_request() {
+        let head = Head::request(1, 2).with_timeout(Duration::from_millis(5)).with_parent(4);
+        assert_eq!(Arrival::parse_short(&head.descriptor()).unwrap().0, head);
+    }
+
+    #[test]
+    fn each_part_of_a_message_is_told_by_its_flags() {
+        let part = |flags| parse(&Descriptor { flags, ..first() }).unwrap().part;
+        assert_eq!(part(flag::SLOT), Part::Whole);
+        assert_eq!(part(flag::SLOT | flag::FIRST | flag::MORE), Part::First { total: 100_000 });
+        assert_eq!(part(flag::SLOT | flag::NEXT | flag::MORE), Part::Next);
+        assert_eq!(part(flag::SLOT | flag::NEXT), Part::Last);
+        let abandoned = Descriptor { flags: flag::ABANDONED, ..Head::item(1, 2).descriptor() };
+        assert_eq!(parse(&abandoned).unwrap().part, Part::Abandoned);
+    }
+
+    #[test]
+    fn inline_bytes_precede_those_in_the_slot_and_follow_the_total() {
+        let bytes = |descriptor| parse(&descriptor).unwrap().inline.as_slice().to_vec();
+        let words = |words: &[u64]| words.iter().flat_map(|word| word.to_ne_bytes()).collect::<Vec<_>>();
+        let inline = [100_000, 2, 3];
+        assert_eq!(bytes(Descriptor { inline, inline_len: 24, ..in_slot() }), words(&inline));
+        assert_eq!(bytes(Descriptor { inline, inline_len: 16, ..first() }), words(&inline[1..]));
+    }
+
+    #[test]
+    fn the_largest_of_each_length_is_accepted() {
+        assert_eq!(parse(&Descriptor { len: 4_160, ..in_slot() }).unwrap().len(), 4_160);
+        let layout = Geometry::default().layout().unwrap();
+        let with_at_most = |payload_max| Arrival::parse(&in_slot(), &layout, payload_max).map(|arrival| arrival.len());
+        assert_eq!(with_at_most(4_000), Ok(4_000));
+        assert_eq!(with_at_most(3_999), Err(Violation::PayloadMax { len: 4_000, payload_max: 3_999 }));
+    }
+
+    #[test]
+    fn metadata_begins_a_message_or_its_first_fragment() {
+        let whole = Descriptor { flags: flag::METADATA, len: 24, inline_len: 24, ..Head::request(1, 2).descriptor() };
+        let shortest = Descriptor { flags: flag::METADATA | first().flags, len: 9, inline: [24, 0, 0], ..first() };
+        for descriptor in [whole, shortest] {
+            assert!(parse(&descriptor).unwrap().has_metadata);
+            assert!(
+                !parse(&Descriptor { flags: descriptor.flags & !flag::METADATA, ..descriptor }).unwrap().has_metadata
+            );
+        }
+        #[cfg(feature = "tracing")]
+        for has_metadata in [true, false] {
+            let head = Head::request(1, 2).with_metadata(has_metadata);
+            assert_eq!(
+                head.descriptor(),
+                Descriptor { flags: if has_metadata { flag::METADATA } else { 0 }, ..head.descriptor() }
+            );
+            assert_eq!((head.call(), head.method()), (1, 2));
         }
     }
 

@@ -69,4 +69,12 @@ mod tests {
         #[cfg(feature = "tracing")]
         assert_eq!(Metadata::parse(&metadata.to_bytes()), Ok(metadata));
     }
+
+    #[test]
+    #[cfg(feature = "tracing")]
+    fn metadata_says_what_it_was_made_of() {
+        assert_eq!((Metadata::new(0, 4), Metadata::new(3, 0)), (None, None));
+        let metadata = Metadata::new(3, 4).unwrap();
+        assert_eq!((metadata.trace_id(), metadata.span_id()), (3, 4));
+    }
 }

@@ -500,8 +500,7 @@ impl<I, W> Engine<I, W> {
             return Err(Violation::UnknownCall { call: call.0 });
         }
         let cancel = self.cancel(call);
-        // Also of one whose terminal is owed and not sent: its caller counts no more what the streams had on their way.
-        if self.received(call).is_some() {
+        if cancel != Cancel::Answered {
             self.end_streams(Whose::Received, call, Over::Cancelled);
         }
         Ok(cancel)
@@ -729,5 +728,188 @@ mod tests {
         assert_eq!(client.handle_terminal(calls[2], true), Err(Violation::UnknownCall { call: calls[2].0 }));
         assert_eq!(client.begin(9), None, "though places are free");
         assert_eq!(client.handle_lost(9), [(1, true), (3, false)]);
+    }
+
+    #[test]
+    fn a_number_comes_again_only_when_all_generations_of_its_place_were_used() {
+        let (mut client, _) = engines(1);
+        let mut call = || {
+            let call = client.begin_sent(1, 1).unwrap();
+            assert_eq!(client.handle_terminal(call, true), Ok(Some(1)));
+            call
+        };
+        let calls: Vec<_> = (0..GENERATION_MAX).map(|_| call()).collect();
+        assert_eq!(calls.iter().collect::<std::collections::HashSet<_>>().len(), calls.len());
+        // No generation is zero, so no call is taken for none.
+        assert!(calls.iter().all(|call| call.is_of(Side::B) && call.index() == 0 && call.generation() > 0));
+        assert_eq!(call(), calls[0]);
+    }
+
+    #[test]
+    fn a_terminal_of_another_generation_side_or_place_is_a_violation_and_ends_nothing() {
+        let (mut client, _) = engines(2);
+        let call = client.begin_sent(7, 1).unwrap();
+        let next = call.generation() + 1;
+        let lies = [CallId::new(Side::B, 0, next), CallId::new(Side::A, 0, 1), CallId::new(Side::B, 1, 1)];
+        for lie in lies {
+            assert_eq!(client.handle_terminal(lie, true), Err(Violation::UnknownCall { call: lie.0 }));
+            assert!(client.is_awaited(call, 7));
+        }
+        assert_eq!(client.in_flight(), 1);
+        assert_eq!(client.handle_terminal(call, true), Ok(Some(7)));
+        assert_eq!(client.in_flight(), 0);
+    }
+
+    #[test]
+    fn a_call_is_handled_from_its_start_to_its_answer() {
+        let (mut client, mut server) = engines(2);
+        let (call, other) = (client.begin_sent(1, 1).unwrap(), client.begin_sent(2, 2).unwrap());
+        server.handle_request(call).unwrap();
+        assert!(!server.is_handled(call), "it waits for its handler");
+        server.start(call);
+        assert!(server.is_handled(call) && !server.is_handled(other));
+        assert!(!server.is_handled(CallId::new(Side::B, 0, call.generation() + 1)));
+        assert!(server.answer_running(call));
+        assert!(!server.is_handled(call) && !server.answer_running(call));
+        server.start_request(other).unwrap();
+        assert_eq!(server.handle_cancel(other), Ok(Cancel::Running));
+        assert!(server.is_handled(other), "it is told, and still runs");
+        assert!(server.owe(other) && !server.owe(other), "one terminal, and only one");
+        assert!(!server.is_handled(other) && server.answer(other));
+    }
+
+    #[test]
+    fn a_cancel_of_the_wrong_side_or_beyond_the_limit_is_a_violation() {
+        let (_, mut server) = engines(2);
+        for lie in [CallId::new(Side::A, 0, 1), CallId::new(Side::B, 2, 1)] {
+            assert_eq!(server.handle_cancel(lie), Err(Violation::UnknownCall { call: lie.0 }));
+        }
+        assert_eq!(server.handle_cancel(CallId::new(Side::B, 1, 1)), Ok(Cancel::Answered));
+    }
+
+    #[test]
+    fn one_way_calls_count_until_their_end_is_told_which_it_is_after_a_quarter() {
+        let (mut client, mut server) = engines(8);
+        for left in (0..8).rev() {
+            assert!(client.may_send_one_way());
+            client.sent_one_way();
+            assert_eq!(server.handle_one_way(ONE_WAY), Ok(()));
+            assert_eq!(server.one_ways_left(), left);
+        }
+        assert!(!client.may_send_one_way() && server.has_one_ways());
+        assert!(!server.finish_one_way());
+        assert_eq!((server.untold_one_ways(), server.one_ways_left()), (None, 0), "not told yet, so it still counts");
+        assert!(server.finish_one_way());
+        assert_eq!((server.untold_one_ways(), server.one_ways_left()), (Some(2), 0));
+        server.told_one_ways();
+        assert_eq!((server.untold_one_ways(), server.one_ways_left()), (None, 2));
+        client.handle_credit(ONE_WAY, 0, 2).unwrap();
+        for _ in 0..2 {
+            assert!(client.may_send_one_way());
+            client.sent_one_way();
+        }
+        assert!(!client.may_send_one_way());
+        for _ in 0..6 {
+            assert!(server.has_one_ways());
+            server.finish_one_way();
+        }
+        assert!(!server.has_one_ways());
+    }
+
+    #[test]
+    fn one_way_calls_beyond_the_limit_or_with_a_number_are_violations_and_so_are_ends_of_none() {
+        let (mut client, mut server) = engines(2);
+        let call = CallId::new(Side::B, 0, 1);
+        assert_eq!(server.handle_one_way(call), Err(Violation::UnknownCall { call: call.0 }));
+        server.handle_one_way(ONE_WAY).unwrap();
+        server.handle_one_way(ONE_WAY).unwrap();
+        assert_eq!(server.handle_one_way(ONE_WAY), Err(Violation::OneWays { count: 3, max: 2 }));
+        client.sent_one_way();
+        for count in [0, 2, u64::MAX] {
+            assert_eq!(client.handle_credit(ONE_WAY, 0, count), Err(Violation::OneWays { count, max: 2 }));
+        }
+        assert_eq!(client.handle_credit(ONE_WAY, 0, 1), Ok(()));
+    }
+
+    /// A call that runs, with a stream to its server and one to its caller; and their ends.
+    fn streaming() -> (Numbers, Numbers, CallId, [EndKey; 2], [EndKey; 2]) {
+        let (mut client, mut server) = engines(1);
+        assert!(!client.has_streams());
+        let call = client.begin(1).unwrap();
+        let flows = [Flow::ToServer, Flow::ToCaller];
+        client.open_streams(call, &flows);
+        assert!(client.has_streams());
+        let early = client.handle_item(call, 1, 1, 0);
+        assert_eq!(early, Err(Violation::UnknownCall { call: call.0 }), "an item before the request was sent");
+        client.sent(call, 1);
+        server.start_request(call).unwrap();
+        server.open_streams(call, &flows);
+        let at_client = [0, 1].map(|stream| client.hold_stream(call, stream).unwrap());
+        let at_server = [0, 1].map(|stream| server.hold_stream(call, stream).unwrap());
+        (client, server, call, at_client, at_server)
+    }
+
+    #[test]
+    fn what_comes_for_a_stream_gets_to_its_end() {
+        let (mut client, mut server, call, [tx, rx], [server_rx, server_tx]) = streaming();
+        for (engine, stream, end) in [(&mut client, 1, rx), (&mut server, 0, server_rx)] {
+            engine.handle_item(call, stream, 8, 5).unwrap();
+            let mut out = std::collections::VecDeque::new();
+            assert_eq!(engine.streams.take(end, &mut out), Ok(true));
+            assert_eq!(out, [5]);
+            engine.handle_end(call, stream).unwrap();
+            assert_eq!(engine.streams.take(end, &mut out), Err(Over::Finished));
+        }
+        for (engine, stream, end) in [(&mut client, 0, tx), (&mut server, 1, server_tx)] {
+            assert!(engine.streams.put(end, 100_000) && !engine.streams.put(end, 300_000));
+            engine.handle_credit(call, stream, 100_000).unwrap();
+            assert!(engine.streams.put(end, 300_000), "it was taken out");
+            engine.handle_end(call, stream).unwrap();
+            assert_eq!(engine.streams.sends(end), Err(Over::Dropped));
+        }
+    }
+
+    #[test]
+    fn what_comes_for_a_stream_of_another_call_is_a_violation_and_what_crosses_the_calls_end_is_nothing() {
+        let (mut client, mut server, call, ..) = streaming();
+        for side in [Side::A, Side::B] {
+            let lie = CallId::new(side, 0, call.generation() + 1);
+            let unknown = Err(Violation::UnknownCall { call: lie.0 });
+            for engine in [&mut client, &mut server] {
+                assert_eq!(engine.handle_item(lie, 0, 8, 5), unknown);
+                assert_eq!(engine.handle_end(lie, 0), unknown);
+                assert_eq!(engine.handle_credit(lie, 0, 1), unknown);
+            }
+        }
+        assert!(server.answer_running(call));
+        assert!(!server.has_streams());
+        // Neither is there such a stream, nor was any credit given.
+        assert_eq!(server.handle_item(call, 7, 1 << 30, 5), Ok(()));
+        assert_eq!(client.forget(call), Forgotten::CancelOwed);
+        assert_eq!(client.handle_item(call, 7, 1 << 30, 5), Ok(()));
+    }
+
+    #[test]
+    fn a_reader_that_never_read_is_known_and_whether_its_writer_waits() {
+        let (mut client, _, call, [_, rx], _) = streaming();
+        assert!(client.may_be_unread(call) && !client.is_unread(call), "nothing waits for it");
+        client.handle_credit(call, 1, 0).unwrap();
+        assert!(client.is_unread(call), "its writer said that it waits");
+        let mut out = std::collections::VecDeque::new();
+        assert_eq!(client.streams.take(rx, &mut out), Ok(false));
+        assert!(!client.may_be_unread(call) && !client.is_unread(call));
+    }
+
+    #[test]
+    fn the_streams_of_a_call_that_is_cancelled_or_cut_short_end() {
+        type Ends = fn(&mut Numbers, CallId) -> Cancel;
+        for ends in
+            [(|server, call| server.handle_cancel(call).unwrap()) as Ends, |server, call| server.cut_short(call)]
+        {
+            let (_, mut server, call, _, [rx, tx]) = streaming();
+            assert_eq!(ends(&mut server, call), Cancel::Running);
+            assert_eq!(server.streams.sends(tx), Err(Over::Cancelled));
+            assert_eq!(server.streams.take(rx, &mut std::collections::VecDeque::new()), Err(Over::Cancelled));
+        }
     }
 }

@@ -177,4 +177,39 @@ mod tests {
         assert!(tickets.deliver(stays, Outcome::End(RpcError::Cancelled)).is_some());
         assert!(tickets.deliver(leaves, Outcome::End(RpcError::Cancelled)).is_none());
     }
+
+    #[test]
+    fn what_is_taken_and_not_given_back_is_in_use() {
+        let mut tickets = Tickets::default();
+        let [first, second] = [0; 2].map(|_| tickets.take());
+        assert_ne!(first, second);
+        assert_eq!(tickets.in_use(), 2);
+        assert!(tickets.give_back(first).is_none(), "nobody waited for it");
+        assert_eq!(tickets.in_use(), 1);
+        tickets.deliver(second, Outcome::End(RpcError::Cancelled));
+        assert!(tickets.fetch(second).is_some());
+        assert_eq!(tickets.in_use(), 0);
+    }
+
+    #[test]
+    #[cfg(feature = "tokio")]
+    fn tasks_that_wait_are_counted_and_found_and_threads_are_not() {
+        let mut tickets = Tickets::default();
+        let [leaves, gets, stays, thread] = [0; 4].map(|_| tickets.take());
+        let waiting = |tickets: &Tickets, expected| {
+            assert_eq!((tickets.waiting_tasks(), tickets.wakers_of_tasks().count()), (expected, expected));
+        };
+        waiting(&tickets, 0);
+        tickets.wait(thread, Waker::Thread(std::thread::current()));
+        for ticket in [leaves, gets, stays, stays] {
+            tickets.wait(ticket, Waker::Task(std::task::Waker::noop().clone()));
+        }
+        waiting(&tickets, 3);
+        tickets.give_back(leaves);
+        waiting(&tickets, 2);
+        assert!(tickets.deliver(gets, Outcome::End(RpcError::Cancelled)).is_some());
+        waiting(&tickets, 1);
+        tickets.deliver(thread, Outcome::End(RpcError::Cancelled));
+        waiting(&tickets, 1);
+    }
 }

@@ -600,12 +600,14 @@ mod tests {
         let [mut ours, mut theirs] = [0; 2].map(config);
         (ours.limits.in_flight, ours.limits.fragmented_calls, ours.limits.payload_max) = (1, 2, 3_000_000);
         (theirs.limits.in_flight, theirs.limits.fragmented_calls, theirs.limits.payload_max) = (65_535, 1, 0);
+        theirs.spin = Spin::Forever;
         let (at_a, at_b) = std::thread::scope(|scope| {
             let b = scope.spawn(|| join(b.into(), &theirs, b"").unwrap().0.terms);
             (offer(a.into(), &ours, b"", None).unwrap().0.terms, b.join().unwrap())
         });
         assert_eq!((at_a.in_flight, at_a.fragmented_calls, at_a.payload_max), (65_535, 1, 0));
         assert_eq!((at_b.in_flight, at_b.fragmented_calls, at_b.payload_max), (1, 2, 3_000_000));
+        assert!(at_a.never_sleeps && !at_b.never_sleeps);
     }
 
     /// What a client learns that is turned away after it said so much, its catalogue being as long.
@@ -632,6 +634,46 @@ mod tests {
         let error = turned_away(&"x".repeat(TEXT_MAX + 1), b"");
         let kept = Limits::default().error_text_bytes;
         assert!(matches!(&error, OpenError::Refused { reason } if *reason == "x".repeat(kept)), "{error:?}");
+    }
+
+    #[test]
+    fn a_peer_that_reads_nothing_is_waited_for_as_long_as_the_handshake_may_take() {
+        let (server, client) = UnixStream::pair().unwrap();
+        let mut hasty = config(0);
+        hasty.limits.handshake_time = Duration::from_millis(50);
+        let (tell, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || tell.send(join(client.into(), &hasty, &words(1 << 20, 1)).map(drop)));
+        // One that waits longer is set free by a hang-up, and says so.
+        let outcome = told.recv_timeout(Duration::from_secs(20)).unwrap_or_else(|_| {
+            drop(server);
+            told.recv().unwrap()
+        });
+        assert!(matches!(outcome, Err(OpenError::Timeout(_))), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_process_is_watched_only_if_it_is_another_one_and_the_one_that_speaks() {
+        let (socket, _kept) = UnixStream::pair().unwrap();
+        let credentials = os::peer_credentials(socket.as_fd()).unwrap();
+        // To the kernel this process made both ends.
+        for pid in [std::process::id(), 1, u32::MAX] {
+            let greeting = Greeting { pid, ..Greeting::new(&config(0), b"") };
+            assert!(pidfd_of(socket.as_fd(), &greeting, credentials).is_none(), "{pid}");
+        }
+    }
+
+    #[test]
+    fn a_sign_ends_the_wait_for_a_client_that_says_nothing_and_it_learns_why() {
+        let (server, client) = UnixStream::pair().unwrap();
+        let (sign, giver) = UnixStream::pair().unwrap();
+        drop(giver);
+        let outcome = offer(server.into(), &config(0), b"", Some(sign.as_fd()));
+        assert!(matches!(outcome, Err(OpenError::ShuttingDown)));
+        let error = join(client.into(), &config(0), b"").map(drop).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Refused { reason } if reason == &OpenError::ShuttingDown.to_string()),
+            "{error:?}"
+        );
     }
 
     #[test]
