@@ -34,6 +34,9 @@ use fences::{Bed, fence_all, fence_that_others_make, may_keep};
 /// enter when the lock was taken from it says so at any time later, and then nobody else may be listening there.
 const PLACES: usize = 4;
 
+/// Threads have the multiples of this for numbers, so that a number and a place make one of [`Lock::kept_for`].
+pub(crate) const NUMBERS: u64 = PLACES as u64;
+
 /// How often a thread comes, and no other one, until the lock is kept for it: at first, and within which bounds. Taking it away costs
 /// up to tens of microseconds, so each time doubles that, unless it had paid off, which halves it. Few where the crate's tests
 /// run, so that they run both ways.
@@ -49,7 +52,7 @@ const NOBODY: u64 = 0;
 
 /// A mutex around a value, for whoever comes; cheap for one thread that comes most.
 pub(crate) struct Lock<T> {
-    /// For whom it is kept: [`NOBODY`], or the thread's number times [`PLACES`] and its place. Written under the mutex.
+    /// For whom it is kept: [`NOBODY`], or the thread's number and its place. Written under the mutex.
     kept_for: AtomicU64,
     /// Odd while the thread of that place is inside without the mutex, or is about to look whether it may be; it counts up.
     inside: [AtomicU32; PLACES],
@@ -93,19 +96,20 @@ impl<T> Lock<T> {
         self.lock_as(this_thread())
     }
 
-    /// As [`lock`](Self::lock), by the thread of this number.
+    /// As [`lock`](Self::lock), by the thread of this number, one of the [`NUMBERS`].
     #[inline(always)]
     pub(crate) fn lock_as(&self, this: u64) -> Guard<'_, T> {
         // Relaxed: what this thread wrote itself, or something that it is not in.
         let kept_for = self.kept_for.load(Ordering::Relaxed);
-        let way = match self.place(kept_for) {
-            Some(inside) if kept_for >> PLACES.ilog2() == this && self.may_enter(inside, kept_for) => Way::Kept(inside),
+        // Less than the number of places if it is kept for this thread, and only then.
+        let place = kept_for.wrapping_sub(this);
+        let way = match self.inside.get(place as usize) {
+            Some(inside) if self.may_enter(inside, kept_for) => Way::Kept(inside),
             _ => self.lock_slowly(this),
         };
         Guard { lock: self, way, _not_send: PhantomData }
     }
 
-    #[inline(always)]
     fn place(&self, kept_for: u64) -> Option<&AtomicU32> {
         self.inside.get(kept_for as usize % PLACES)
     }
@@ -175,7 +179,7 @@ impl<T> Lock<T> {
     #[cold]
     fn keep(&self, habit: &mut Habit) -> Option<&AtomicU32> {
         habit.times = 0;
-        let kept_for = habit.last << PLACES.ilog2() | habit.place_of(habit.last)?;
+        let kept_for = habit.last | habit.place_of(habit.last)?;
         let inside = self.place(kept_for)?;
         // Relaxed: read by this thread, or under the mutex, which it gives back now, or by one that it is not for.
         habit.since = inside.load(Ordering::Relaxed);
@@ -291,7 +295,7 @@ fn this_thread() -> u64 {
     fn number() -> u64 {
         static LAST: AtomicU64 = AtomicU64::new(NOBODY);
         // Relaxed: numbers only have to differ.
-        let number = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let number = LAST.fetch_add(NUMBERS, Ordering::Relaxed).wrapping_add(NUMBERS);
         NUMBER.set(number);
         number
     }

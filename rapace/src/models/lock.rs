@@ -7,7 +7,7 @@ use loom::cell::Cell;
 use loom::thread;
 
 use super::{CONFLICTING_ACCESS, LOST_WAKE_UP, by, search};
-use crate::lock::Lock;
+use crate::lock::{Lock, NUMBERS};
 use crate::sync::{Fault, with_fault};
 
 struct Guarded {
@@ -21,12 +21,12 @@ impl Guarded {
     fn kept() -> Arc<Self> {
         let guarded = Arc::new(Self { lock: Lock::new(()), value: Cell::new(0) });
         guarded.lock.needs(1);
-        drop(guarded.lock.lock_as(1));
+        drop(guarded.lock.lock_as(NUMBERS));
         guarded
     }
 
     fn come(&self, thread: u64) {
-        let guard = self.lock.lock_as(thread);
+        let guard = self.lock.lock_as(thread * NUMBERS);
         self.value.set(self.value.get() + 1);
         drop(guard);
     }

@@ -500,7 +500,8 @@ impl<I, W> Engine<I, W> {
             return Err(Violation::UnknownCall { call: call.0 });
         }
         let cancel = self.cancel(call);
-        if cancel != Cancel::Answered {
+        // Also of one whose terminal is owed and not sent: its caller counts no more what the streams had on their way.
+        if self.received(call).is_some() {
             self.end_streams(Whose::Received, call, Over::Cancelled);
         }
         Ok(cancel)
