@@ -17,6 +17,7 @@ use crate::layout::geometry::Layout;
 use crate::layout::head::{Arrival, Head, InSlot, Part};
 use crate::layout::inline::{Inline, Lead};
 use crate::limits::Limits;
+use crate::os::fetch_for_reading;
 use crate::ring::{Consumer, Entry, Producer};
 use crate::segment::{Half, Sent, View, count};
 use crate::slots::bytes::{Area, PeerBytes};
@@ -139,10 +140,13 @@ impl SendLane {
         self.ring.push(Descriptor { len, inline_len: len as u8, inline: *lead.words, ..head.descriptor() });
     }
 
-    /// To be called where further messages are likely to follow at once.
-    #[inline(always)]
-    pub(crate) fn fetch_ahead(&self) {
-        self.ring.fetch_ahead();
+    /// Has the slot fetched that the next message takes if it is as long as this one.
+    #[inline]
+    pub(crate) fn fetch_slot_ahead(&self, len: usize) {
+        let slot = if len > INLINE_MAX { self.pool.next(len) } else { None };
+        if let Some(slot) = slot {
+            self.area.fetch_ahead(slot, len);
+        }
     }
 
     /// Whether a payload goes in several slots.
@@ -372,6 +376,8 @@ impl RecvLane {
     #[inline(always)]
     pub(crate) fn understand_in_slot(&mut self, descriptor: &Descriptor) -> Result<(Head, Inline, InSlot), Violation> {
         let found = Arrival::parse_in_slot(descriptor, self.peer.layout(), self.payload_max)?;
+        // Read soon.
+        fetch_for_reading(self.peer.at(found.2.offset).as_ptr());
         self.take_slot(&found.0, &found.2, descriptor.len)?;
         Ok(found)
     }

@@ -22,7 +22,7 @@ pub struct Limits {
     /// Messages that may be in fragments at once, in each direction. 4 by default.
     pub fragmented_calls: usize,
     /// Calls of the other side that are kept at once, begun and not answered; further ones wait at the caller, who learns
-    /// the number in the handshake. At most 65,535. 128 by default.
+    /// the number in the handshake. At most 65,535. 1,024 by default.
     pub in_flight: u32,
     /// Bytes of requests in fragments that may wait for a handler at once; a further one is answered with
     /// [`RpcError::Overloaded`](crate::RpcError::Overloaded), unless it is the only one. Requests in slots are bounded by the
@@ -77,7 +77,7 @@ impl Default for Limits {
             segment_bytes: 64 << 20,
             payload_max: 64 << 20,
             fragmented_calls: 4,
-            in_flight: 128,
+            in_flight: 1_024,
             queued_bytes: 256 << 20,
             parked_bytes: 16 << 20,
             stream_bytes: 16 << 20,
@@ -150,7 +150,7 @@ mod tests {
             ("segment_bytes", 67_108_864),
             ("payload_max", 67_108_864),
             ("fragmented_calls", 4),
-            ("in_flight", 128),
+            ("in_flight", 1_024),
             ("queued_bytes", 268_435_456),
             ("parked_bytes", 16_777_216),
             ("stream_bytes", 16_777_216),

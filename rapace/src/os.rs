@@ -183,7 +183,7 @@ pub(crate) fn cpu() -> Option<u64> {
 /// Has the processor fetch the cache line of `place` for writing, while it goes on with something else. A hint; nothing
 /// depends on it.
 #[inline(always)]
-pub(crate) fn fetch_for_writing<T>(place: &T) {
+pub(crate) fn fetch_for_writing<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint that reads and writes nothing, faults at no address, and leaves registers and flags alone.
     unsafe {
@@ -193,10 +193,34 @@ pub(crate) fn fetch_for_writing<T>(place: &T) {
     let _ = place;
 }
 
+/// As [`fetch_for_writing`], of the lines of a number of blocks of [`FETCHED`] bytes.
+#[inline]
+pub(crate) fn fetch_blocks_for_writing(start: *const u8, blocks: usize) {
+    for block in 0..blocks {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as in `fetch_for_writing`.
+        unsafe {
+            std::arch::asm!(
+                "prefetchw [{at}]",
+                "prefetchw [{at} + 64]",
+                "prefetchw [{at} + 128]",
+                "prefetchw [{at} + 192]",
+                at = in(reg) start.wrapping_add(block.wrapping_mul(FETCHED)),
+                options(nostack, preserves_flags)
+            );
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (start, block);
+    }
+}
+
+/// Bytes of a block of lines that are fetched together.
+pub(crate) const FETCHED: usize = 256;
+
 /// Has the processor fetch the cache line of `place` for reading, while it goes on with something else. A hint; nothing
 /// depends on it.
 #[inline(always)]
-pub(crate) fn fetch_for_reading<T>(place: &T) {
+pub(crate) fn fetch_for_reading<T>(place: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a hint that reads and writes nothing, faults at no address, and leaves registers and flags alone.
     unsafe {

@@ -84,9 +84,10 @@ pub(crate) fn initialise(entries: &[Entry], first: u64) {
     }
 }
 
-/// How far ahead of the last publication the producer fetches an entry: those in between are on their way already.
+/// How far ahead of the last publication the producer fetches an entry: those in between are on their way already. Asked for only
+/// when it is written, its line comes from the consumer's cache, and the first locked instruction behind waits for it.
 #[cfg(not(loom))]
-const AHEAD: u64 = 8;
+const AHEAD: usize = 8;
 
 /// How far ahead of the message that comes next the consumer fetches an entry.
 #[cfg(not(loom))]
@@ -161,14 +162,9 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
         self.published = n;
-    }
-
-    /// Has an entry fetched that is written soon, where messages follow each other closely. Asked for only when it is
-    /// written, its line comes from the consumer's cache, and the first locked instruction behind waits for it.
-    #[inline(always)]
-    #[cfg(not(loom))]
-    pub(crate) fn fetch_ahead(&self) {
-        fetch_for_writing(entry(&self.entries, self.published.wrapping_add(AHEAD)));
+        // Near the ring's end that is what lies behind it, which does no harm.
+        #[cfg(not(loom))]
+        fetch_for_writing(std::ptr::from_ref(entry).wrapping_add(AHEAD));
     }
 }
 

@@ -103,6 +103,13 @@ impl<W: Deref<Target = [AtomicU64]>> Pool<W> {
         self.classes.iter_mut().filter(|class| class.room >= len).find_map(|class| class.claim(share, released))
     }
 
+    /// The slot that the next message of so many bytes takes, if it is known to be free.
+    #[inline]
+    pub(crate) fn next(&self, len: usize) -> Option<SlotId> {
+        let class = self.classes.iter().find(|class| class.room >= len)?;
+        class.free.front().map(|&index| SlotId::new(class.number, index))
+    }
+
     /// Takes back a slot that was not sent.
     pub(crate) fn give_back(&mut self, claim: Claim) {
         if let Some(class) = self.classes.get_mut(usize::from(claim.id.class())) {

@@ -467,6 +467,8 @@ fn peer_entry() {
 fn config() -> Config {
     let mut config = Config::default();
     config.limits.handshake_time = Duration::from_secs(50);
+    // Few enough to be used up by a test.
+    config.limits.in_flight = 128;
     config
 }
 

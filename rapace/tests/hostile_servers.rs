@@ -48,6 +48,8 @@ impl Vault for Bank {
 fn config() -> Config {
     let mut config = Config::default();
     config.limits.handshake_time = Duration::from_secs(50);
+    // Few enough to be used up by a test.
+    config.limits.in_flight = 128;
     config.limits.error_text_bytes = 20;
     config
 }

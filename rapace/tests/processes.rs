@@ -432,8 +432,8 @@ fn trying_to_send_finds_the_ring_full_and_loses_nothing() {
             }
         }
     }
-    assert_eq!(sent.len(), 256, "as many as the ring has entries");
-    assert_eq!(session.sender().pending(), Ok(256));
+    assert_eq!(sent.len(), 1_024, "as many as the ring has entries");
+    assert_eq!(session.sender().pending(), Ok(1_024));
     peer.tell("drain");
     until(|| session.sender().pending() == Ok(0));
     session.close();

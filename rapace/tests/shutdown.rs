@@ -498,12 +498,12 @@ fn one_that_leaves_meanwhile_or_reads_nothing_holds_up_nobody_beyond_the_grace()
         let file = served.directory.path().join("enough");
         let call = client.stubborn(file.clone()).start().unwrap();
         // Its ring fills with answers that it does not take out, so that there is no room for a goodbye.
-        for round in 1..4_u32 {
+        for round in 1..12_u32 {
             for index in 0..100 {
                 until(|| deaf.has_room());
                 deaf.say(request(call_of_b(index, round), 99, &[]));
             }
-            until(|| deaf.liar.their_message(u64::from(100 * round).min(256)).is_some());
+            until(|| deaf.liar.their_message(u64::from(100 * round).min(1_024)).is_some());
         }
         until(|| client.begun().wait() == Ok(1));
         served.process.tell("stop");
@@ -512,7 +512,7 @@ fn one_that_leaves_meanwhile_or_reads_nothing_holds_up_nobody_beyond_the_grace()
         client.session().close();
         // Of the deaf one's calls so many have no room for their answers; the call of the one that left has nobody to go to.
         let [sessions, answered, cancelled, cut_off] = served.hear_counts();
-        assert_eq!((sessions, cancelled, cut_off), (2, 0, 45), "{role}");
+        assert_eq!((sessions, cancelled, cut_off), (2, 0, 77), "{role}");
         // What was asked meanwhile.
         assert!(answered <= 1, "{role}: {answered}");
         deaf.expect_end();

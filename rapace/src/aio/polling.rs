@@ -232,7 +232,7 @@ impl Link {
         look: &mut Look,
     ) -> Poll<Result<Outcome, RpcError>> {
         let attempt = |core: &mut Core| core.take_answer(begun);
-        self.poll_until(cx, false, Some(look), attempt, |core, waker| core.wait_for(begun.ticket, waker))
+        self.poll_until(cx, false, Some(look), attempt, |core, waker| core.wait_for(begun.ticket(), waker))
     }
 
     /// The next request to be served; `None` when the session is over, or all is answered after a goodbye.
@@ -350,8 +350,8 @@ impl Unread {
         let (may_be, is_unread) = {
             let mut core = link.lock();
             let engine = &mut core.engine;
-            let may_be = engine.has_streams() && engine.may_be_unread(begun.call);
-            (may_be, may_be && engine.is_unread(begun.call))
+            let may_be = engine.has_streams() && engine.may_be_unread(begun.call());
+            (may_be, may_be && engine.is_unread(begun.call()))
         };
         if may_be { self.poll_look(link, is_unread, cx) } else { Poll::Pending }
     }

@@ -107,15 +107,15 @@ impl Watch {
                 return true;
             }
             let next = core.inbox.next();
-            let freed = core.freed;
-            let wants_room = core.room_owed().is_some() || !core.blocked.is_empty();
+            let owed = core.room_owed();
+            let room = core.room_for_blocked().or(owed);
             drop(core);
             self.shared.report_room();
             self.shared.raise(Bed::Socket, Counter::Message, next);
-            if wants_room {
+            if let Some(freed) = room {
                 self.shared.raise(Bed::Socket, Counter::Room, freed.wrapping_add(1));
             }
-            let moved = wants_room && self.shared.freed() != freed;
+            let moved = room.is_some_and(|freed| self.shared.freed() != freed);
             if !moved && !ring::may_be_there(self.shared.peer.entries(), next) {
                 return true;
             }

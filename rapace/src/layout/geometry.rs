@@ -61,7 +61,7 @@ impl SlotClass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Geometry {
-    /// Messages that a ring holds; a power of two from 2 to 65,536. 256 by default.
+    /// Messages that a ring holds; a power of two from 2 to 65,536. 1,024 by default.
     pub ring_entries: u32,
     /// The size classes, smallest first. 256, 4,096 and 65,536 bytes by default, with 256, 64 and 8 slots.
     pub classes: [SlotClass; SLOT_CLASSES],
@@ -70,7 +70,7 @@ pub struct Geometry {
 impl Default for Geometry {
     fn default() -> Self {
         Self {
-            ring_entries: 256,
+            ring_entries: 1_024,
             classes: [
                 SlotClass { bytes: 256, count: 256 },
                 SlotClass { bytes: 4_096, count: 64 },

@@ -65,8 +65,37 @@ impl Begin {
 /// A call that was sent, and whose outcome was not fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Begun {
-    pub(crate) ticket: Ticket,
-    pub(crate) call: CallId,
+    ticket: Ticket,
+    call: CallId,
+}
+
+impl Begun {
+    #[inline(always)]
+    pub(crate) fn new(ticket: Ticket, call: CallId) -> Self {
+        Self { ticket, call }
+    }
+
+    #[inline(always)]
+    pub(crate) fn ticket(self) -> Ticket {
+        self.ticket
+    }
+
+    #[inline(always)]
+    pub(crate) fn call(self) -> CallId {
+        self.call
+    }
+
+    /// Both in one word, which a function returns in a register: written as two halves and read as a whole, it stalls the
+    /// processor.
+    #[inline(always)]
+    pub(crate) fn into_word(self) -> u64 {
+        u64::from(self.ticket) << 32 | u64::from(self.call.0)
+    }
+
+    #[inline(always)]
+    pub(crate) fn from_word(word: u64) -> Self {
+        Self { ticket: (word >> 32) as Ticket, call: CallId(word as u32) }
+    }
 }
 
 impl Core {
@@ -101,11 +130,11 @@ impl Core {
         match &mut begin.state {
             BeginState::Sending(ticket, call, head, sending) => match self.outbox.advance(head, payload, sending) {
                 Ok(true) => {
-                    let begun = Begun { ticket: *ticket, call: *call };
-                    self.engine.sent(begun.call, self.outbox.published());
+                    let begun = Begun::new(*ticket, *call);
+                    self.engine.sent(begun.call(), self.outbox.published());
                     let head = *head;
                     count(&self.outbox.counts().calls_begun, 1);
-                    begin.state = BeginState::Sent(begun.ticket, begun.call);
+                    begin.state = BeginState::Sent(begun.ticket(), begun.call());
                     self.note_request(&head);
                     Ok(Some(begun))
                 }
@@ -115,7 +144,7 @@ impl Core {
                     Err(self.send_error(error))
                 }
             },
-            BeginState::Sent(ticket, call) => Ok(Some(Begun { ticket: *ticket, call: *call })),
+            BeginState::Sent(ticket, call) => Ok(Some(Begun::new(*ticket, *call))),
             BeginState::Waiting => Ok(None),
         }
     }

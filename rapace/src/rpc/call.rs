@@ -142,7 +142,7 @@ impl<'a, M: Method> Call<'a, M> {
         let watch = prepared::<M>(direct, &self.args, &mut out)?;
         let (link, watch) = (direct.link(), watch.begin());
         let short = if watch.has_metadata() { None } else { out.short() };
-        let begun = match short.and_then(|lead| link.start_short(target, lead, deadline)) {
+        let begun = match short.and_then(|lead| link.start_short(target, lead, deadline.timeout_us())) {
             Some(begun) => Ok(begun),
             None => out.send(|args| watch.send(link, args, |payload| link.start(target, payload, &mut deadline))),
         };

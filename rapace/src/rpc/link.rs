@@ -101,10 +101,6 @@ pub(crate) struct Core {
     pub(super) seen_urgent: u64,
     /// A request whose time does not run was sent since the peer was last told of one whose time does.
     pub(super) sent_untimed: bool,
-    /// The message that came next when the last short request was sent.
-    pub(super) begun_at: u64,
-    /// The last request was there when it was asked for.
-    pub(super) requests_follow: bool,
     /// Whose handlers there are.
     pub(super) services: Option<Arc<Services>>,
     /// Whether requests that come are handled: there are handlers, and no goodbye was said.
@@ -175,8 +171,6 @@ impl Link {
             queued_bytes: 0,
             seen_urgent: 0,
             sent_untimed: false,
-            begun_at: 0,
-            requests_follow: false,
             serves: services.is_some(),
             serves_streams: services.as_ref().is_some_and(|services| services.has_streams()),
             services: services.clone(),
@@ -492,11 +486,11 @@ impl Core {
     }
 
     pub(crate) fn forget(&mut self, begun: Begun) {
-        let was_done = self.tickets.is_done(begun.ticket);
-        let dropped = self.tickets.give_back(begun.ticket);
+        let was_done = self.tickets.is_done(begun.ticket());
+        let dropped = self.tickets.give_back(begun.ticket());
         self.do_all_after(dropped.map(After::Drop));
-        if !was_done && self.end.is_none() && self.engine.forget(begun.call) == Forgotten::CancelOwed {
-            self.owed.push_back((Head::cancel(begun.call.0), Box::default()));
+        if !was_done && self.end.is_none() && self.engine.forget(begun.call()) == Forgotten::CancelOwed {
+            self.owed.push_back((Head::cancel(begun.call().0), Box::default()));
             self.owes = true;
             self.pay();
         }

@@ -36,9 +36,9 @@ impl Link {
         deadline: &mut Deadline,
     ) -> Outcome {
         let begun = self.briefly(|core| {
-            let begun = core.begin_short(target, lead, *deadline)?;
+            let begun = core.begin_short(target, lead, deadline.timeout_us())?;
             // What is called back is for this thread from the beginning. It does not park before it said so in another way.
-            core.awaiting.push(Awaiting { call: begun.call, thread: None, handles: NO_PARENT });
+            core.awaiting.push(Awaiting { call: begun.call(), thread: None, handles: NO_PARENT });
             Some((begun, core.begin_look()))
         });
         let Some((begun, mut look)) = begun else {
@@ -50,7 +50,7 @@ impl Link {
             let answer = self.briefly(|core| {
                 let answer = core.take_looked_for(begun, look);
                 if answer.is_none() {
-                    nested = core.take_looked_for_nested(begun.call, look);
+                    nested = core.take_looked_for_nested(begun.call(), look);
                 }
                 answer
             });
@@ -61,7 +61,7 @@ impl Link {
             let arrived = place.insert(request.into());
             self.handle_deeper(services, arrived);
             look.is_beside = false;
-            match self.briefly(|core| core.look_again(begun.call)) {
+            match self.briefly(|core| core.look_again(begun.call())) {
                 Some(again) if *deadline == Deadline::None || !deadline.is_past() => look = again,
                 Some(again) => {
                     look = again;
@@ -80,7 +80,7 @@ impl Link {
         if look.is_beside {
             core.failed_beside();
         }
-        core.end_awaiting(begun.call);
+        core.end_awaiting(begun.call());
         core.offer_requests();
         match core.take_long_answer(begun) {
             Some(outcome) => outcome,
@@ -108,7 +108,7 @@ impl Core {
         if look.is_beside {
             self.took_beside();
         }
-        self.end_awaiting(begun.call);
+        self.end_awaiting(begun.call());
         Some(answer)
     }
 

@@ -11,7 +11,6 @@ use std::time::Instant;
 
 use super::call_id::CallId;
 use super::credit;
-use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
 use super::service::Services;
@@ -25,9 +24,10 @@ use crate::segment::count;
 use crate::session::Payload;
 
 impl Core {
-    /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
+    /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done. Zero microseconds are
+    /// no timeout.
     #[inline(always)]
-    pub(crate) fn begin_short(&mut self, target: Target, lead: Lead<'_>, deadline: Deadline) -> Option<Begun> {
+    pub(crate) fn begin_short(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
         if !self.outbox.can_send_short(lead.len()) {
             return None;
         }
@@ -38,15 +38,11 @@ impl Core {
             return None;
         };
         let head = Head::request(call.0, target.method).with_parent(target.parent);
-        let head = head.with_timeout_us(deadline.timeout_us());
+        let head = head.with_timeout_us(timeout_us);
         self.outbox.send_short(&head, lead);
         self.note_request(&head);
-        // Nothing was taken out since the request before: they follow each other.
-        if std::mem::replace(&mut self.begun_at, self.inbox.next()) == self.inbox.next() {
-            self.outbox.fetch_ahead();
-        }
         count(&self.outbox.counts().calls_begun, 1);
-        Some(Begun { ticket, call })
+        Some(Begun::new(ticket, call))
     }
 
     #[cold]
@@ -134,7 +130,6 @@ impl Core {
         }
         self.outbox.send_short(&Head::message(method), lead);
         self.engine.sent_one_way();
-        self.outbox.fetch_ahead();
         Some(())
     }
 
@@ -146,7 +141,6 @@ impl Core {
         }
         let (call, stream) = self.engine.streams.put_at_once(end, lead.len())?;
         self.outbox.send_short(&Head::item(call.0, stream), lead);
-        self.outbox.fetch_ahead();
         Some(())
     }
 
@@ -178,9 +172,6 @@ impl Core {
         self.outbox.send_short(&Head::terminal(call.0, status as u16), lead);
         count(&self.outbox.counts().calls_answered, 1);
         self.wake_streams();
-        if self.requests_follow {
-            self.outbox.fetch_ahead();
-        }
         Some(())
     }
 
@@ -213,14 +204,14 @@ impl Core {
     /// As [`take_answer`](Self::take_answer), after [`take_short_answer`](Self::take_short_answer) found none.
     #[inline(never)]
     pub(crate) fn take_long_answer(&mut self, begun: Begun) -> Option<Outcome> {
-        if let Some(outcome) = self.tickets.fetch(begun.ticket) {
+        if let Some(outcome) = self.tickets.fetch(begun.ticket()) {
             return Some(outcome);
         }
-        let Some(outcome) = self.pump(Some(begun.ticket)) else {
+        let Some(outcome) = self.pump(Some(begun.ticket())) else {
             // It may have brought this call's end without an answer.
-            return self.tickets.fetch(begun.ticket);
+            return self.tickets.fetch(begun.ticket());
         };
-        let dropped = self.tickets.give_back(begun.ticket);
+        let dropped = self.tickets.give_back(begun.ticket());
         self.drop_later(dropped);
         Some(outcome)
     }
@@ -231,19 +222,19 @@ impl Core {
         if self.end.is_some() {
             return None;
         }
-        let (status, inline) = Arrival::parse_short_terminal(&self.inbox.peek()?, begun.call.0)?;
+        let (status, inline) = Arrival::parse_short_terminal(&self.inbox.peek()?, begun.call().0)?;
         let status = Status::parse(status).ok()?;
         // Of a call that has its outcome already the number may be another one's by now.
-        if !self.engine.is_awaited(begun.call, begun.ticket) {
+        if !self.engine.is_awaited(begun.call(), begun.ticket()) {
             return None;
         }
         self.inbox.consume();
-        self.engine.end_awaited(begun.call, matches!(status, Status::Ok | Status::App));
+        self.engine.end_awaited(begun.call(), matches!(status, Status::Ok | Status::App));
         if self.engine.in_flight() > 0 {
             self.inbox.fetch_ahead();
         }
         self.wake_streams();
-        let dropped = self.tickets.give_back(begun.ticket);
+        let dropped = self.tickets.give_back(begun.ticket());
         self.drop_later(dropped);
         if self.leader_is_blocked || !self.blocked.is_empty() {
             // One more call can be begun.

@@ -297,7 +297,7 @@ impl World {
         }
         // The thread that waits for a call takes what was called back.
         let calls: Vec<_> = self.sides[at].calls.iter().filter_map(|call| call.begun).collect();
-        let nested = calls.iter().find_map(|begun| core.take_nested(begun.call));
+        let nested = calls.iter().find_map(|begun| core.take_nested(begun.call()));
         self.record.nested += usize::from(nested.is_some());
         let Some(arrived) = nested.or_else(|| core.take_any_request()) else { return };
         drop(core);

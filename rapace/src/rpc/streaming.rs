@@ -191,7 +191,7 @@ impl Core {
 
     /// The ends on this side of a call that was just begun, for their handles.
     pub(crate) fn hold_streams(&mut self, begun: Begun) -> Vec<EndKey> {
-        (0..).map_while(|stream| self.engine.hold_stream(begun.call, stream)).collect()
+        (0..).map_while(|stream| self.engine.hold_stream(begun.call(), stream)).collect()
     }
 
     /// The handle of an end is gone.

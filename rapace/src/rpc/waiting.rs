@@ -61,7 +61,7 @@ impl Link {
             if self.services.is_some() {
                 return None;
             }
-            let begun = core.begin_short(target, lead, *deadline)?;
+            let begun = core.begin_short(target, lead, deadline.timeout_us())?;
             Some((begun, core.inbox.next()))
         });
         let Some((begun, next)) = begun else {
@@ -115,8 +115,14 @@ impl Link {
     }
 
     /// Sends a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
-    pub(crate) fn start_short(&self, target: Target, lead: Lead<'_>, deadline: Deadline) -> Option<Begun> {
-        self.briefly(|core| core.begin_short(target, lead, deadline))
+    #[inline(always)]
+    pub(crate) fn start_short(&self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
+        self.start_in_word(target, lead, timeout_us).map(Begun::from_word)
+    }
+
+    #[inline(never)]
+    fn start_in_word(&self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<u64> {
+        self.briefly(|core| core.begin_short(target, lead, timeout_us)).map(Begun::into_word)
     }
 
     /// Sends a request if there is room for all of it now.
@@ -241,7 +247,7 @@ impl Link {
             return Some(outcome);
         }
         core.check_end();
-        core.tickets.fetch(begun.ticket)
+        core.tickets.fetch(begun.ticket())
     }
 
     #[inline]
@@ -257,7 +263,7 @@ impl Link {
                 return outcome;
             }
             // It may have brought this call's end without an answer.
-            if core.end.is_some() || core.tickets.is_done(begun.ticket) {
+            if core.end.is_some() || core.tickets.is_done(begun.ticket()) {
                 continue;
             }
             if *deadline != Deadline::None && deadline.is_past() {
@@ -291,23 +297,23 @@ impl Link {
         unread_since: &mut Option<Instant>,
     ) -> Result<Locked<'a>, RpcError> {
         let patience = self.patience_with_readers();
-        if !core.engine.is_unread(begun.call) {
+        if !core.engine.is_unread(begun.call()) {
             *unread_since = None;
         } else if unread_since.get_or_insert_with(Instant::now).elapsed() >= patience {
             core.forget(begun);
             return Err(RpcError::StreamNotRead);
         }
         // Looked at again after a while, since another thread may take out what makes it so.
-        let again = if core.engine.may_be_unread(begun.call) { Instant::now().checked_add(patience) } else { None };
+        let again = if core.engine.may_be_unread(begun.call()) { Instant::now().checked_add(patience) } else { None };
         let until = [deadline.instant(), again].into_iter().flatten().min();
-        let awaited = Awaited { ticket: Some(begun.ticket), ..Awaited::default() };
+        let awaited = Awaited { ticket: Some(begun.ticket()), ..Awaited::default() };
         Ok(self.wait_and_serve(core, &[begun], awaited, until))
     }
 
     #[inline]
     fn wait_for<'a>(self: &'a Arc<Self>, core: Locked<'a>, begun: Begun, deadline: &mut Deadline) -> Locked<'a> {
         let deadline = if *deadline == Deadline::None { None } else { deadline.instant() };
-        let awaited = Awaited { ticket: Some(begun.ticket), ..Awaited::default() };
+        let awaited = Awaited { ticket: Some(begun.ticket()), ..Awaited::default() };
         if core.services.is_some() {
             return self.wait_and_serve(core, &[begun], awaited, deadline);
         }
@@ -325,12 +331,12 @@ impl Link {
         let this = std::thread::current();
         let awaiting = |handles| {
             let thread = this.clone();
-            begun.iter().map(move |begun| Awaiting { call: begun.call, thread: Some(thread.clone()), handles })
+            begun.iter().map(move |begun| Awaiting { call: begun.call(), thread: Some(thread.clone()), handles })
         };
         // Not those of the wait that this one is nested in.
-        let is_this = |other: &Awaiting| begun.iter().any(|begun| begun.call == other.call);
+        let is_this = |other: &Awaiting| begun.iter().any(|begun| begun.call() == other.call);
         if let Some(services) = &self.services {
-            if let Some(request) = begun.iter().find_map(|begun| core.take_nested(begun.call)) {
+            if let Some(request) = begun.iter().find_map(|begun| core.take_nested(begun.call())) {
                 core.awaiting.extend(awaiting(request.call));
                 drop(core);
                 self.handle_nested(services, request);
@@ -353,14 +359,14 @@ impl Link {
         loop {
             core.pump(None);
             core.check_end();
-            if let Some(place) = begun.iter().position(|begun| core.tickets.is_done(begun.ticket)) {
+            if let Some(place) = begun.iter().position(|begun| core.tickets.is_done(begun.ticket())) {
                 return Some(place);
             }
             if deadline.is_past() {
                 return None;
             }
             for begun in begun {
-                let dropped = core.tickets.wait(begun.ticket, Waker::Thread(std::thread::current()));
+                let dropped = core.tickets.wait(begun.ticket(), Waker::Thread(std::thread::current()));
                 core.drop_later(dropped);
             }
             core = self.wait_and_serve(core, begun, Awaited::default(), deadline.instant());
@@ -383,7 +389,6 @@ impl Link {
                 *place = core.take_long_request();
                 next = Some(core.inbox.next());
             }
-            core.requests_follow = short.is_some();
             short
         });
         if let Some(request) = short {

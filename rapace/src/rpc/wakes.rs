@@ -78,10 +78,14 @@ impl Core {
         self.wake_serving();
     }
 
-    /// After a wait: has the peer given something back?
+    /// Before and after a wait: has the peer given something back? Asked for the blocked only, since the peer writes that line
+    /// with every payload that it drops, and would have to fetch it back.
     pub(crate) fn note_room(&mut self) {
+        if self.blocked.is_empty() {
+            return;
+        }
         let freed = self.inbox.shared.freed();
-        if std::mem::replace(&mut self.freed, freed) != freed && !self.blocked.is_empty() {
+        if std::mem::replace(&mut self.freed, freed) != freed {
             self.wake_blocked();
         }
     }

@@ -183,6 +183,7 @@ impl Outbox {
         match self.lane.advance(head, payload, &mut sending.sent) {
             Ok(done) => {
                 self.shared.announce_messages(before, self.lane.published());
+                self.lane.fetch_slot_ahead(payload.len());
                 if done {
                     sending.state = State::Done;
                     self.count_cancel(head);
@@ -208,12 +209,6 @@ impl Outbox {
         let before = self.lane.published();
         self.lane.send_short(head, lead);
         self.shared.announce_messages(before, self.lane.published());
-    }
-
-    /// To be called where further messages are likely to follow at once.
-    #[inline(always)]
-    pub(crate) fn fetch_ahead(&self) {
-        self.lane.fetch_ahead();
     }
 
     #[inline(never)]
@@ -329,7 +324,6 @@ impl Outbox {
         }
         let sent = self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))?;
         if sent {
-            self.lane.fetch_ahead();
             self.count_cancel(head);
         }
         Ok(sent)

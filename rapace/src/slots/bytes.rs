@@ -11,7 +11,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use super::Claim;
+use crate::layout::geometry::SlotId;
 use crate::layout::head::InSlot;
+use crate::os::{FETCHED, fetch_blocks_for_writing};
 use crate::segment::Half;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -22,6 +24,9 @@ const BLOCKS_MAX: usize = 1_024;
 /// Bytes that are moved at once: four registers.
 #[cfg(target_arch = "x86_64")]
 const BLOCK: usize = 64;
+
+/// So much of a slot is fetched ahead.
+const FETCHED_MAX: usize = 4_096;
 
 /// The slots of our own half, for writing: there is at most one for a half, so that borrowing it is borrowing the bytes.
 #[derive(Debug)]
@@ -40,6 +45,15 @@ impl Area {
         let Some(place) = self.half.layout().slot(claim.id()) else { return &[] };
         // SAFETY: within the half, alive, and written only through `bytes_mut`, of the only `Area`, borrowed mutably.
         unsafe { std::slice::from_raw_parts(self.half.at(place.offset).as_ptr(), place.bytes) }
+    }
+
+    /// Has the processor fetch the first lines of a slot that is written next, with so many bytes: they are in the cache of the peer,
+    /// which read them last.
+    #[inline]
+    pub(crate) fn fetch_ahead(&self, slot: SlotId, len: usize) {
+        let Some(place) = self.half.layout().slot(slot) else { return };
+        let blocks = len.min(FETCHED_MAX) / FETCHED;
+        fetch_blocks_for_writing(self.half.at(place.offset).as_ptr(), blocks.max(1));
     }
 
     /// The bytes of a claimed slot, to be written. The peer may look at them at once, sent or not.
@@ -89,6 +103,9 @@ impl<'a> PeerBytes<'a> {
     /// Appends `len` bytes from `from` on, fewer where the bytes end.
     pub(crate) fn append_range(&self, from: usize, len: usize, out: &mut Vec<u8>) {
         let end = from.saturating_add(len).min(self.len);
+        if from == 0 {
+            return Self { len: end, ..*self }.append_to(out);
+        }
         if from >= end {
             return;
         }
@@ -148,28 +165,30 @@ unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
         }
         return;
     }
-    let (blocks, rest) = (len / BLOCK, len % BLOCK);
-    let (mut from, mut to) = (source.as_ptr(), target);
-    if blocks > 0 {
-        // SAFETY: as above, of `blocks * BLOCK <= len` bytes; afterwards both point behind what was copied.
+    let rest = len % BLOCK;
+    let in_blocks = len.wrapping_sub(rest);
+    // SAFETY: within, or at the end of, what this function's contract is about.
+    let from = unsafe { source.add(in_blocks) };
+    // SAFETY: as the line above.
+    let to = unsafe { target.add(in_blocks) };
+    if in_blocks > 0 {
+        // SAFETY: as above, of `in_blocks <= len` bytes: counted from minus that many to none before these ends.
         unsafe {
             std::arch::asm!(
                 "2:",
-                "movups {a}, [{from}]",
-                "movups {b}, [{from} + 16]",
-                "movups {c}, [{from} + 32]",
-                "movups {d}, [{from} + 48]",
-                "movups [{to}], {a}",
-                "movups [{to} + 16], {b}",
-                "movups [{to} + 32], {c}",
-                "movups [{to} + 48], {d}",
-                "add {from}, 64",
-                "add {to}, 64",
-                "dec {blocks}",
+                "movups {a}, [{from} + {at}]",
+                "movups {b}, [{from} + {at} + 16]",
+                "movups {c}, [{from} + {at} + 32]",
+                "movups {d}, [{from} + {at} + 48]",
+                "movups [{to} + {at}], {a}",
+                "movups [{to} + {at} + 16], {b}",
+                "movups [{to} + {at} + 32], {c}",
+                "movups [{to} + {at} + 48], {d}",
+                "add {at}, 64",
                 "jnz 2b",
-                from = inout(reg) from,
-                to = inout(reg) to,
-                blocks = inout(reg) blocks => _,
+                from = in(reg) from.as_ptr(),
+                to = in(reg) to,
+                at = inout(reg) in_blocks.wrapping_neg() => _,
                 a = out(xmm_reg) _,
                 b = out(xmm_reg) _,
                 c = out(xmm_reg) _,
@@ -178,8 +197,6 @@ unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
             );
         }
     }
-    // SAFETY: it came from a `NonNull`, and went on within, or to the end of, what that points to.
-    let from = unsafe { NonNull::new_unchecked(from) };
     // SAFETY: the rest of what this function's contract is about; a whole block keeps the alignment.
     unsafe { copy_words(from, to, rest) };
 }
@@ -257,7 +274,7 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "a test fails by panicking")]
 
     use super::*;
-    use crate::layout::geometry::{Geometry, SlotId};
+    use crate::layout::geometry::Geometry;
     use crate::os::ForkGuard;
     use crate::segment::view::Access;
     use crate::slots::{Pool, Share};

@@ -38,8 +38,8 @@ fn begin([from, to]: [&Link; 2], flow: Flow) -> (Begun, EndKey) {
 fn call([from, to]: [&Link; 2], flow: Flow) -> (Begun, EndKey, EndKey) {
     let (begun, end) = begin([from, to], flow);
     let mut core = to.lock();
-    assert_eq!(core.take_any_request().unwrap().call, begun.call);
-    let other = core.engine.hold_stream(begun.call, 0).unwrap();
+    assert_eq!(core.take_any_request().unwrap().call, begun.call());
+    let other = core.engine.hold_stream(begun.call(), 0).unwrap();
     (begun, end, other)
 }
 
@@ -76,7 +76,7 @@ fn what_a_call_without_a_handler_had_on_its_way_is_not_used_before_its_terminal_
     assert_eq!(send(b, first, LARGE), Put::Sent);
     pump(a);
     fill_ring(b, second);
-    b.lock().stop(stopped.call);
+    b.lock().stop(stopped.call());
     pump(a);
     assert_eq!(send(b, second, LARGE), Put::Sent);
     pump(a);
@@ -140,7 +140,7 @@ fn what_a_call_that_is_cut_short_had_on_its_way_is_not_used_before_its_terminal_
     pump(a);
     assert_eq!(send(b, callback, LARGE), Put::NoCredit);
     pump(a);
-    b.lock().stop(cut.call);
+    b.lock().stop(cut.call());
     assert_eq!(send(b, callback, LARGE), Put::Sent);
     pump(a);
 }
