@@ -3,7 +3,7 @@
 //! No call of an idempotent method is lost; no other call runs twice; what is said to have run or not to have run is so; and
 //! a server that leaves in order loses no call at all.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rapace::Retry;
 
@@ -17,6 +17,8 @@ use crate::serving::{Face, config, runtime};
 use crate::work::WorkClient;
 
 const STUCK: Duration = Duration::from_secs(90);
+/// So soon a client that connects again has found a server that is there.
+const FOUND: Duration = Duration::from_secs(10);
 /// Restarts in a round.
 const RESTARTS: u64 = 5;
 
@@ -64,9 +66,10 @@ pub(crate) fn run(rounds: u64, seed: u64) -> Outcome {
                 // A call of another kind may end with the session; the next one goes to the next session.
                 scope.spawn(move || load.run(client, &mut random, runtime));
             }
-            let outcome = (0..RESTARTS).try_for_each(|_| {
+            let outcome = (1..=RESTARTS).try_for_each(|servers| {
                 // So far apart that no call meets more than two deaths, which is as often as it is made again.
                 std::thread::sleep(Duration::from_millis(100) + random.micros(100_000));
+                await_session(&client, servers)?;
                 if is_graceful {
                     server.tell("leave")?;
                     server.expect("left")?;
@@ -80,13 +83,14 @@ pub(crate) fn run(rounds: u64, seed: u64) -> Outcome {
                 Ok::<_, String>(())
             });
             std::thread::sleep(Duration::from_millis(100));
+            let outcome = outcome.and_then(|()| await_session(&client, RESTARTS + 1));
             loads.iter().for_each(Load::stop);
             outcome
         });
         outcome?;
         restarts += RESTARTS;
-        let sessions = client.session().supervision().map_or(0, |supervision| supervision.sessions);
-        if u64::from(sessions) != RESTARTS + 1 {
+        let sessions = sessions(&client);
+        if sessions != RESTARTS + 1 {
             return Err(format!("round {round}: {sessions} sessions with {} servers", RESTARTS + 1));
         }
         drop(client);
@@ -122,4 +126,21 @@ pub(crate) fn run(rounds: u64, seed: u64) -> Outcome {
     table.row("memory at the end", mib(resident(std::process::id()).unwrap_or(0)));
     table.counts("ended", &counters.all());
     Ok(table)
+}
+
+/// Sessions that the client has had.
+fn sessions(client: &WorkClient) -> u64 {
+    client.session().supervision().map_or(0, |supervision| supervision.sessions.into())
+}
+
+/// Waits until the client has found its next server: on a busy machine that may take longer than the server is there.
+fn await_session(client: &WorkClient, number: u64) -> Result<(), String> {
+    let since = Instant::now();
+    while sessions(client) < number {
+        if since.elapsed() > FOUND {
+            return Err(format!("no session with server {number} after {FOUND:?}"));
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
