@@ -136,8 +136,13 @@ impl SendLane {
     /// Sends what its descriptor carries: most messages.
     #[inline(always)]
     pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
-        let len = lead.len() as u32;
-        self.ring.push(Descriptor { len, inline_len: len as u8, inline: *lead.words, ..head.descriptor() });
+        self.ring.push(short_descriptor(head, lead));
+    }
+
+    /// As [`send_short`](Self::send_short), of a message that no other follows closely, as far as is known.
+    #[inline(always)]
+    pub(crate) fn send_short_alone(&mut self, head: &Head, lead: Lead<'_>) {
+        self.ring.push_alone(short_descriptor(head, lead));
     }
 
     /// Has the slot fetched that the next message takes if it is as long as this one.
@@ -236,6 +241,12 @@ impl SendLane {
 /// How much of a class a message with this head may take.
 pub(crate) fn share(head: &Head) -> Share {
     if head.kind().begins_work() { Share::ThreeQuarters } else { Share::All }
+}
+
+#[inline(always)]
+fn short_descriptor(head: &Head, lead: Lead<'_>) -> Descriptor {
+    let len = lead.len() as u32;
+    Descriptor { len, inline_len: len as u8, inline: *lead.words, ..head.descriptor() }
 }
 
 /// A descriptor that carries its payload itself; the bytes behind it are zero, not left from another message.

@@ -148,9 +148,19 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         Ok(self.in_use())
     }
 
-    /// Publishes a message under the next number. The caller has asked [`has_room`](Self::has_room).
+    /// Publishes a message under the next number, and has an entry fetched for one that follows. The caller has asked
+    /// [`has_room`](Self::has_room).
     #[inline(always)]
     pub(crate) fn push(&mut self, descriptor: Descriptor) {
+        let _entry = self.push_alone(descriptor);
+        // Near the ring's end that is what lies behind it, which does no harm.
+        #[cfg(not(loom))]
+        fetch_for_writing(_entry.wrapping_add(AHEAD));
+    }
+
+    /// As [`push`](Self::push), without fetching anything. Where the entry is.
+    #[inline(always)]
+    pub(crate) fn push_alone(&mut self, descriptor: Descriptor) -> *const Entry {
         debug_assert!(self.in_use() < self.entries.len() as u64);
         let n = self.published.wrapping_add(1);
         let [first, rest @ ..] = Descriptor { seq: n as u32, ..descriptor }.into_words();
@@ -161,10 +171,9 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         }
         // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
+        let entry = std::ptr::from_ref(entry);
         self.published = n;
-        // Near the ring's end that is what lies behind it, which does no harm.
-        #[cfg(not(loom))]
-        fetch_for_writing(std::ptr::from_ref(entry).wrapping_add(AHEAD));
+        entry
     }
 }
 

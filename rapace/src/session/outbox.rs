@@ -143,7 +143,9 @@ impl Outbox {
     pub(crate) fn send_bytes(&mut self, head: Head, payload: &[u8], patience: Patience) -> Result<(), SendError> {
         let is_short = payload.len() <= INLINE_MAX && head.kind().fixed_len().is_none();
         if is_short && !self.shared.is_forked() && self.can_send_short(payload.len()) {
-            self.send_short(&head, Inline::of(payload).as_lead());
+            let before = self.lane.published();
+            self.lane.send_short_alone(&head, Inline::of(payload).as_lead());
+            self.shared.announce_messages(before, self.lane.published());
             return Ok(());
         }
         self.send(head, &Outgoing::whole(&payload), patience)
