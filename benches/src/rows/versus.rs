@@ -84,8 +84,8 @@ pub const SECTIONS: [Section; 19] = [
     (IN_FLIGHT[1].1, ""),
     (
         IN_FLIGHT[2].1,
-        "The hand-written rings have 256 entries, and rapace's server keeps 128 calls of a client at once by default: what \
-         is more waits at the caller.",
+        "The hand-written rings have 256 entries. rapace's have 1,024, and its server keeps as many calls of a client at once \
+         by default.",
     ),
     (MANY, "Each client has its session and its thread in the server; the others are idle."),
     (
