@@ -362,8 +362,8 @@ impl RecvLane {
 
     /// See [`Consumer::fetch_ahead`].
     #[inline(always)]
-    pub(crate) fn fetch_ahead(&self) {
-        self.ring.fetch_ahead();
+    pub(crate) fn fetch_ahead(&self, entries: u64) {
+        self.ring.fetch_ahead(entries);
     }
 
     /// A private copy of the next message, if it is there and can be read.

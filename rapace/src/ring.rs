@@ -89,10 +89,6 @@ pub(crate) fn initialise(entries: &[Entry], first: u64) {
 #[cfg(not(loom))]
 const AHEAD: usize = 8;
 
-/// How far ahead of the message that comes next the consumer fetches an entry.
-#[cfg(not(loom))]
-const READ_AHEAD: u64 = 1;
-
 /// The writing end.
 #[derive(Debug)]
 pub(crate) struct Producer<R, W> {
@@ -254,12 +250,12 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
         self.next = self.next.wrapping_add(1);
     }
 
-    /// Has an entry fetched that is read soon, where messages follow each other closely. It comes from the producer's cache, so
-    /// asked for too early it is taken away from who is about to write it.
+    /// Has an entry fetched that is read soon, so many behind the next one, where messages follow each other closely. It comes from
+    /// the producer's cache, so asked for too early it is taken away from who is about to write it.
     #[inline(always)]
     #[cfg(not(loom))]
-    pub(crate) fn fetch_ahead(&self) {
-        fetch_for_reading(entry(&self.entries, self.next.wrapping_add(READ_AHEAD)));
+    pub(crate) fn fetch_ahead(&self, entries: u64) {
+        fetch_for_reading(entry(&self.entries, self.next.wrapping_add(entries)));
     }
 }
 

@@ -62,6 +62,7 @@ pub(crate) mod streaming;
 pub(crate) mod streams;
 pub(crate) mod supervision;
 pub(crate) mod supervisor;
+pub(crate) mod taken;
 pub(crate) mod tickets;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;

@@ -35,6 +35,8 @@ struct Campaign {
     tasks: rapace::aio::ServerHandle,
     base: Belongings,
     counters: Counters,
+    /// What a thread that reads from a pipe of the killed process needs to see its end: the kernel's share of the next.
+    seen_bare: Times,
     noticed: Times,
     cleared: Times,
     connected: Times,
@@ -70,6 +72,7 @@ pub(crate) fn run(rounds: u64, seed: u64, busy: bool) -> Outcome {
     table.row("rounds", rounds);
     table.row("calls of survivors, each ended once", campaign.calls);
     table.row("kill to the failure of a pending call", &campaign.noticed);
+    table.row("kill to the end of a pipe of its, at the same kills", &campaign.seen_bare);
     table.row("kill of a client to the end of its last handler", &campaign.cleared);
     table.row("connect and first call afterwards", &campaign.connected);
     table.row("of these above 100 ms", campaign.connected.above(SOON));
@@ -102,6 +105,7 @@ impl Campaign {
             house,
             tasks,
             counters: Counters::default(),
+            seen_bare: Times::default(),
             noticed: Times::default(),
             cleared: Times::default(),
             connected: Times::default(),
@@ -115,6 +119,7 @@ impl Campaign {
         Self {
             base: Belongings::own(),
             counters: Counters::default(),
+            seen_bare: Times::default(),
             noticed: Times::default(),
             cleared: Times::default(),
             connected: Times::default(),
@@ -173,7 +178,11 @@ impl Campaign {
         let kill = server.killer();
         let load = Load::new(plan, random.number() >> 16);
         let (connected, ready) = std::sync::mpsc::channel::<()>();
-        let killed = std::thread::scope(|scope| {
+        let (killed, seen) = std::thread::scope(|scope| {
+            let seeing = scope.spawn(|| {
+                while server.hear().is_some() {}
+                Instant::now()
+            });
             let killing = scope.spawn(move || {
                 if !is_early {
                     // An error is that connecting failed, which it must not.
@@ -191,11 +200,13 @@ impl Campaign {
                 Err(_) if is_early => self.counters.count("kills of a server before there was a session"),
                 Err(error) => return Err(error.to_string()),
             }
-            killing.join().map_err(|_| "the killer panicked".to_owned())
+            killing.join().and_then(|killed| Ok((killed, seeing.join()?))).map_err(|_| "the killer panicked".to_owned())
         })?;
         server.wait();
         let tally = load.tally();
-        tally.note_after(killed, &mut self.noticed);
+        for _ in 0..tally.note_after(killed, &mut self.noticed) {
+            self.seen_bare.note(seen - killed);
+        }
         self.calls += tally.fates.len() as u64;
         tally.check(&Ledger::read(&ledger)?, &self.counters)?;
         if !until(Duration::from_secs(5), || home.handlers.are_even()) {

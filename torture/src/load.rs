@@ -128,10 +128,11 @@ impl Tally {
         Ok(())
     }
 
-    /// From an instant to the end of the calls that were begun before it and ended after it.
-    pub(crate) fn note_after(&self, instant: Instant, times: &mut Times) {
+    /// From an instant to the end of the calls that were begun before it and ended after it, and how many they are.
+    pub(crate) fn note_after(&self, instant: Instant, times: &mut Times) -> usize {
         let pending = self.fates.iter().filter(|fate| fate.begun < instant && fate.ended > instant);
-        pending.filter(|fate| fate.how.starts_with("PeerDied")).for_each(|fate| times.note(fate.ended - instant));
+        let failed = pending.filter(|fate| fate.how.starts_with("PeerDied"));
+        failed.map(|fate| times.note(fate.ended - instant)).count()
     }
 }
 

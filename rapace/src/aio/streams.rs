@@ -1,6 +1,5 @@
 //! Streams and one-way calls, awaited.
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::Pin;
@@ -26,8 +25,8 @@ use crate::rpc::stream::{Connection, Recv, Rx, SendAll, SendItem, next_group};
 use crate::rpc::stream_call::StreamCall;
 use crate::rpc::streaming::{Put, SendingItem};
 use crate::rpc::streams::EndKey;
+use crate::rpc::taken::Taken;
 use crate::rpc::watch::Watch;
-use crate::session::Payload;
 use crate::session::waiting::Waker;
 
 impl Link {
@@ -61,7 +60,7 @@ impl Link {
         self: &Arc<Self>,
         cx: &Context<'_>,
         end: EndKey,
-        items: &mut VecDeque<Payload>,
+        items: &mut Taken,
     ) -> Poll<Result<bool, StreamError>> {
         let attempt = |core: &mut Core| {
             let here = core.take_items(end, items);

@@ -422,6 +422,23 @@ impl Arrival {
         Some(((first >> 48) as u16, Inline::new(descriptor.inline, place as usize)))
     }
 
+    /// An item of this stream of this call, of [this shape](Self::parse_short).
+    #[inline(always)]
+    pub(crate) fn parse_short_item(descriptor: &Descriptor, call: u32, stream: u32) -> Option<Inline> {
+        let [first, names, place, origin, rest, ..] = descriptor.into_words();
+        if cfg!(target_endian = "big") {
+            return None;
+        }
+        // No timeout, and nothing in `reserved`.
+        if first >> 32 != Kind::Item as u64 || names != u64::from(stream) << 32 | u64::from(call) || origin != 0 {
+            return None;
+        }
+        if place > INLINE_MAX as u64 || rest != place << 32 {
+            return None;
+        }
+        Some(Inline::new(descriptor.inline, place as usize))
+    }
+
     /// Checks every field of a descriptor without flags: a whole message that it carries itself.
     #[inline(always)]
     pub(crate) fn parse_inline(descriptor: &Descriptor) -> Result<(Head, Inline), Violation> {

@@ -6,22 +6,27 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::call_id::CallId;
-use super::credit;
 use super::engine::Ticket;
 use super::link::{Begun, Core, Target};
 use super::service::Services;
 use super::serving::{Arrived, NO_PARENT};
 use super::status::Status;
 use super::streams::EndKey;
+use super::taken::Taken;
 use super::tickets::Outcome;
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::layout::inline::{Inline, Lead};
 use crate::segment::count;
 use crate::session::Payload;
+
+/// How far ahead of the item that comes next an entry is fetched: what a line takes to come from the writer's cache, in items.
+const ITEMS_AHEAD: usize = 8;
+
+/// The same of answers: they are read one by one, with other work in between.
+const ANSWERS_AHEAD: u64 = 1;
 
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done. Zero microseconds are
@@ -147,20 +152,19 @@ impl Core {
     /// Items of a stream, straight from the ring to their reader: those that come next, and that their descriptors carry, some at
     /// once, until credit for them is due. False when there is none.
     #[inline(always)]
-    pub(super) fn pass_items(&mut self, end: EndKey, items: &mut VecDeque<Payload>) -> bool {
-        let before = items.len();
-        while !self.engine.streams.owes() && items.len() < credit::AT_ONCE {
-            let Some(descriptor) = self.inbox.peek() else { break };
-            let Some((head, inline)) = Arrival::parse_short(&descriptor) else { break };
-            let names = (CallId(head.call()), head.method());
-            if head.kind() != Kind::Item || !self.engine.streams.pass(end, names, inline.len()) {
-                break;
+    pub(super) fn pass_items(&mut self, end: EndKey, items: &mut Taken) -> bool {
+        let inbox = &mut self.inbox;
+        self.engine.streams.pass(end, |call, stream| {
+            let next = inbox.peek().and_then(|descriptor| Arrival::parse_short_item(&descriptor, call.0, stream));
+            let Some(inline) = next else { return false };
+            inbox.consume();
+            items.push_short(inline);
+            // Where so many were there, there are probably more. Entries that are not written yet are left to their writer.
+            if items.short_len() >= ITEMS_AHEAD {
+                inbox.fetch_ahead(ITEMS_AHEAD as u64);
             }
-            self.inbox.consume();
-            self.inbox.fetch_ahead();
-            items.push_back(Payload::inline(inline));
-        }
-        items.len() > before
+            true
+        })
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
@@ -231,7 +235,7 @@ impl Core {
         self.inbox.consume();
         self.engine.end_awaited(begun.call(), matches!(status, Status::Ok | Status::App));
         if self.engine.in_flight() > 0 {
-            self.inbox.fetch_ahead();
+            self.inbox.fetch_ahead(ANSWERS_AHEAD);
         }
         self.wake_streams();
         let dropped = self.tickets.give_back(begun.ticket());

@@ -21,7 +21,6 @@ mod random;
 mod record;
 mod room;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::call_id::{CallId, ONE_WAY};
@@ -32,6 +31,7 @@ use super::serving::{Arrived, Replying};
 use super::status::Status;
 use super::streaming::{Put, SendingItem};
 use super::streams::{EndKey, Flow};
+use super::taken::Taken;
 use super::tickets::Outcome;
 use crate::error::Death;
 use crate::lane::Outgoing;
@@ -382,11 +382,11 @@ impl World {
     }
 
     fn take_items(&mut self, at: usize, place: usize) {
-        let mut items = VecDeque::new();
+        let mut items = Taken::default();
         let end = self.sides[at].streams[place].end;
         let taken = self.links[at].lock().take_items(end, &mut items);
         let stream = &mut self.sides[at].streams[place];
-        for item in items {
+        while let Some(item) = items.pop() {
             assert_eq!(name_of(item), stream.count, "an item of a stream is not the next one");
             stream.count += 1;
         }

@@ -14,9 +14,9 @@ use super::direct::Direct;
 use super::error::{RpcError, StreamError};
 use super::link::Link;
 use super::streams::EndKey;
+use super::taken::Taken;
 use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
-use crate::session::Payload;
 
 /// Makes a stream of `T`: one end goes into a call, the other is kept.
 ///
@@ -84,7 +84,7 @@ pub struct Tx<T> {
 pub struct Rx<T> {
     pub(super) place: Arc<Place<T>>,
     /// Messages that were taken out of the session.
-    taken: VecDeque<Payload>,
+    taken: Taken,
     /// Items of a message of several.
     ready: VecDeque<T>,
     /// An item that could not be read: its error comes in its place, and nothing after it.
@@ -343,7 +343,7 @@ impl<T> Rx<T> {
     pub(super) fn new(place: Arc<Place<T>>) -> Self {
         Self {
             place,
-            taken: VecDeque::new(),
+            taken: Taken::default(),
             ready: VecDeque::new(),
             failure: None,
             has_failed: false,
@@ -377,11 +377,20 @@ impl<T> Rx<T> {
         if self.has_failed {
             return None;
         }
-        if self.taken.front()?.is_inline() {
-            return Some(self.read_inline());
-        }
-        let payload = self.taken.pop_front()?;
-        Some(self.read(payload))
+        let connection = match self.place.of(Way::Receiving) {
+            Ok(connection) => connection,
+            Err(error) => return Some(Err(error)),
+        };
+        let (decode, budget) = (connection.codec.decode, &connection.link.budget);
+        let Self { taken, ready, failure, .. } = self;
+        let first = match taken.messages.pop_front() {
+            Some(payload) if payload.is_inline() => {
+                read_all(&mut Reader::short(payload.lead_inline(), budget), decode, ready, failure)
+            }
+            Some(payload) => read_all(&mut Message::new(payload, *budget).reader(), decode, ready, failure),
+            None => read_all(&mut Reader::short(taken.next_short()?, budget), decode, ready, failure),
+        };
+        Some(first.map_err(|error| self.fail(error)))
     }
 
     /// Nothing more is read.
@@ -392,45 +401,13 @@ impl<T> Rx<T> {
         RpcError::Decode(Box::new(error)).into()
     }
 
-    /// Reads a message: one item, and what follows it is kept.
-    fn read(&mut self, payload: Payload) -> Result<T, StreamError> {
-        let connection = self.place.of(Way::Receiving)?;
-        let (budget, decode) = (&connection.link.budget, connection.codec.decode);
-        let message = Message::new(payload, *budget);
-        let read = read_all(&mut message.reader(), decode, &mut self.ready);
-        self.keep(read)
-    }
-
-    /// As [`read`](Self::read), of what a descriptor carried, where it lies: it was just written in words, and moving it would
-    /// wait for them.
-    fn read_inline(&mut self) -> Result<T, StreamError> {
-        let connection = self.place.of(Way::Receiving)?;
-        let first = TakenFirst(&mut self.taken);
-        let Some(payload) = first.0.front() else { return Err(StreamError::NotConnected) };
-        let mut from = Reader::short(payload.lead_inline(), &connection.link.budget);
-        let read = read_all(&mut from, connection.codec.decode, &mut self.ready);
-        drop(first);
-        self.keep(read)
-    }
-
-    /// The first item of a message; what is wrong with those behind it comes after them.
-    fn keep(&mut self, read: Result<First<T>, DecodeError>) -> Result<T, StreamError> {
-        match read {
-            Ok((first, rest)) => {
-                self.failure = rest.err();
-                Ok(first)
-            }
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
     /// Whether nothing more is read: an error was the last that came.
     pub(crate) fn has_failed(&self) -> bool {
         self.has_failed
     }
 
     /// Where more can be had, and where to put it.
-    pub(crate) fn source(&mut self) -> Result<(&Connection<T>, &mut VecDeque<Payload>), StreamError> {
+    pub(crate) fn source(&mut self) -> Result<(&Connection<T>, &mut Taken), StreamError> {
         Ok((self.place.of(Way::Receiving)?, &mut self.taken))
     }
 
@@ -450,24 +427,21 @@ impl<T> Rx<T> {
     }
 }
 
-/// The first of the messages that were taken out: gone when it was read, or could not be.
-struct TakenFirst<'a>(&'a mut VecDeque<Payload>);
-
-impl Drop for TakenFirst<'_> {
-    fn drop(&mut self) {
-        self.0.pop_front();
-    }
-}
-
-/// Reads the first item, and those behind it as far as they can be read.
+/// Reads the first item of a message, and those behind it as far as they can be read: what is wrong with one of them comes in its
+/// place.
 #[inline]
-fn read_all<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<First<T>, DecodeError> {
+fn read_all<T>(
+    from: &mut Reader<'_>,
+    decode: DecodeItem<T>,
+    more: &mut VecDeque<T>,
+    failure: &mut Option<DecodeError>,
+) -> Result<T, DecodeError> {
     let first = decode(from)?;
-    Ok((first, read_rest(from, decode, more)))
+    if from.remaining() > 0 {
+        *failure = read_rest(from, decode, more).err();
+    }
+    Ok(first)
 }
-
-/// An item, and whether those behind it could be read.
-type First<T> = (T, Result<(), DecodeError>);
 
 #[inline]
 fn read_rest<T>(from: &mut Reader<'_>, decode: DecodeItem<T>, more: &mut VecDeque<T>) -> Result<(), DecodeError> {

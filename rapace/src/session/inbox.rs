@@ -102,8 +102,8 @@ impl Inbox {
 
     /// See [`Consumer::fetch_ahead`](crate::ring::Consumer::fetch_ahead).
     #[inline(always)]
-    pub(crate) fn fetch_ahead(&self) {
-        self.lane.fetch_ahead();
+    pub(crate) fn fetch_ahead(&self, entries: u64) {
+        self.lane.fetch_ahead(entries);
     }
 
     /// Whether there are, or may be, so many messages behind the next one.

@@ -248,6 +248,17 @@ impl Shared {
         (0..looks).any(|_| is_there())
     }
 
+    /// Lets some time pass, about half a microsecond and nothing where threads never look, or until it is there.
+    pub(crate) fn pause_until(&self, is_there: impl Fn() -> bool) {
+        let pauses = if self.spin == Spin::Never { 0 } else { PAUSES };
+        for _ in 0..pauses {
+            if is_there() {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
     /// How long such looks pay off.
     fn looks_first(&self, looks: u32) {
         // Relaxed: a hint. Stored only when it is another one, as it is read before each wait.
@@ -276,7 +287,7 @@ const LOOKS: u32 = 64;
 /// The same of a thread whose peer answers at once: some 400 ns, within which an answer comes that a pause of the processor
 /// (40 ns or more) and a clock would only delay.
 pub(super) const FIRST_LOOKS: u32 = 1_024;
-/// Looks with a pause between two readings of the clock: about half a microsecond.
+/// Looks with a pause, between two readings of the clock for example: about half a microsecond.
 const PAUSES: u32 = 16;
 /// The longest look, near the cost of a wake-up with what precedes it. With it, looking costs less CPU than not looking
 /// at 100 to 10,000 messages a second.

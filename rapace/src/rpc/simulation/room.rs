@@ -104,7 +104,7 @@ fn a_writer_gets_back_its_share_while_another_stream_is_not_read() {
     pump(b);
     assert_eq!(send(a, end, 7_000), Put::Sent);
     pump(b);
-    assert_eq!(b.lock().take_items(reader, &mut VecDeque::new()), Some(Ok(true)));
+    assert_eq!(b.lock().take_items(reader, &mut Taken::default()), Some(Ok(true)));
     assert_eq!(send(a, end, 12_000), Put::NoCredit);
     pump(b);
     pump(a);
