@@ -18,6 +18,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::error::OpenError;
 use crate::os::Credentials;
+use crate::rpc::direct::Keeping;
 use crate::rpc::extensions::Extensions;
 use crate::rpc::farewell::Farewell;
 use crate::rpc::handling::{admit, handle_here, handle_in_place};
@@ -449,6 +450,7 @@ pub(crate) fn serve_session(link: &Arc<Link>, services: &Arc<Services>, workers:
     if !services.setting().begin(link) {
         return;
     }
+    let _keeping = Keeping::for_handlers_of(link);
     let mut arrived = None;
     while link.request(&mut arrived) {
         serve_request(link, services, workers, &mut arrived);

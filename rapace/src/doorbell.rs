@@ -37,22 +37,16 @@ pub(crate) enum Bed {
     Socket,
 }
 
-/// The wishes of one process, in its half; and whether it still receives at all. One line, because a publisher reads
-/// it after each publication. Written by the owner of the half only.
+/// The wishes of one process, in its half. One line, because a publisher reads it after each publication. Written by the owner of
+/// the half only, with each wait or nearly.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Wants {
     futex: Pair,
     socket: Pair,
-    /// Not zero once the owner receives nothing more.
-    pub(crate) stopped: AtomicU64,
     /// The CPU the owner last waited on, plus one; zero when it never waited. A hint, here because the peer has this line
     /// at hand when it wants to know.
     pub(crate) cpu: AtomicU64,
-    /// How many messages the owner has published that matter to what came before them and is not begun yet: cancels, and
-    /// requests whose time runs behind such whose time does not. Who knows of them all may begin what comes first without
-    /// a look at what follows. Here for the same reason; a count that is not true harms only the owner's calls.
-    pub(crate) urgent: AtomicU64,
     /// Not zero while a thread of the owner looks for messages, so that those that sleep need not be rung.
     hushed: AtomicU64,
 }
@@ -78,14 +72,7 @@ impl Wants {
     #[cfg(test)]
     pub(crate) fn none() -> Self {
         let pair = || Pair { message: AtomicU64::new(0), room: AtomicU64::new(0) };
-        Self {
-            futex: pair(),
-            socket: pair(),
-            stopped: AtomicU64::new(0),
-            cpu: AtomicU64::new(0),
-            urgent: AtomicU64::new(0),
-            hushed: AtomicU64::new(0),
-        }
+        Self { futex: pair(), socket: pair(), cpu: AtomicU64::new(0), hushed: AtomicU64::new(0) }
     }
 
     /// From now on a thread looks for messages itself, and takes out what comes.

@@ -103,10 +103,14 @@ impl<T> Lock<T> {
         let kept_for = self.kept_for.load(Ordering::Relaxed);
         // Less than the number of places if it is kept for this thread, and only then.
         let place = kept_for.wrapping_sub(this);
-        let way = match self.inside.get(place as usize) {
-            Some(inside) if self.may_enter(inside, kept_for) => Way::Kept(inside),
+        match self.inside.get(place as usize) {
+            Some(inside) if self.may_enter(inside, kept_for) => self.guard(Way::Kept(inside)),
             _ => self.lock_slowly(this),
-        };
+        }
+    }
+
+    #[inline(always)]
+    fn guard<'a>(&'a self, way: Way<'a>) -> Guard<'a, T> {
         Guard { lock: self, way, _not_send: PhantomData }
     }
 
@@ -148,7 +152,7 @@ impl<T> Lock<T> {
 
     #[cold]
     #[inline(never)]
-    fn lock_slowly(&self, this: u64) -> Way<'_> {
+    fn lock_slowly(&self, this: u64) -> Guard<'_, T> {
         // No foreign code runs under it, so a poisoned one is whole.
         let mut habit = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         // Relaxed: written under the mutex.
@@ -163,14 +167,18 @@ impl<T> Lock<T> {
             habit.last = NOBODY;
         }
         if habit.last != this {
+            if habit.times >= PAYS.saturating_mul(2) {
+                // It would have paid off to keep it sooner.
+                habit.needed = (habit.needed / 2).max(HABIT_MIN);
+            }
             habit.last = this;
             habit.times = 0;
         }
         habit.times = habit.times.saturating_add(1);
         let is_kept = habit.times >= habit.needed && may_keep();
         match if is_kept { self.keep(&mut habit) } else { None } {
-            Some(inside) => Way::Kept(inside),
-            None => Way::Mutex { _held: habit },
+            Some(inside) => self.guard(Way::Kept(inside)),
+            None => self.guard(Way::Mutex { _held: habit }),
         }
     }
 
@@ -464,6 +472,26 @@ mod tests {
             std::thread::spawn(move || come(&other, 1)).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             needed = if visits >= PAYS { (needed / 2).max(HABIT_MIN) } else { needed * 2 };
         }
+    }
+
+    #[test]
+    fn it_is_kept_sooner_where_that_would_have_paid_off() {
+        let Some(lock) = lock_that_can_be_kept() else { return };
+        let another_comes = || {
+            let other = Arc::clone(&lock);
+            std::thread::spawn(move || come(&other, 1)).join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        };
+        for _ in 0..5 {
+            comes_until_it_is_kept(&lock);
+            another_comes();
+        }
+        let needed = 32 * HABIT;
+        for visits in [2 * PAYS, needed / 2 - 1] {
+            come(&lock, u64::from(visits));
+            assert!(!is_kept(&lock));
+            another_comes();
+        }
+        assert_eq!(comes_until_it_is_kept(&lock), needed / 4);
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! half X (written by X only; each group of words on a line of its own)
 //!   Header    what it is                   Heartbeat counts X's steps
 //!   Consumed  last message of Y→X taken    Freed     how often X gave something back
-//!   Wants     what X sleeps for; stopped   Bell      how often X rang; state
+//!   Wants     what X sleeps for            Signs     stopped, urgent
+//!   Bell      how often X rang; state
 //!   Sent      X's counts as it sends       Noted     X's counts as it receives and waits
 //!   Released  per slot of Y: the generation X has finished with
 //!   Ring X→Y  descriptors                  Slots     X's outgoing payloads
@@ -48,6 +49,7 @@ pub(crate) struct Words {
     /// How many times the owner gave something back: room reported, a slot released.
     pub(crate) freed: Line<AtomicU64>,
     pub(crate) wants: Line<Wants>,
+    pub(crate) signs: Line<Signs>,
     pub(crate) bell: Line<Bells>,
     pub(crate) sent: Line<Sent>,
     pub(crate) noted: Line<Noted>,
@@ -64,6 +66,19 @@ impl<T> std::ops::Deref for Line<T> {
     fn deref(&self) -> &T {
         &self.0
     }
+}
+
+/// What the peer looks at with each message, and what rarely changes: apart from the wishes, whose line would have to come for it
+/// each time that a thread waited.
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Signs {
+    /// Not zero once the owner receives nothing more.
+    pub(crate) stopped: AtomicU64,
+    /// How many messages the owner has published that matter to what came before them and is not begun yet: cancels, and
+    /// requests whose time runs behind such whose time does not. Who knows of them all may begin what comes first without
+    /// a look at what follows. A count that is not true harms only the owner's calls.
+    pub(crate) urgent: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -117,6 +132,7 @@ const _: () = {
     assert!(std::mem::offset_of!(Words, consumed) == offset::CONSUMED);
     assert!(std::mem::offset_of!(Words, freed) == offset::FREED);
     assert!(std::mem::offset_of!(Words, wants) == offset::WANTS);
+    assert!(std::mem::offset_of!(Words, signs) == offset::SIGNS);
     assert!(std::mem::offset_of!(Words, bell) == offset::BELL);
     assert!(std::mem::offset_of!(Words, sent) == offset::SENT);
     assert!(std::mem::offset_of!(Words, noted) == offset::NOTED);

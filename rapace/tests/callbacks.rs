@@ -935,3 +935,61 @@ fn a_handler_is_told_that_its_caller_serves_nothing_or_something_else() {
         assert_eq!(served.client().looks().wait(), Ok("it can".into()));
     }
 }
+
+// ---- several services of one caller -----------------------------------------------------------------------------------
+
+mod several {
+    use super::Context;
+
+    #[rapace::service]
+    pub(super) trait Asks {
+        fn asks(&self, cx: &Context) -> (u32, u32);
+    }
+
+    #[rapace::service]
+    pub(super) trait One {
+        fn number(&self) -> u32;
+    }
+
+    #[rapace::service]
+    pub(super) trait Two {
+        fn number(&self) -> u32;
+    }
+}
+
+struct Both;
+
+impl several::Asks for Both {
+    fn asks(&self, cx: &Context) -> (u32, u32) {
+        let one = cx.client::<several::OneClient>().unwrap();
+        let two = cx.client::<several::TwoClient>().unwrap();
+        (one.number().wait().unwrap(), two.number().wait().unwrap())
+    }
+}
+
+impl several::One for Both {
+    fn number(&self) -> u32 {
+        1
+    }
+}
+
+impl several::Two for Both {
+    fn number(&self) -> u32 {
+        2
+    }
+}
+
+#[test]
+fn handlers_one_after_the_other_find_each_service_of_their_caller() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("both.sock");
+    let server = Server::new(several::AsksServer::new(Both)).bind(&path).unwrap();
+    let back = rapace::Router::new().add(several::OneServer::new(Both)).add(several::TwoServer::new(Both));
+    let client = several::AsksClient::builder().serve(back).connect(&path).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.asks().wait(), Ok((1, 2)));
+    }
+    drop(client);
+    server.shut_down();
+    server.join().unwrap();
+}

@@ -60,8 +60,22 @@ enum Aim {
 const AIMS: [Aim; 7] = [Aim::Anywhere, Aim::Words, Aim::Ring, Aim::Slots, Aim::Hints, Aim::Progress, Aim::Last];
 
 /// Words that nobody believes.
-const HINTS: [usize; 14] =
-    [128, 136, 512, 520, 528, 536, 552, 560, 640, half::SENT, half::SENT + 8, half::NOTED, half::NOTED + 8, 936];
+const HINTS: [usize; 14] = [
+    half::BEAT,
+    half::WANTS_MESSAGE,
+    half::WANTS_ROOM,
+    half::WANTS_MESSAGE_SOCKET,
+    half::WANTS_ROOM_SOCKET,
+    half::CPU,
+    half::HUSHED,
+    half::URGENT,
+    half::BELL,
+    half::SENT,
+    half::SENT + 8,
+    half::NOTED,
+    half::NOTED + 8,
+    half::NOTED + 40,
+];
 
 /// In a role: attacks for so long: directory, seed, milliseconds.
 pub(crate) fn scribble(arguments: &[String]) -> Result<(), String> {

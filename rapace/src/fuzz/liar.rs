@@ -248,7 +248,7 @@ impl Liar {
         let at = match input.below(8) {
             0 => offset::CONSUMED,
             1 => offset::FREED,
-            2 => offset::WANTS + 8 * input.below(8),
+            2 => [offset::WANTS, offset::SIGNS][input.below(2)] + 8 * input.below(8),
             3 => offset::BELL + 8 * input.below(2),
             4 => layout.released + 8 * (usize::from(input.u8()) % layout.slots_total as usize),
             5 => layout.ring + 8 * (usize::from(input.u8()) % (8 * layout.geometry.ring_entries as usize)),

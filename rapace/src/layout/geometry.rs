@@ -25,10 +25,11 @@ pub(crate) mod offset {
     pub(crate) const CONSUMED: usize = 2 * LINE;
     pub(crate) const FREED: usize = 3 * LINE;
     pub(crate) const WANTS: usize = 4 * LINE;
-    pub(crate) const BELL: usize = 5 * LINE;
-    pub(crate) const SENT: usize = 6 * LINE;
-    pub(crate) const NOTED: usize = 7 * LINE;
-    pub(crate) const RELEASED: usize = 8 * LINE;
+    pub(crate) const SIGNS: usize = 5 * LINE;
+    pub(crate) const BELL: usize = 6 * LINE;
+    pub(crate) const SENT: usize = 7 * LINE;
+    pub(crate) const NOTED: usize = 8 * LINE;
+    pub(crate) const RELEASED: usize = 9 * LINE;
 }
 
 /// A size class: how many slots of how many payload bytes.
@@ -251,6 +252,7 @@ pub(crate) fn layout_hash() -> u64 {
         offset::CONSUMED,
         offset::FREED,
         offset::WANTS,
+        offset::SIGNS,
         offset::BELL,
         offset::SENT,
         offset::NOTED,
@@ -310,7 +312,7 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn the_hash_of_this_layout_is_the_same_in_every_build() {
-        assert_eq!(layout_hash(), 0xc1ab_e2e5_a1c2_e5b2);
+        assert_eq!(layout_hash(), 0x8237_95c5_ef90_86c6);
     }
 
     proptest! {

@@ -75,7 +75,7 @@ fn a_sender_and_the_stop() {
             peer.give_room(1);
             // As `Shared::stop_receiving`: ordered before the new count by its Release. It stands in the peer's half;
             // here both processes' words are in one.
-            peer.wants.stopped.store(1, Ordering::Relaxed);
+            peer.stopped.store(1, Ordering::Relaxed);
             let old = peer.freed.fetch_add(1, Ordering::Release);
             peer.announce(Counter::Room, old, old + 1);
         });
@@ -83,13 +83,13 @@ fn a_sender_and_the_stop() {
             let freed = line.freed.load(Ordering::Acquire);
             // Room for a second message never comes.
             assert!(line.consumed.load(Ordering::Acquire) < 2);
-            if line.wants.stopped.load(Ordering::Relaxed) != 0 {
+            if line.stopped.load(Ordering::Relaxed) != 0 {
                 break;
             }
             sleep_unless(
                 || line.futex.ticket(),
                 || line.wish(Counter::Room, freed + 1),
-                || line.freed.load(Ordering::Acquire) != freed || line.wants.stopped.load(Ordering::Relaxed) != 0,
+                || line.freed.load(Ordering::Acquire) != freed || line.stopped.load(Ordering::Relaxed) != 0,
                 |ticket| line.futex.sleep(ticket),
             );
         }

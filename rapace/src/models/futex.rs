@@ -49,6 +49,7 @@ pub(super) struct Line {
     pub(super) consumed: AtomicU64,
     pub(super) freed: AtomicU64,
     pub(super) wants: Wants,
+    pub(super) stopped: AtomicU64,
     pub(super) futex: Futex,
 }
 
@@ -59,6 +60,7 @@ impl Line {
             consumed: AtomicU64::new(0),
             freed: AtomicU64::new(0),
             wants: Wants::none(),
+            stopped: AtomicU64::new(0),
             futex: Futex::new(),
         })
     }

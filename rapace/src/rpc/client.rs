@@ -41,8 +41,9 @@ enum Kind {
 
 impl Client {
     /// A client of what the other side of a link serves. `parent` is the call of that side in whose handler it is.
+    #[inline(always)]
     pub(crate) fn of_peer(link: &Arc<Link>, service: &'static Service, parent: u32) -> Result<Self, ConnectError> {
-        Direct::new(link, service, parent, Holds::default()).map(Self::from)
+        Direct::of_peer(link, service, parent).map(Self::from)
     }
 
     pub(crate) fn lasting(lasting: Lasting, timeout: Option<Duration>) -> Self {

@@ -56,6 +56,7 @@ impl Context {
     /// # Errors
     /// [`ConnectError::NoService`] when the caller does not serve this, [`ConnectError::Incompatible`] when it means something
     /// else by it.
+    #[inline]
     pub fn client<C: Stub>(&self) -> Result<C, ConnectError> {
         Client::of_peer(&self.link, C::service(), self.call.0).map(C::from_client)
     }

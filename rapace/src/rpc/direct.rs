@@ -1,6 +1,8 @@
 //! A service at the other side of one session, and what it takes to call it there.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::client::ConnectError;
@@ -19,6 +21,8 @@ use crate::layout::inline::Inline;
 #[derive(Clone)]
 pub(crate) struct Direct {
     inner: Arc<Inner>,
+    /// The call of the peer in whose handler the calls are made, or zero.
+    parent: u32,
 }
 
 struct Inner {
@@ -26,8 +30,6 @@ struct Inner {
     service: &'static Service,
     /// The number of each method on the wire; zero where the server has none.
     methods: Arc<[u32]>,
-    /// The call of the peer in whose handler the calls are made, or zero.
-    parent: u32,
     /// What keeps the session open meanwhile.
     holds: Holds,
 }
@@ -79,13 +81,33 @@ impl Direct {
         holds: Holds,
     ) -> Result<Self, ConnectError> {
         let methods = agree(link, service)?;
-        Ok(Self { inner: Arc::new(Inner { link: Arc::clone(link), service, methods, parent, holds }) })
+        Ok(Self { inner: Arc::new(Inner { link: Arc::clone(link), service, methods, holds }), parent })
+    }
+
+    /// What the other side of a link serves, for a handler of its call `parent`. On a thread that [keeps](Keeping) it, handlers one
+    /// after the other have the same.
+    #[inline(always)]
+    pub(crate) fn of_peer(link: &Arc<Link>, service: &'static Service, parent: u32) -> Result<Self, ConnectError> {
+        match Inner::kept(link, service) {
+            Some(inner) => Ok(Self { inner, parent }),
+            None => Self::of_peer_slowly(link, service, parent),
+        }
+    }
+
+    #[cold]
+    fn of_peer_slowly(link: &Arc<Link>, service: &'static Service, parent: u32) -> Result<Self, ConnectError> {
+        let made = Self::new(link, service, parent, Holds::default())?;
+        let is_served_here = |kept: &mut Kept| kept.link == Arc::as_ptr(link);
+        let before = kept(|kept| if is_served_here(kept) { kept.last.replace(Arc::clone(&made.inner)) } else { None });
+        // Not while that is borrowed.
+        drop(before);
+        Ok(made)
     }
 
     /// Another service of the same other side.
     pub(crate) fn sibling(&self, service: &'static Service) -> Result<Self, ConnectError> {
-        let Inner { link, parent, holds, .. } = &*self.inner;
-        Self::new(link, service, *parent, holds.clone())
+        let Inner { link, holds, .. } = &*self.inner;
+        Self::new(link, service, self.parent, holds.clone())
     }
 
     #[inline]
@@ -101,7 +123,7 @@ impl Direct {
     #[inline]
     pub(crate) fn target(&self, index: usize) -> Result<Target, RpcError> {
         match self.inner.methods.get(index) {
-            Some(&method) if method != DESCRIBE => Ok(Target { method, parent: self.inner.parent }),
+            Some(&method) if method != DESCRIBE => Ok(Target { method, parent: self.parent }),
             _ => Err(self.unknown(index)),
         }
     }
@@ -109,6 +131,58 @@ impl Direct {
     #[cold]
     fn unknown(&self, index: usize) -> RpcError {
         RpcError::UnknownMethod(self.inner.service.method_name(index).into())
+    }
+}
+
+/// On this thread, which serves a link, the client of the peer that a handler had last is kept for the next one, who then neither
+/// looks up what was agreed on nor takes memory: a handler that called back took 90 ns for that. It holds the link, so it is for as
+/// long as this exists.
+pub(crate) struct Keeping {
+    before: Kept,
+    _not_send: PhantomData<*const ()>,
+}
+
+/// What is kept on a thread.
+struct Kept {
+    /// The link that the thread serves, compared only; null if it serves none.
+    link: *const Link,
+    last: Option<Arc<Inner>>,
+}
+
+impl Kept {
+    const NOTHING: Self = Self { link: std::ptr::null(), last: None };
+}
+
+thread_local! {
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept::NOTHING) };
+}
+
+impl Inner {
+    /// What was kept on this thread, if it is of this link and this service. Apart, since it comes in a register: a client that is
+    /// moved about stalls the processor.
+    fn kept(link: &Arc<Link>, service: &'static Service) -> Option<Arc<Self>> {
+        let is_it = |kept: &&Arc<Self>| Arc::ptr_eq(&kept.link, link) && std::ptr::eq(kept.service, service);
+        kept(|kept| kept.last.as_ref().filter(is_it).cloned()).flatten()
+    }
+}
+
+/// Does something with what is kept on this thread, unless it is about to end.
+#[inline]
+fn kept<X>(act: impl FnOnce(&mut Kept) -> X) -> Option<X> {
+    KEPT.try_with(|kept| act(&mut kept.borrow_mut())).ok()
+}
+
+impl Keeping {
+    pub(crate) fn for_handlers_of(link: &Arc<Link>) -> Self {
+        let before = KEPT.replace(Kept { link: Arc::as_ptr(link), last: None });
+        Self { before, _not_send: PhantomData }
+    }
+}
+
+impl Drop for Keeping {
+    fn drop(&mut self) {
+        // Dropped when that is no longer borrowed: it may be the last that holds the link.
+        let _ended = kept(|kept| std::mem::replace(kept, std::mem::replace(&mut self.before, Kept::NOTHING)));
     }
 }
 
@@ -161,4 +235,40 @@ fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> Result<Vec
         })
     };
     Ok(methods.iter().map(text).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::sync::OnceLock;
+
+    use super::*;
+    use crate::session::{Config, pair_with};
+
+    fn service() -> &'static Service {
+        static SERVICE: OnceLock<Service> = OnceLock::new();
+        SERVICE.get_or_init(|| Service::new("Kept", Vec::new()))
+    }
+
+    #[test]
+    fn what_is_kept_for_the_handlers_of_a_link_goes_when_it_is_served_no_more() {
+        let (a, b) = pair_with(&Config::default()).unwrap();
+        let links = [Link::new(a, None), Link::new(b, None)];
+        let keep = |link: &Arc<Link>| {
+            let inner = Inner { link: Arc::clone(link), service: service(), methods: [].into(), holds: Holds::default() };
+            kept(|kept| kept.last = Some(Arc::new(inner))).unwrap();
+        };
+        let is_kept = |link: &Arc<Link>| Inner::kept(link, service()).is_some();
+        let outer = Keeping::for_handlers_of(&links[0]);
+        keep(&links[0]);
+        let inner = Keeping::for_handlers_of(&links[1]);
+        assert!(!is_kept(&links[0]));
+        keep(&links[1]);
+        assert!(is_kept(&links[1]));
+        drop(inner);
+        assert!(is_kept(&links[0]) && !is_kept(&links[1]));
+        drop(outer);
+        assert_eq!(links.each_ref().map(Arc::strong_count), [1, 1]);
+    }
 }

@@ -287,7 +287,7 @@ impl Shared {
     #[inline]
     pub(crate) fn peer_stopped(&self) -> bool {
         // Relaxed: nothing else is read because of it.
-        self.peer.words().wants.stopped.load(Ordering::Relaxed) != 0
+        self.peer.words().signs.stopped.load(Ordering::Relaxed) != 0
     }
 
     /// How often the peer gave something back. Read before looking for room, so that a later change ends the wait.
@@ -302,13 +302,13 @@ impl Shared {
     #[cold]
     pub(crate) fn count_urgent(&self) {
         // Release pairs with the fence in `urgent`: who sees the count sees the message.
-        self.own.words().wants.urgent.fetch_add(1, Ordering::Release);
+        self.own.words().signs.urgent.fetch_add(1, Ordering::Release);
     }
 
     /// How many such messages the peer has published.
     #[inline]
     pub(crate) fn urgent(&self) -> u64 {
-        let urgent = self.peer.words().wants.urgent.load(Ordering::Relaxed);
+        let urgent = self.peer.words().signs.urgent.load(Ordering::Relaxed);
         // Pairs with the Release in `count_urgent`. A fence, as in `freed`.
         fence(Ordering::Acquire);
         urgent
@@ -508,7 +508,7 @@ impl Shared {
     /// The receiver takes nothing more.
     pub(crate) fn stop_receiving(&self) {
         // Relaxed: ordered before the new count of `freed` by its Release.
-        self.own.words().wants.stopped.store(1, Ordering::Relaxed);
+        self.own.words().signs.stopped.store(1, Ordering::Relaxed);
         self.announce_room();
         self.end();
     }
@@ -517,7 +517,7 @@ impl Shared {
     pub(crate) fn close_both(&self) {
         // Release pairs with the fence in `peer_closed`.
         self.own.words().bell.state.store(CLOSED, Ordering::Release);
-        self.own.words().wants.stopped.store(1, Ordering::Relaxed);
+        self.own.words().signs.stopped.store(1, Ordering::Relaxed);
     }
 
     /// Whether this side gave up or dropped both ends: from then on a hang-up is its own.

@@ -75,7 +75,7 @@ pub(crate) mod half {
     pub(crate) const CLASSES: usize = 44;
     pub(crate) const RESERVED: usize = 68;
     pub(crate) const BEAT: usize = 128;
-    pub(crate) const CPU: usize = 136;
+    pub(crate) const CPU: usize = 544;
     pub(crate) const CONSUMED: usize = 256;
     pub(crate) const FREED: usize = 384;
     /// Of sleepers on the futex: the message, then the room.
@@ -84,17 +84,17 @@ pub(crate) mod half {
     /// The same of sleepers on the socket.
     pub(crate) const WANTS_MESSAGE_SOCKET: usize = 528;
     pub(crate) const WANTS_ROOM_SOCKET: usize = 536;
-    pub(crate) const STOPPED: usize = 544;
-    pub(crate) const URGENT: usize = 560;
     /// A thread looks for messages, so that those that sleep need not be rung.
-    pub(crate) const HUSHED: usize = 568;
-    pub(crate) const BELL: usize = 640;
-    pub(crate) const STATE: usize = 648;
+    pub(crate) const HUSHED: usize = 552;
+    pub(crate) const STOPPED: usize = 640;
+    pub(crate) const URGENT: usize = 648;
+    pub(crate) const BELL: usize = 768;
+    pub(crate) const STATE: usize = 776;
     /// What the owner counts: calls begun, calls answered, slots, bytes in slots.
-    pub(crate) const SENT: usize = 768;
+    pub(crate) const SENT: usize = 896;
     /// Bytes in slots, sleeps, bells, spins, those that found something, violations.
-    pub(crate) const NOTED: usize = 896;
-    pub(crate) const RELEASED: usize = 1_024;
+    pub(crate) const NOTED: usize = 1_024;
+    pub(crate) const RELEASED: usize = 1_152;
 }
 
 /// Of a descriptor.
@@ -128,7 +128,7 @@ pub(crate) mod flag {
 /// FNV-1a over the numbers that place the words.
 pub(crate) fn layout_hash() -> u64 {
     let byte_order = u64::from_ne_bytes(0x0123_4567_89ab_cdef_u64.to_be_bytes());
-    let numbers = [64, 128, 64, 3, 0, 128, 256, 384, 512, 640, 768, 896, 1_024, byte_order];
+    let numbers = [64, 128, 64, 3, 0, 128, 256, 384, 512, 640, 768, 896, 1_024, 1_152, byte_order];
     let bytes = numbers.iter().flat_map(|number: &u64| number.to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
