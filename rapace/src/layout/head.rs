@@ -865,6 +865,12 @@ mod tests {
                 let terminal = terminal.map(|(status, inline)| (Head::terminal(of, status), inline.as_slice().to_vec()));
                 let is_it = |head: &Head| head.kind() == Kind::Terminal && head.call() == of;
                 prop_assert_eq!(&terminal, &short.clone().filter(|(head, _)| is_it(head)));
+                for stream in [method, descriptor.method] {
+                    let item = Arrival::parse_short_item(&descriptor, of, stream);
+                    let item = item.map(|inline| (Head::item(of, stream), inline.as_slice().to_vec()));
+                    let is_it = |head: &Head| head.kind() == Kind::Item && (head.call(), head.method()) == (of, stream);
+                    prop_assert_eq!(&item, &short.clone().filter(|(head, _)| is_it(head)));
+                }
             }
             match Arrival::parse_short(&descriptor) {
                 Some((head, inline)) => {

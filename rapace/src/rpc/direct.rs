@@ -256,7 +256,8 @@ mod tests {
         let (a, b) = pair_with(&Config::default()).unwrap();
         let links = [Link::new(a, None), Link::new(b, None)];
         let keep = |link: &Arc<Link>| {
-            let inner = Inner { link: Arc::clone(link), service: service(), methods: [].into(), holds: Holds::default() };
+            let inner =
+                Inner { link: Arc::clone(link), service: service(), methods: [].into(), holds: Holds::default() };
             kept(|kept| kept.last = Some(Arc::new(inner))).unwrap();
         };
         let is_kept = |link: &Arc<Link>| Inner::kept(link, service()).is_some();
