@@ -299,7 +299,7 @@ impl Link {
     /// does whose handlers work elsewhere. Messages alone are none: nobody may need them there now.
     pub(crate) fn peer_state(&self) -> PeerState {
         let core = self.lock();
-        let (is_owed, next) = (core.engine.in_flight() > 0, core.outbox.published().wrapping_add(1));
+        let (is_owed, next) = (core.engine.in_flight() > 0, core.outbox.announced().wrapping_add(1));
         drop(core);
         let shared = &self.shared;
         shared.peer_state_if(|consumed| {
@@ -475,6 +475,10 @@ impl Core {
             _ => {
                 let [amount, ..] = payload.lead_inline().words;
                 self.engine.handle_credit(call, stream, amount)?;
+                if amount == 0 {
+                    // The writer waits, maybe for what it was told quietly.
+                    self.outbox.announce();
+                }
                 self.owes |= self.engine.streams.owes();
                 if call == ONE_WAY {
                     // There is room for more of them.

@@ -13,6 +13,7 @@ use crate::doorbell::Counter;
 use crate::error::{RecvError, SendError};
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
+use crate::layout::inline::Inline;
 use crate::ring;
 use crate::session::Sending;
 use crate::session::waiting::{Spinner, Wait, Waker};
@@ -58,6 +59,10 @@ impl Core {
     /// Sends as much of an item as there is credit and room for.
     #[inline]
     pub(crate) fn send_item(&mut self, item: &mut SendingItem, payload: &Outgoing<'_>) -> Result<Put, StreamError> {
+        if matches!(item.state, ItemState::Fresh) && !self.engine.streams.may_put(item.end, payload.len()) {
+            // Credit that nobody was rung for may lie there.
+            self.pump(None);
+        }
         let (call, stream) = match self.engine.streams.sends(item.end) {
             Ok(names) => names,
             Err(over) => {
@@ -169,9 +174,7 @@ impl Core {
         }
         while let Some(notice) = self.engine.streams.notice() {
             let told = match notice {
-                Notice::Credit { call, stream, taken } => {
-                    self.tell(&Head::credit(call.0, stream), &taken.to_ne_bytes())
-                }
+                Notice::Credit { call, stream, taken } => self.tell_credit(&Head::credit(call.0, stream), taken),
                 // Credit that the writer sends is none.
                 Notice::Waits { call, stream } => self.tell(&Head::credit(call.0, stream), &0_u64.to_ne_bytes()),
                 Notice::End { call, stream } => self.tell(&Head::end(call.0, stream), &[]),
@@ -182,6 +185,14 @@ impl Core {
             self.engine.streams.told();
         }
         true
+    }
+
+    /// Tells a writer what it has back. As long as none says that it waits, those who sleep at its side are not rung: it looks for
+    /// itself before it waits. When it says so, this side [announces](crate::session::outbox::Outbox::announce) what it told.
+    fn tell_credit(&mut self, head: &Head, taken: u64) -> bool {
+        let payload = Inline::of(&taken.to_ne_bytes());
+        let is_quiet = !self.engine.streams.has_waiting_writer() && self.outbox.send_quietly(head, payload.as_lead());
+        is_quiet || self.tell(head, &taken.to_ne_bytes())
     }
 
     /// True when it was sent, or nothing can be any more.

@@ -285,6 +285,23 @@ impl<I, W> Streams<I, W> {
         }
     }
 
+    /// Whether an item could be [put](Self::put) on its way now.
+    #[inline]
+    pub(crate) fn may_put(&mut self, key: EndKey, len: usize) -> bool {
+        let Self { ends, outgoing, .. } = self;
+        let end = ends.get_mut(key.0 as usize).and_then(Option::as_mut);
+        end.is_some_and(|end| {
+            let cost = credit::cost(len);
+            outgoing.put(&mut end.out, cost) && outgoing.take(&mut end.out, cost)
+        })
+    }
+
+    /// Whether a writer of the other side said that it waits, for credit of its own stream or for what another one keeps.
+    pub(crate) fn has_waiting_writer(&self) -> bool {
+        let waits = |end: &End<I, W>| matches!(end.way, Way::Receiving { .. }) && end.waits == Waits::Told;
+        self.ends.iter().flatten().any(waits)
+    }
+
     /// Puts an item on its way; false when the reader has to take something out first, of which it is to be told.
     pub(crate) fn put(&mut self, key: EndKey, len: usize) -> bool {
         let Self { ends, outgoing, notices, .. } = self;

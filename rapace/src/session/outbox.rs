@@ -20,10 +20,16 @@ pub(crate) struct Outbox {
     pub(crate) shared: Arc<Shared>,
     lane: SendLane,
     spinner: Spinner,
+    /// Number of the last message that the peer was rung for, if it slept: what came after it is [quiet](Self::send_quietly).
+    announced: u64,
     /// Messages of which some fragments are sent, and the bytes of all of them: the peer limits both.
     fragmented: usize,
     fragmented_bytes: usize,
 }
+
+/// Of the entries of a ring, this part at most may hold messages that are quiet: when it is full, it holds one that was announced, so
+/// that somebody takes out all of them.
+const QUIET: u64 = 4;
 
 /// How long an operation may wait.
 #[derive(Clone, Copy, Debug)]
@@ -97,12 +103,26 @@ impl Stall {
 
 impl Outbox {
     pub(crate) fn new(shared: Arc<Shared>, lane: SendLane) -> Self {
-        Self { shared, lane, spinner: Spinner::new(), fragmented: 0, fragmented_bytes: 0 }
+        let announced = lane.published();
+        Self { shared, lane, spinner: Spinner::new(), announced, fragmented: 0, fragmented_bytes: 0 }
     }
 
     /// Number of the last message published.
     pub(crate) fn published(&self) -> u64 {
         self.lane.published()
+    }
+
+    /// Number of the last message that the peer was told of.
+    pub(crate) fn announced(&self) -> u64 {
+        self.announced
+    }
+
+    /// Rings for what was published and not announced.
+    #[inline(always)]
+    pub(crate) fn announce(&mut self) {
+        let published = self.lane.published();
+        self.shared.announce_messages(self.announced, published);
+        self.announced = published;
     }
 
     /// What this end counts, for others to see.
@@ -143,9 +163,8 @@ impl Outbox {
     pub(crate) fn send_bytes(&mut self, head: Head, payload: &[u8], patience: Patience) -> Result<(), SendError> {
         let is_short = payload.len() <= INLINE_MAX && head.kind().fixed_len().is_none();
         if is_short && !self.shared.is_forked() && self.can_send_short(payload.len()) {
-            let before = self.lane.published();
             self.lane.send_short_alone(&head, Inline::of(payload).as_lead());
-            self.shared.announce_messages(before, self.lane.published());
+            self.announce();
             return Ok(());
         }
         self.send(head, &Outgoing::whole(&payload), patience)
@@ -178,13 +197,12 @@ impl Outbox {
         payload: &Outgoing<'_>,
         sending: &mut Sending,
     ) -> Result<bool, SendError> {
-        let before = self.lane.published();
         if self.lane.is_fragmented(payload) {
             return self.advance_fragments(head, payload, sending);
         }
         match self.lane.advance(head, payload, &mut sending.sent) {
             Ok(done) => {
-                self.shared.announce_messages(before, self.lane.published());
+                self.announce();
                 self.lane.fetch_slot_ahead(payload.len());
                 if done {
                     sending.state = State::Done;
@@ -208,9 +226,19 @@ impl Outbox {
     /// Sends what its descriptor carries.
     #[inline(always)]
     pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
-        let before = self.lane.published();
         self.lane.send_short(head, lead);
-        self.shared.announce_messages(before, self.lane.published());
+        self.announce();
+    }
+
+    /// As [`send_short`](Self::send_short), of what nobody waits for: no sleeper is rung for it before the next message that is
+    /// announced. False, and nothing is done, where too much is quiet already: the peer would not make room for more.
+    pub(crate) fn send_quietly(&mut self, head: &Head, lead: Lead<'_>) -> bool {
+        let quiet = self.lane.published().wrapping_sub(self.announced);
+        let may = quiet < self.shared.own.entries().len() as u64 / QUIET && self.can_send_short(lead.len());
+        if may {
+            self.lane.send_short(head, lead);
+        }
+        may
     }
 
     #[inline(never)]
@@ -229,12 +257,12 @@ impl Outbox {
             sending.state = State::InFragments(payload.len());
         }
         loop {
-            let (before, progress) = (self.lane.published(), sending.sent);
+            let progress = sending.sent;
             let done = match self.lane.advance(head, payload, &mut sending.sent) {
                 Ok(done) => done,
                 Err(violation) => return Err(self.fail(violation)),
             };
-            self.shared.announce_messages(before, self.lane.published());
+            self.announce();
             if done {
                 self.leave_fragments(sending);
                 sending.state = State::Done;
@@ -262,11 +290,10 @@ impl Outbox {
     pub(crate) fn give_up(&mut self, head: &Head, sending: &mut Sending) {
         self.leave_fragments(sending);
         if sending.sent > 0 && !sending.is_done() && self.shared.enter().is_ok() {
-            let before = self.lane.published();
             if let Err(violation) = self.lane.abandon(head) {
                 self.fail(violation);
             }
-            self.shared.announce_messages(before, self.lane.published());
+            self.announce();
         }
         sending.state = State::Done;
     }
@@ -300,22 +327,20 @@ impl Outbox {
     /// Sends several messages in order, with one look for a sleeping peer at the end instead of one for each.
     pub(crate) fn send_batch(&mut self, messages: &[(Head, &[u8])]) -> Result<(), SendError> {
         self.check_open()?;
-        let mut announced = self.lane.published();
         let mut outcome = Ok(true);
         for (head, payload) in messages {
             let payload = Outgoing::whole(payload);
             outcome = self.check_message(head, payload.len()).and_then(|()| self.advance_unannounced(head, &payload));
             if outcome == Ok(false) {
                 // It waits, or announces its own; what was published before must not wait with it.
-                self.shared.announce_messages(announced, self.lane.published());
+                self.announce();
                 outcome = self.send(*head, &payload, Patience::Forever).map(|()| true);
-                announced = self.lane.published();
             }
             if outcome.is_err() {
                 break;
             }
         }
-        self.shared.announce_messages(announced, self.lane.published());
+        self.announce();
         outcome.map(drop)
     }
 
@@ -376,13 +401,12 @@ impl Outbox {
         let mut stall = Stall::default();
         loop {
             let freed = self.shared.freed();
-            let before = self.lane.published();
             let Some(claimed) = claim.take() else { return Ok(()) };
             match self.lane.send_claimed(head, claimed, len) {
                 Ok(refused) => *claim = refused,
                 Err(violation) => return Err(self.fail(violation)),
             }
-            self.shared.announce_messages(before, self.lane.published());
+            self.announce();
             if claim.is_none() {
                 return Ok(());
             }
@@ -460,7 +484,7 @@ impl Drop for Outbox {
     fn drop(&mut self) {
         // A fork's copy must not close the session of its parent.
         if !self.shared.is_forked() {
-            self.shared.close_sending(self.lane.published());
+            self.shared.close_sending(self.announced, self.lane.published());
         }
     }
 }

@@ -497,11 +497,11 @@ impl Shared {
     }
 
     /// The sender publishes nothing more.
-    pub(crate) fn close_sending(&self, published: u64) {
+    pub(crate) fn close_sending(&self, announced: u64, published: u64) {
         // Release pairs with the fence in `peer_closed`.
         self.own.words().bell.state.store(CLOSED, Ordering::Release);
         // The close is announced as the message that will never come, which is what a receiver waits for.
-        self.announce_messages(published, published.wrapping_add(1));
+        self.announce_messages(announced, published.wrapping_add(1));
         self.end();
     }
 
