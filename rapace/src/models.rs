@@ -1,4 +1,4 @@
-//! Searches of interleavings, by loom: the ring, the slots, the wake-up on the futex, the one reader of the socket, the
+//! Searches of interleavings, by loom: the ring, the slots, the wake-up on the futex, credit that is given quietly, the one reader of the socket, the
 //! lock, and the close. The code searched is the code in use; what the kernel does is modelled here.
 //!
 //! ```text
@@ -17,6 +17,7 @@ mod bell;
 mod close;
 mod futex;
 mod lock;
+mod quiet;
 mod ring;
 mod slots;
 

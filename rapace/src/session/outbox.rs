@@ -497,6 +497,7 @@ mod tests {
     use std::os::unix::net::UnixStream;
 
     use super::*;
+    use crate::doorbell::{Bed, Counter};
     use crate::error::RecvError;
     use crate::layout::inline::Inline;
     use crate::session::{Config, PeerA, PeerB, PeerState, Receiver, Sender, Session};
@@ -523,6 +524,33 @@ mod tests {
         });
         // The receiving end is not needed, and may go.
         (a.split().0, b)
+    }
+
+    #[test]
+    fn who_sleeps_is_rung_for_what_is_quiet_with_the_next_message_or_with_the_close_and_little_is_quiet() {
+        let (mut sender, session) = to_one_with(1, 1 << 20);
+        let shared = Arc::clone(&sender.outbox.shared);
+        let (_sends, receiver) = session.split();
+        // Relaxed: of this thread.
+        let rung = || shared.own.words().bell.futex.load(std::sync::atomic::Ordering::Relaxed);
+        let sleeps = |message| receiver.inbox.shared.own.words().wants.raise(Bed::Futex, Counter::Message, message);
+        let outbox = &mut sender.outbox;
+        let mut send_quietly =
+            |outbox: &mut Outbox| outbox.send_quietly(&Head::terminal(1, 0), Inline::of(b"x").as_lead());
+        assert!(sleeps(1));
+        assert!(send_quietly(outbox) && send_quietly(outbox));
+        assert!(!send_quietly(outbox), "a quarter of eight entries");
+        assert_eq!((rung(), outbox.announced(), outbox.published()), (0, 0, 2));
+        outbox.send_bytes(Head::terminal(1, 0), b"x", Patience::Try).unwrap();
+        assert_eq!((rung(), outbox.announced()), (1, 3), "for the first one");
+        assert!(sleeps(4) && send_quietly(outbox));
+        assert_eq!(rung(), 1);
+        outbox.announce();
+        assert_eq!((rung(), outbox.announced()), (2, 4));
+        assert!(sleeps(5) && send_quietly(outbox));
+        assert_eq!(rung(), 2);
+        drop(sender);
+        assert_eq!(rung(), 3);
     }
 
     fn body(len: usize, salt: u32) -> Vec<u8> {
