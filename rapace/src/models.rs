@@ -1,5 +1,5 @@
-//! Searches of interleavings, by loom: the ring, the slots, the wake-up on the futex, credit that is given quietly, the one reader of the socket, the
-//! lock, and the close. The code searched is the code in use; what the kernel does is modelled here.
+//! Searches of interleavings, by loom: the ring, the slots, the wake-up on the futex, credit that is given quietly, the one
+//! reader of the socket, the lock, and the close. The code searched is the code in use; what the kernel does is modelled here.
 //!
 //! ```text
 //! RUSTFLAGS="--cfg loom" cargo test -p rapace --lib --release models

@@ -535,8 +535,7 @@ mod tests {
         let rung = || shared.own.words().bell.futex.load(std::sync::atomic::Ordering::Relaxed);
         let sleeps = |message| receiver.inbox.shared.own.words().wants.raise(Bed::Futex, Counter::Message, message);
         let outbox = &mut sender.outbox;
-        let mut send_quietly =
-            |outbox: &mut Outbox| outbox.send_quietly(&Head::terminal(1, 0), Inline::of(b"x").as_lead());
+        let send_quietly = |outbox: &mut Outbox| outbox.send_quietly(&Head::terminal(1, 0), Inline::of(b"x").as_lead());
         assert!(sleeps(1));
         assert!(send_quietly(outbox) && send_quietly(outbox));
         assert!(!send_quietly(outbox), "a quarter of eight entries");
