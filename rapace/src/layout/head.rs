@@ -248,9 +248,9 @@ impl Head {
     fn parse(descriptor: &Descriptor) -> Result<Self, Violation> {
         let kind = Kind::parse(descriptor.kind)?;
         // One test for all, on the words as they came; which field it was is found out afterwards.
-        let words = descriptor.into_words();
-        let unused = UNUSED.get(kind as usize).unwrap_or(&[0; WORDS]);
-        let strays = words.iter().zip(unused).fold(0, |all, (word, mask)| all | (word & mask));
+        let [a, b, c, d] = about_head(descriptor.into_words());
+        let [in_a, in_b, in_c, in_d] = UNUSED.get(kind as usize).copied().unwrap_or_default();
+        let strays = (a & in_a) | (b & in_b) | (c & in_c) | (d & in_d);
         if strays != 0 {
             return Err(stray(kind, descriptor));
         }
@@ -259,9 +259,15 @@ impl Head {
     }
 }
 
+/// Of a descriptor's words those with fields that only some kinds have; the others tell of the payload.
+const fn about_head(words: [u64; WORDS]) -> [u64; 4] {
+    let [a, b, _, c, d, ..] = words;
+    [a, b, c, d]
+}
+
 /// Of each kind of message, by its number: the bits of the head that it does not use, and that must be zero.
-static UNUSED: [[u64; WORDS]; 9] = [
-    [0; WORDS],
+static UNUSED: [[u64; 4]; 9] = [
+    [0; 4],
     unused(Kind::Request),
     unused(Kind::OneWay),
     unused(Kind::Terminal),
@@ -272,10 +278,10 @@ static UNUSED: [[u64; WORDS]; 9] = [
     unused(Kind::Goodbye),
 ];
 
-const fn unused(kind: Kind) -> [u64; WORDS] {
+const fn unused(kind: Kind) -> [u64; 4] {
     let begins_work = matches!(kind, Kind::Request | Kind::OneWay);
     let has_method = begins_work || matches!(kind, Kind::Item | Kind::End | Kind::Credit);
-    Descriptor {
+    let fields = Descriptor {
         seq: 0,
         kind: 0,
         flags: 0,
@@ -290,8 +296,8 @@ const fn unused(kind: Kind) -> [u64; WORDS] {
         inline_len: 0,
         reserved: [u8::MAX; 3],
         inline: [0; 3],
-    }
-    .into_words()
+    };
+    about_head(fields.into_words())
 }
 
 /// All bits, or none of a field that is used.

@@ -117,7 +117,7 @@ impl Inbox {
     #[inline(never)]
     pub(crate) fn understand_any(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
         let descriptor = Descriptor::from_words(words);
-        if descriptor.flags == flag::SLOT { self.understand_in_slot(words).map(Some) } else { self.understand(words) }
+        if descriptor.flags == flag::SLOT { self.understand_in_slot(words) } else { self.understand(words) }
     }
 
     /// Takes out one descriptor, if there is one, and understands it.
@@ -130,10 +130,10 @@ impl Inbox {
     }
 
     /// A whole message with its payload in a slot, built in place.
-    #[inline(never)]
-    fn understand_in_slot(&mut self, words: [u64; WORDS]) -> Result<Inbound, RecvError> {
+    #[inline(always)]
+    fn understand_in_slot(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
         match self.lane.understand_in_slot(&Descriptor::from_words(words)) {
-            Ok((head, inline, slot)) => Ok(Inbound::in_slot(&self.shared, head, inline, slot)),
+            Ok((head, inline, slot)) => Ok(Some(Inbound::in_slot(&self.shared, head, inline, slot))),
             Err(violation) => Err(self.fail(violation.into())),
         }
     }

@@ -121,8 +121,8 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn announce(&mut self) {
         let published = self.lane.published();
-        self.shared.announce_messages(self.announced, published);
-        self.announced = published;
+        let announced = std::mem::replace(&mut self.announced, published);
+        self.shared.announce_messages(announced, published);
     }
 
     /// What this end counts, for others to see.
