@@ -14,7 +14,7 @@ use crate::error::{Lost, Violation};
 use crate::layout::INLINE_MAX;
 use crate::layout::descriptor::{Descriptor, TOTAL_BYTES, flag};
 use crate::layout::geometry::Layout;
-use crate::layout::head::{Arrival, Head, InSlot, Part};
+use crate::layout::head::{Arrival, Head, InSlot, Kind, Part};
 use crate::layout::inline::{Inline, Lead};
 use crate::limits::Limits;
 use crate::os::fetch_for_reading;
@@ -107,7 +107,7 @@ impl SendLane {
         }
         match (payload.inline(), payload.rest) {
             (Some(inline), _) => {
-                self.ring.push(inline_descriptor(head, inline));
+                self.ring.push_and_fetch(inline_descriptor(head, inline), ahead(head));
                 Ok(true)
             }
             (None, [piece]) if piece.len() <= self.slot_bytes_max() => Ok(self.send_in_slot(head, payload.lead, piece)),
@@ -122,7 +122,8 @@ impl SendLane {
             place.copy_from_slice(piece);
         }
         let descriptor = self.slot_descriptor(head, claim, lead.len().saturating_add(piece.len()));
-        self.ring.push(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor });
+        self.ring
+            .push_and_fetch(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor }, ahead(head));
         true
     }
 
@@ -136,13 +137,13 @@ impl SendLane {
     /// Sends what its descriptor carries: most messages.
     #[inline(always)]
     pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
-        self.ring.push(short_descriptor(head, lead));
+        self.ring.push_and_fetch(short_descriptor(head, lead), ahead(head));
     }
 
     /// As [`send_short`](Self::send_short), of a message that no other follows closely, as far as is known.
     #[inline(always)]
     pub(crate) fn send_short_alone(&mut self, head: &Head, lead: Lead<'_>) {
-        self.ring.push_alone(short_descriptor(head, lead));
+        self.ring.push(short_descriptor(head, lead));
     }
 
     /// Has the slot fetched that the next message takes if it is as long as this one.
@@ -185,7 +186,7 @@ impl SendLane {
         if fragmented && *sent > 0 {
             descriptor.flags = flag::SLOT | flag::NEXT | if is_last { 0 } else { flag::MORE };
         }
-        self.ring.push(descriptor);
+        self.ring.push_and_fetch(descriptor, ahead(head));
         *sent = from.saturating_add(in_slot);
         Ok(is_last)
     }
@@ -224,7 +225,7 @@ impl SendLane {
             return Ok(Some(claim));
         }
         let descriptor = self.slot_descriptor(head, claim, len);
-        self.ring.push(descriptor);
+        self.ring.push_and_fetch(descriptor, ahead(head));
         Ok(None)
     }
 
@@ -236,6 +237,13 @@ impl SendLane {
         let bare = head.descriptor();
         Descriptor { flags: flag::SLOT | bare.flags, len: len as u32, slot, generation, ..bare }
     }
+}
+
+/// How far ahead of a message an entry is fetched for those that may follow. Behind requests and answers it is near: the peer, which
+/// owes the next message, looks for more of them meanwhile, and takes back what is fetched too early.
+#[inline(always)]
+fn ahead(head: &Head) -> u64 {
+    if matches!(head.kind(), Kind::Request | Kind::Terminal) { 2 } else { 4 }
 }
 
 /// How much of a class a message with this head may take.

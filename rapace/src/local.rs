@@ -43,11 +43,12 @@ fn serve(link: &Arc<Link>, services: &Arc<Services>) {
     serve_session(link, services, &Workers::new(WORKERS));
 }
 
-/// For counting instructions: a client whose server runs on the client's own thread, a request whenever it would wait.
+/// For counting instructions: a client whose server runs on the client's own thread, a request whenever it would wait; and what
+/// runs one when there is one.
 ///
 /// # Errors
 /// Why there is no session.
-pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, ConnectError> {
+pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<(C, impl Fn()), ConnectError> {
     let services = Services::new(vec![Arc::new(service)], Setting::default())?;
     let (ours, theirs) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
     let client = std::thread::Builder::new()
@@ -66,9 +67,11 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<C, Conn
             }
         }
     });
-    if let Ok(direct) = client.client().direct() {
+    let theirs = client.client().direct().ok().map(|direct| Arc::clone(direct.link()));
+    if let Some(link) = &theirs {
         // The link is new, so there is none yet.
-        let _ = direct.link().instead_of_waiting.set(step);
+        let _ = link.instead_of_waiting.set(step);
     }
-    Ok(client)
+    let run = move || theirs.iter().flat_map(|link| link.instead_of_waiting.get()).for_each(Step::run);
+    Ok((client, run))
 }

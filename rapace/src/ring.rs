@@ -1,8 +1,8 @@
 //! The queue of one direction: descriptors that carry their own publication number.
 //!
 //! One producer, one consumer, one writer per word. Messages are numbered from 1 by private counters that never wrap
-//! in practice; message `n` lies in entry `n mod N`, and the low 32 bits of `n` in its first word publish it. So
-//! data and publication are one cache line. The consumer answers with one word of its own, `consumed`.
+//! in practice; message `n` has an entry to itself until message `n + N`, and the low 32 bits of `n` in its first word publish
+//! it. So data and publication are one cache line. The consumer answers with one word of its own, `consumed`.
 //!
 //! For the number a consumer expects there are three cases: the entry holds `n` (a message), `n - N` (nothing yet),
 //! or the peer lies. The scheme is that of Aeron's term buffers and of io_uring's overwritten entries in this: the
@@ -16,6 +16,7 @@ use std::ops::Deref;
 
 use crate::error::Violation;
 use crate::layout::descriptor::{Descriptor, WORDS, seq_of};
+use crate::layout::geometry::STRIDE;
 #[cfg(not(loom))]
 use crate::os::{fetch_for_reading, fetch_for_writing};
 use crate::sync::{AtomicU64, Fault, Ordering, fence, planted};
@@ -71,7 +72,12 @@ impl Entry {
 #[inline]
 #[expect(clippy::indexing_slicing, reason = "the index is taken modulo the length, which is not zero")]
 fn entry(entries: &[Entry], n: u64) -> &Entry {
-    &entries[(n as usize) & entries.len().wrapping_sub(1)]
+    &entries[place(entries, n)]
+}
+
+#[inline]
+fn place(entries: &[Entry], n: u64) -> usize {
+    (n as usize).wrapping_mul(STRIDE) & entries.len().wrapping_sub(1)
 }
 
 /// Writes what makes every entry say "nothing yet", before the ring is handed over. `first` is the first number.
@@ -83,11 +89,6 @@ pub(crate) fn initialise(entries: &[Entry], first: u64) {
         entry(entries, n).first().store(word, Ordering::Relaxed);
     }
 }
-
-/// How far ahead of the last publication the producer fetches an entry: those in between are on their way already. Asked for only
-/// when it is written, its line comes from the consumer's cache, and the first locked instruction behind waits for it.
-#[cfg(not(loom))]
-const AHEAD: usize = 8;
 
 /// The writing end.
 #[derive(Debug)]
@@ -144,19 +145,9 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         Ok(self.in_use())
     }
 
-    /// Publishes a message under the next number, and has an entry fetched for one that follows. The caller has asked
-    /// [`has_room`](Self::has_room).
+    /// Publishes a message under the next number. The caller has asked [`has_room`](Self::has_room).
     #[inline(always)]
     pub(crate) fn push(&mut self, descriptor: Descriptor) {
-        let _entry = self.push_alone(descriptor);
-        // Near the ring's end that is what lies behind it, which does no harm.
-        #[cfg(not(loom))]
-        fetch_for_writing(_entry.wrapping_add(AHEAD));
-    }
-
-    /// As [`push`](Self::push), without fetching anything. Where the entry is.
-    #[inline(always)]
-    pub(crate) fn push_alone(&mut self, descriptor: Descriptor) -> *const Entry {
         debug_assert!(self.in_use() < self.entries.len() as u64);
         let n = self.published.wrapping_add(1);
         let [first, rest @ ..] = Descriptor { seq: n as u32, ..descriptor }.into_words();
@@ -167,9 +158,22 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         }
         // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
-        let entry = std::ptr::from_ref(entry);
         self.published = n;
-        entry
+    }
+
+    /// As [`push`](Self::push), and has the entry fetched of the message that follows so many behind this one: those in between are
+    /// on their way already. Asked for only when it is written, its line comes from the consumer's cache, and the first
+    /// locked instruction behind waits for it.
+    #[inline(always)]
+    pub(crate) fn push_and_fetch(&mut self, descriptor: Descriptor, ahead: u64) {
+        // Before the push, which may write anywhere as far as the compiler knows.
+        let then = place(&self.entries, self.published.wrapping_add(1).wrapping_add(ahead));
+        let then = self.entries.as_ptr().wrapping_add(then);
+        self.push(descriptor);
+        #[cfg(not(loom))]
+        fetch_for_writing(then);
+        #[cfg(loom)]
+        let _ = then;
     }
 }
 

@@ -27,6 +27,9 @@ pub trait Adder {
     fn echo(&self, data: Vec<u8>) -> Vec<u8>;
     /// How many bytes there are.
     fn length(&self, data: &[u8]) -> u32;
+    /// Nothing is answered.
+    #[rapace(oneway)]
+    fn note(&self, bytes: [u8; 16]);
 }
 
 /// The implementation.
@@ -44,6 +47,10 @@ impl Adder for Sum {
 
     fn length(&self, data: &[u8]) -> u32 {
         black_box(data).len() as u32
+    }
+
+    fn note(&self, bytes: [u8; 16]) {
+        black_box(bytes);
     }
 }
 

@@ -15,8 +15,17 @@ pub type Step = Box<dyn FnMut()>;
 pub type Make = fn() -> io::Result<Step>;
 
 /// What is counted, by the names in the budget.
-pub const OPERATIONS: [(&str, Make); 4] =
-    [("message 8 B", inline), ("message 1 KiB", in_slot::<1024>), ("add", add), ("echo 1 KiB", echo)];
+pub const OPERATIONS: [(&str, Make); 6] = [
+    ("message 8 B", inline),
+    ("message 1 KiB", in_slot::<1024>),
+    ("add", add),
+    ("echo 1 KiB", echo),
+    ("64 add in flight", adds),
+    ("one-way 16 B", one_way),
+];
+
+/// Calls that are begun before the first is waited for.
+const MANY: u32 = 64;
 
 /// A message that travels in its descriptor: sent, received, and copied out.
 ///
@@ -47,8 +56,9 @@ pub fn in_slot<const LEN: usize>() -> io::Result<Step> {
     }))
 }
 
-/// A client whose server does its part on the client's own thread whenever that would wait.
-fn client() -> io::Result<AdderClient> {
+/// A client whose server does its part on the client's own thread whenever that would wait, and when it is told to. One for all,
+/// since a second kind of it would not be compiled in a line as the loop of a server is.
+fn client() -> io::Result<(AdderClient, impl Fn())> {
     rapace::__private::stepped(AdderServer::new(Sum)).map_err(io::Error::other)
 }
 
@@ -57,7 +67,7 @@ fn client() -> io::Result<AdderClient> {
 /// # Errors
 /// When there is no session.
 pub fn add() -> io::Result<Step> {
-    let client = client()?;
+    let (client, _) = client()?;
     Ok(Box::new(move || {
         let sum = client.add(black_box(20), black_box(22)).wait().expect("a sum");
         assert_eq!(sum, 42);
@@ -69,10 +79,38 @@ pub fn add() -> io::Result<Step> {
 /// # Errors
 /// When there is no session.
 pub fn echo() -> io::Result<Step> {
-    let client = client()?;
+    let (client, _) = client()?;
     let mut data = vec![7; 1 << 10];
     Ok(Box::new(move || {
         let sent = std::mem::take(&mut data);
         data = client.echo(black_box(sent)).wait().expect("the bytes");
+    }))
+}
+
+/// Calls that are begun, then served, then waited for.
+///
+/// # Errors
+/// When there is no session.
+pub fn adds() -> io::Result<Step> {
+    let (client, serve) = client()?;
+    Ok(Box::new(move || {
+        let sums: [_; MANY as usize] =
+            std::array::from_fn(|i| client.add(black_box(i as u32), 1).start().expect("a call"));
+        (0..MANY).for_each(|_| serve());
+        for (sum, i) in sums.into_iter().zip(0..) {
+            assert_eq!(sum.wait().expect("a sum"), i + 1);
+        }
+    }))
+}
+
+/// A one-way call, and its execution.
+///
+/// # Errors
+/// When there is no session.
+pub fn one_way() -> io::Result<Step> {
+    let (client, serve) = client()?;
+    Ok(Box::new(move || {
+        client.note(black_box([7; 16])).wait().expect("room");
+        serve();
     }))
 }

@@ -12,7 +12,7 @@ use super::input::Input;
 use crate::lane::{self, Body, RecvLane, Step, release_slot};
 use crate::layout::INLINE_MAX;
 use crate::layout::descriptor::{Descriptor, WORDS, flag};
-use crate::layout::geometry::{SLOT_CLASSES, SlotClass, SlotId, offset};
+use crate::layout::geometry::{SLOT_CLASSES, STRIDE, SlotClass, SlotId, offset};
 use crate::layout::head::Head;
 use crate::layout::inline::Inline;
 use crate::os::{Credentials, ForkGuard};
@@ -181,7 +181,9 @@ impl Liar {
 
     fn entry(&self, n: u64) -> usize {
         let layout = self.half.layout();
-        layout.ring + size_of::<Descriptor>() * (n as usize & (layout.geometry.ring_entries as usize - 1))
+        layout.ring
+            + size_of::<Descriptor>()
+                * ((n as usize).wrapping_mul(STRIDE) & (layout.geometry.ring_entries as usize - 1))
     }
 
     /// The next message of the other side, which keeps the rules as long as it is not lied to.

@@ -17,6 +17,12 @@ const SLOT_EXTRA: u32 = 64;
 /// x86-64 prefetches lines in pairs and some arm64 have lines of that size.
 pub(crate) const LINE: usize = 128;
 
+/// Message `n` has entry `n * STRIDE`, modulo their number: a way through all of them, since it is odd and they are a power of two.
+/// Neighbours in number are no neighbours in memory: a processor that reads one line after the other fetches those behind them
+/// unasked, within a page, and so takes them away from the peer who is about to write there. So it is more than the 64 entries of a
+/// page. (Firedancer interleaves its rings for the same reason.)
+pub(crate) const STRIDE: usize = 101;
+
 /// Where the words of a half lie; each at the start of a line of its own.
 pub(crate) mod offset {
     use super::LINE;
@@ -257,6 +263,7 @@ pub(crate) fn layout_hash() -> u64 {
         offset::SENT,
         offset::NOTED,
         offset::RELEASED,
+        STRIDE,
         usize::from_ne_bytes(0x0123_4567_89ab_cdef_u64.to_be_bytes()),
     ];
     let bytes = constants.iter().flat_map(|&constant| (constant as u64).to_le_bytes());
@@ -312,7 +319,20 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn the_hash_of_this_layout_is_the_same_in_every_build() {
-        assert_eq!(layout_hash(), 0x8237_95c5_ef90_86c6);
+        assert_eq!(layout_hash(), 0x8c90_dba9_9ef1_1053);
+    }
+
+    #[test]
+    fn each_message_of_a_lap_has_an_entry_to_itself_and_neighbours_are_in_other_pages() {
+        let place = |n: usize, entries: usize| n.wrapping_mul(STRIDE) % entries;
+        for entries in (0..=16).map(|bits| 1_usize << bits) {
+            let mut places: Vec<_> = (0..entries).map(|n| place(n, entries)).collect();
+            places.sort_unstable();
+            assert!(places.iter().copied().eq(0..entries), "{entries} entries");
+        }
+        let entries = Geometry::default().ring_entries as usize;
+        let page = |n| place(n, entries) / (4096 / size_of::<Descriptor>());
+        assert!((0..entries).all(|n| page(n) != page(n + 1)));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use super::deadline::Deadline;
 use super::direct::Direct;
 use super::error::RpcError;
 use super::lasting::{Again, Lasting, Trial};
+use super::link::Target;
 use super::method::{FromApp, Method};
 use super::pending::Pending;
 use super::status::Status;
@@ -123,6 +124,7 @@ impl<'a, M: Method> Call<'a, M> {
     ///
     /// # Errors
     /// Why the call could not be begun.
+    #[inline(always)]
     pub fn start(self) -> Result<Pending<M>, RpcError> {
         match self.client.direct() {
             Ok(direct) => {
@@ -135,20 +137,17 @@ impl<'a, M: Method> Call<'a, M> {
         }
     }
 
-    /// Begins the call in this session.
-    fn start_in(&self, direct: &Direct, mut deadline: Deadline) -> Result<Pending<M>, RpcError> {
+    /// Begins the call in this session. In a line with where its caller puts it: it is made of words, and moved in larger pieces it
+    /// stalls the processor.
+    #[inline(always)]
+    fn start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Pending<M>, RpcError> {
         let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
-        let watch = prepared::<M>(direct, &self.args, &mut out)?;
-        let (link, watch) = (direct.link(), watch.begin());
+        let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
         let short = if watch.has_metadata() { None } else { out.short() };
-        let begun = match short.and_then(|lead| link.start_short(target, lead, deadline.timeout_us())) {
-            Some(begun) => Ok(begun),
-            None => out.send(|args| watch.send(link, args, |payload| link.start(target, payload, &mut deadline))),
-        };
-        match begun {
-            Ok(begun) => Ok(Pending::new(direct, begun, deadline, watch)),
-            Err(error) => Err(watch.failed(error)),
+        match short.and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us())) {
+            Some(begun) => Ok(Pending::new(direct, begun, deadline, watch)),
+            None => start_long(direct, target, &out, deadline, watch),
         }
     }
 
@@ -247,6 +246,22 @@ pub(crate) fn prepared<'v, M: Method>(
 ) -> Result<Watch, RpcError> {
     M::encode_args(args, out).map_err(encode_error)?;
     Ok(Watch::of_call(direct, M::INDEX, out.len()))
+}
+
+/// As [`Call::start`], of what no descriptor carries, or when something is out of the ordinary.
+#[inline(never)]
+fn start_long<M: Method>(
+    direct: &Direct,
+    target: Target,
+    out: &Encoder<'_>,
+    mut deadline: Deadline,
+    watch: Watch,
+) -> Result<Pending<M>, RpcError> {
+    let link = direct.link();
+    match out.send(|args| watch.send(link, args, |payload| link.start(target, payload, &mut deadline))) {
+        Ok(begun) => Ok(Pending::new(direct, begun, deadline, watch)),
+        Err(error) => Err(watch.failed(error)),
+    }
 }
 
 #[cold]

@@ -26,7 +26,7 @@ use crate::session::Payload;
 const ITEMS_AHEAD: usize = 8;
 
 /// The same of answers: they are read one by one, with other work in between.
-const ANSWERS_AHEAD: u64 = 1;
+const ANSWERS_AHEAD: u64 = 3;
 
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done. Zero microseconds are
@@ -90,6 +90,10 @@ impl Core {
         }
         self.inbox.consume();
         let call = CallId(head.call());
+        if is_one_way {
+            // No answer is waited for, so more may follow at once.
+            self.inbox.fetch_ahead(ITEMS_AHEAD as u64);
+        }
         let begun = if is_one_way { self.engine.handle_one_way(call) } else { self.engine.start_request(call) };
         if let Err(violation) = begun {
             self.fail(violation);

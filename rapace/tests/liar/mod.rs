@@ -128,7 +128,7 @@ pub(crate) mod flag {
 /// FNV-1a over the numbers that place the words.
 pub(crate) fn layout_hash() -> u64 {
     let byte_order = u64::from_ne_bytes(0x0123_4567_89ab_cdef_u64.to_be_bytes());
-    let numbers = [64, 128, 64, 3, 0, 128, 256, 384, 512, 640, 768, 896, 1_024, 1_152, byte_order];
+    let numbers = [64, 128, 64, 3, 0, 128, 256, 384, 512, 640, 768, 896, 1_024, 1_152, 101, byte_order];
     let bytes = numbers.iter().flat_map(|number: &u64| number.to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }
@@ -164,7 +164,7 @@ impl Shape {
 
     /// Where message `n` lies.
     pub(crate) fn entry(&self, n: u64) -> usize {
-        self.ring() + 64 * (n % u64::from(self.entries)) as usize
+        self.ring() + 64 * (n.wrapping_mul(101) % u64::from(self.entries)) as usize
     }
 
     pub(crate) fn room(&self, class: usize) -> usize {
