@@ -118,7 +118,7 @@ impl Half {
 pub struct Halves {
     /// Ours: writable.
     pub own: Half,
-    /// The peer's: read-only.
+    /// The peer's: read-only, but for [`exchange_writable`](Self::exchange_writable).
     pub peer: Half,
 }
 
@@ -132,6 +132,18 @@ impl Halves {
         control.send_fd(fd.as_fd())?;
         let fd = control.recv_fd()?;
         let peer = Half::open_read_only(&fd, len)?;
+        Ok(Self { own, peer })
+    }
+
+    /// The same with nothing sealed, and the peer's half mapped for writing too: what it costs that it is not.
+    ///
+    /// # Errors
+    /// As [`exchange`](Self::exchange).
+    pub fn exchange_writable(control: &Control, len: usize) -> io::Result<Self> {
+        let (own, fd) = Half::create(len)?;
+        control.send_fd(fd.as_fd())?;
+        let fd = control.recv_fd()?;
+        let peer = Half::open(&fd, len)?;
         Ok(Self { own, peer })
     }
 }

@@ -44,6 +44,8 @@ pub enum Work {
     Inline,
     /// The hand-written floor: so many bytes there and back.
     Echo(usize),
+    /// The same over halves that both sides may write.
+    EchoWritable(usize),
     /// The hand-written floor: 24 bytes one way.
     OneWay,
     /// The hand-written floor: a server on a path.
@@ -105,6 +107,7 @@ impl fmt::Display for Work {
             Self::TokioByte => f.write_str("tokio-byte"),
             Self::Inline => f.write_str("inline"),
             Self::Echo(len) => write!(f, "echo:{len}"),
+            Self::EchoWritable(len) => write!(f, "echo-writable:{len}"),
             Self::OneWay => f.write_str("one-way"),
             Self::Meeting => f.write_str("meeting"),
             Self::Copies(len) => write!(f, "copies:{len}"),
@@ -143,6 +146,7 @@ impl Work {
             "tokio-byte" => Self::TokioByte,
             "inline" => Self::Inline,
             "echo" => Self::Echo(rest.parse().ok()?),
+            "echo-writable" => Self::EchoWritable(rest.parse().ok()?),
             "one-way" => Self::OneWay,
             "meeting" => Self::Meeting,
             "copies" => Self::Copies(rest.parse().ok()?),
@@ -212,6 +216,7 @@ impl Work {
             Self::TokioByte => running!(EachStep, TokioByte::measuring),
             Self::Inline => running!(MeanThenSteps, Inline::exchange),
             Self::Echo(len) => running!(MeanThenSteps, |c| Echo::exchange(c, len)),
+            Self::EchoWritable(len) => running!(MeanThenSteps, |c| Echo::exchange_writable(c, len)),
             Self::OneWay => running!(MeanOnly, OneWay::exchange),
             Self::Copies(len) => running!(EachStep, |_| Ok(Copies::new(len))),
             Self::Call(call) => call.contender(cpu)?,
@@ -272,6 +277,7 @@ impl Work {
             Self::TokioByte => answer(control, TokioByte::serving(control)?),
             Self::Inline => answer(control, Inline::exchange(control)?),
             Self::Echo(len) => answer(control, Echo::exchange(control, len)?),
+            Self::EchoWritable(len) => answer(control, Echo::exchange_writable(control, len)?),
             Self::OneWay => answer(control, OneWay::exchange(control)?),
             Self::Meeting => floor::meeting::serve(control, &self.path()),
             Self::Copies(_) => answer(control, Elsewhere),
@@ -320,6 +326,7 @@ mod tests {
             Work::Byte,
             Work::Inline,
             Work::Echo(4096),
+            Work::EchoWritable(4096),
             Work::OneWay,
             Work::Meeting,
             Work::Epoll,

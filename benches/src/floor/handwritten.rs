@@ -7,6 +7,7 @@ use std::io;
 use crate::burst::{Exchange, Serve};
 use crate::control::Control;
 use crate::floor::rings::{INLINE, Rings};
+use crate::half::Halves;
 use crate::waiting::Waiting;
 
 /// One message at most is under way in each direction when slots are used, so one slot would do. Tried
@@ -60,8 +61,20 @@ impl Echo {
     /// # Errors
     /// As [`Inline::exchange`].
     pub fn exchange(control: &Control, len: usize) -> io::Result<Self> {
+        Self::exchange_by(Halves::exchange, control, len)
+    }
+
+    /// The same over halves that both sides may write.
+    ///
+    /// # Errors
+    /// As [`Inline::exchange`].
+    pub fn exchange_writable(control: &Control, len: usize) -> io::Result<Self> {
+        Self::exchange_by(Halves::exchange_writable, control, len)
+    }
+
+    fn exchange_by(swap: fn(&Control, usize) -> io::Result<Halves>, control: &Control, len: usize) -> io::Result<Self> {
         let slots = if len > SEVERAL_SLOTS_UP_TO { 1 } else { 8 };
-        let rings = Rings::exchange(control, Waiting::Forever, &[(len, slots)])?;
+        let rings = Rings::exchange_by(swap, control, Waiting::Forever, &[(len, slots)])?;
         Ok(Self { rings, payload: vec![7; len] })
     }
 }

@@ -96,6 +96,19 @@ impl Rings {
     /// # Errors
     /// When there is no memory, or the peer is gone.
     pub fn exchange(control: &Control, waiting: Waiting, classes: &[Class]) -> io::Result<Self> {
+        Self::exchange_by(Halves::exchange, control, waiting, classes)
+    }
+
+    /// The same over halves that are swapped in this way.
+    ///
+    /// # Errors
+    /// As [`exchange`](Self::exchange).
+    pub fn exchange_by(
+        swap: fn(&Control, usize) -> io::Result<Halves>,
+        control: &Control,
+        waiting: Waiting,
+        classes: &[Class],
+    ) -> io::Result<Self> {
         let mut slots = Vec::new();
         let mut at = SLOTS_AT;
         for &(bytes, count) in classes {
@@ -104,7 +117,7 @@ impl Rings {
             at += (bytes + GAP) * count as usize;
         }
         let fragment = slots.last().map_or(0, |largest| largest.bytes);
-        let halves = Halves::exchange(control, at)?;
+        let halves = swap(control, at)?;
         Ok(Self { halves, waiting, slots, fragment, sent: 0, announced: 0, consumed: 0, taken: 0 })
     }
 

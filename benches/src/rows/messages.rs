@@ -32,7 +32,7 @@ pub const SECTIONS: [Section; 5] = [
         COPIED,
         "In, out, in, out: the caller's bytes into shared memory, out of it into a new `Vec` on the other \
          side, and the same way back. The floor maps its memory as rapace does, trusts its peer, and has \
-         slots as large as the message.",
+         slots as large as the message. Over writable halves nothing is sealed, and each side maps the other's for writing too.",
     ),
     (ONE_WAY, "A burst ends when the last message has arrived. Both processes' CPU time is counted."),
 ];
@@ -89,6 +89,8 @@ pub fn all(only: Option<&str>) -> io::Result<Vec<Row>> {
 
     for (len, size) in SIZES {
         rows.add(COPIED, &floor_of(size), None, Work::Echo(len))?;
+        let writable = format!("hand-written over writable halves, {size}");
+        rows.add(COPIED, &writable, Some(&floor_of(size)), Work::EchoWritable(len))?;
         let work = Work::SessionEcho { waiting: Waiting::Forever, len };
         rows.add(COPIED, &rapace_of(size), Some(&floor_of(size)), work)?;
     }
