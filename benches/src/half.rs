@@ -128,11 +128,7 @@ impl Halves {
     /// # Errors
     /// When there is no memory, or the peer is gone.
     pub fn exchange(control: &Control, len: usize) -> io::Result<Self> {
-        let (own, fd) = Half::create_sealed(len)?;
-        control.send_fd(fd.as_fd())?;
-        let fd = control.recv_fd()?;
-        let peer = Half::open_read_only(&fd, len)?;
-        Ok(Self { own, peer })
+        Self::swap(control, Half::create_sealed(len)?, |fd| Half::open_read_only(fd, len))
     }
 
     /// The same with nothing sealed, and the peer's half mapped for writing too: what it costs that it is not.
@@ -140,10 +136,16 @@ impl Halves {
     /// # Errors
     /// As [`exchange`](Self::exchange).
     pub fn exchange_writable(control: &Control, len: usize) -> io::Result<Self> {
-        let (own, fd) = Half::create(len)?;
-        control.send_fd(fd.as_fd())?;
-        let fd = control.recv_fd()?;
-        let peer = Half::open(&fd, len)?;
+        Self::swap(control, Half::create(len)?, |fd| Half::open(fd, len))
+    }
+
+    fn swap(
+        control: &Control,
+        (own, ours): (Half, OwnedFd),
+        open: impl FnOnce(&OwnedFd) -> io::Result<Half>,
+    ) -> io::Result<Self> {
+        control.send_fd(ours.as_fd())?;
+        let peer = open(&control.recv_fd()?)?;
         Ok(Self { own, peer })
     }
 }
