@@ -75,6 +75,7 @@ fn entry(entries: &[Entry], n: u64) -> &Entry {
     &entries[place(entries, n)]
 }
 
+/// Where that is, in their order in memory: see [`STRIDE`].
 #[inline]
 fn place(entries: &[Entry], n: u64) -> usize {
     (n as usize).wrapping_mul(STRIDE) & entries.len().wrapping_sub(1)
@@ -380,6 +381,20 @@ mod tests {
             u64::MAX - 1_000..u64::MAX - 500,
             1..u64::MAX - 500
         ]
+    }
+
+    #[test]
+    fn each_message_of_a_lap_has_an_entry_to_itself_and_neighbours_are_in_other_pages() {
+        for count in (0..=16).map(|bits| 1_u64 << bits) {
+            let entries = Entry::on_heap(count as usize);
+            // Around the end of the numbers as well.
+            let mut places: Vec<_> = (0..count).map(|n| place(&entries, n.wrapping_sub(count / 2))).collect();
+            places.sort_unstable();
+            assert!(places.into_iter().eq(0..count as usize), "{count} entries");
+        }
+        let entries = Entry::on_heap(crate::Geometry::default().ring_entries as usize);
+        let page = |n| place(&entries, n) / (4096 / size_of::<Entry>());
+        assert!((0..entries.len() as u64).all(|n| page(n) != page(n + 1)));
     }
 
     proptest! {

@@ -322,19 +322,6 @@ mod tests {
         assert_eq!(layout_hash(), 0x8c90_dba9_9ef1_1053);
     }
 
-    #[test]
-    fn each_message_of_a_lap_has_an_entry_to_itself_and_neighbours_are_in_other_pages() {
-        let place = |n: usize, entries: usize| n.wrapping_mul(STRIDE) % entries;
-        for entries in (0..=16).map(|bits| 1_usize << bits) {
-            let mut places: Vec<_> = (0..entries).map(|n| place(n, entries)).collect();
-            places.sort_unstable();
-            assert!(places.iter().copied().eq(0..entries), "{entries} entries");
-        }
-        let entries = Geometry::default().ring_entries as usize;
-        let page = |n| place(n, entries) / (4096 / size_of::<Descriptor>());
-        assert!((0..entries).all(|n| page(n) != page(n + 1)));
-    }
-
     proptest! {
         #[test]
         fn nothing_overlaps_and_all_of_it_is_inside(
