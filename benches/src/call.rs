@@ -34,7 +34,9 @@ pub enum By {
     Socket,
     /// rapace, blocking on both sides.
     Rapace(Waiting),
-    /// The same with default waiting, and a server that vouches for its client: its handlers borrow in the slots.
+    /// The same with default waiting, each call begun for itself: where it is made alone there is no difference.
+    Begun,
+    /// The same as `Rapace` with default waiting, and a server that vouches for its client: its handlers borrow in the slots.
     Trusting,
     /// rapace, awaited on a current-thread runtime, and served on a thread.
     Awaited(Waiting),
@@ -75,6 +77,7 @@ const NAMES: &[(By, &str)] = &[
     (By::Rapace(Waiting::Never), "rapace-never"),
     (By::Rapace(Waiting::Default), "rapace-default"),
     (By::Rapace(Waiting::Forever), "rapace-forever"),
+    (By::Begun, "rapace-begun"),
     (By::Trusting, "rapace-trusting"),
     (By::Awaited(Waiting::Never), "awaited-never"),
     (By::Awaited(Waiting::Default), "awaited-default"),
@@ -120,6 +123,7 @@ impl By {
                 | Self::HandFragments
                 | Self::Socket
                 | Self::Rapace(_)
+                | Self::Begun
                 | Self::Trusting
                 | Self::Awaited(_)
                 | Self::Tasks(_)
@@ -139,6 +143,7 @@ impl By {
             Self::Hand(Waiting::Default | Waiting::Forever)
                 | Self::HandFragments
                 | Self::Rapace(Waiting::Default | Waiting::Forever)
+                | Self::Begun
                 | Self::Awaited(Waiting::Default)
                 | Self::Tasks(Waiting::Default)
         )
@@ -219,6 +224,8 @@ impl Call {
                 Ok(Box::new(self.run(cpu, |c| Ok(rapace::Length::new(rapace(c)?, len)))?))
             }
             (By::Rapace(_) | By::Trusting, _) => self.blocking(cpu, rapace),
+            (By::Begun, Task::InFlight(_)) => self.blocking(cpu, |c| Ok(rapace::Begun(rapace(c)?))),
+            (By::Begun, _) => Err(missing(self)),
             (By::Awaited(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace(c)),
             (By::Tasks(_), _) => self.awaited::<OneThread, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
             (By::Threads(_), _) => self.awaited::<Threads, _>(cpu, async |c| rapace::meet_on_tokio(c, waiting, &path)),
@@ -323,7 +330,9 @@ impl Call {
                 answer(control, Answerer::exchange(control, waiting, self.classes(), task.calls())?)
             }
             By::Socket => answer(control, Socket::serving(control, task.calls())?),
-            By::Rapace(_) | By::Awaited(_) => answer(control, rapace::serve(control, crate::product::config(waiting))?),
+            By::Rapace(_) | By::Begun | By::Awaited(_) => {
+                answer(control, rapace::serve(control, crate::product::config(waiting))?)
+            }
             By::Trusting => answer(control, rapace::serve(control, crate::product::trusting())?),
             By::Tasks(_) => {
                 let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -23,6 +23,7 @@ use crate::rpc::extensions::Extensions;
 use crate::rpc::farewell::Farewell;
 use crate::rpc::handling::{admit, handle_here, handle_in_place};
 use crate::rpc::link::Link;
+use crate::rpc::request::Face;
 use crate::rpc::router::ServableOnThreads;
 use crate::rpc::service::{Needs, Serve, Services};
 use crate::rpc::serving::Arrived;
@@ -467,7 +468,7 @@ pub(crate) fn serve_request(
     arrived: &mut Option<Arrived>,
 ) {
     match arrived {
-        Some(request) if services.is_plain(request.method) => handle_in_place(link, services, request),
+        Some(request) if services.is_plain(request.method) => handle_in_place(link, services, request, Face::Serving),
         _ => serve_with_care(link, services, workers, arrived.take()),
     }
 }

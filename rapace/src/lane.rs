@@ -14,7 +14,7 @@ use crate::error::{Lost, Violation};
 use crate::layout::INLINE_MAX;
 use crate::layout::descriptor::{Descriptor, TOTAL_BYTES, flag};
 use crate::layout::geometry::Layout;
-use crate::layout::head::{Arrival, Head, InSlot, Kind, Part};
+use crate::layout::head::{Arrival, Head, InSlot, Part};
 use crate::layout::inline::{Inline, Lead};
 use crate::limits::Limits;
 use crate::os::fetch_for_reading;
@@ -107,7 +107,7 @@ impl SendLane {
         }
         match (payload.inline(), payload.rest) {
             (Some(inline), _) => {
-                self.ring.push_and_fetch(inline_descriptor(head, inline), ahead(head));
+                self.ring.push(inline_descriptor(head, inline));
                 Ok(true)
             }
             (None, [piece]) if piece.len() <= self.slot_bytes_max() => Ok(self.send_in_slot(head, payload.lead, piece)),
@@ -122,8 +122,7 @@ impl SendLane {
             place.copy_from_slice(piece);
         }
         let descriptor = self.slot_descriptor(head, claim, lead.len().saturating_add(piece.len()));
-        self.ring
-            .push_and_fetch(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor }, ahead(head));
+        self.ring.push(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor });
         true
     }
 
@@ -137,13 +136,13 @@ impl SendLane {
     /// Sends what its descriptor carries: most messages.
     #[inline(always)]
     pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
-        self.ring.push_and_fetch(short_descriptor(head, lead), ahead(head));
+        self.ring.push(short_descriptor(head, lead));
     }
 
-    /// As [`send_short`](Self::send_short), of a message that no other follows closely, as far as is known.
+    /// See [`Producer::take_lines`].
     #[inline(always)]
-    pub(crate) fn send_short_alone(&mut self, head: &Head, lead: Lead<'_>) {
-        self.ring.push(short_descriptor(head, lead));
+    pub(crate) fn take_lines(&mut self, is_followed: impl FnOnce() -> bool) {
+        self.ring.take_lines(is_followed);
     }
 
     /// Has the slot fetched that the next message takes if it is as long as this one.
@@ -186,7 +185,7 @@ impl SendLane {
         if fragmented && *sent > 0 {
             descriptor.flags = flag::SLOT | flag::NEXT | if is_last { 0 } else { flag::MORE };
         }
-        self.ring.push_and_fetch(descriptor, ahead(head));
+        self.ring.push(descriptor);
         *sent = from.saturating_add(in_slot);
         Ok(is_last)
     }
@@ -225,7 +224,7 @@ impl SendLane {
             return Ok(Some(claim));
         }
         let descriptor = self.slot_descriptor(head, claim, len);
-        self.ring.push_and_fetch(descriptor, ahead(head));
+        self.ring.push(descriptor);
         Ok(None)
     }
 
@@ -237,13 +236,6 @@ impl SendLane {
         let bare = head.descriptor();
         Descriptor { flags: flag::SLOT | bare.flags, len: len as u32, slot, generation, ..bare }
     }
-}
-
-/// How far ahead of a message an entry is fetched for those that may follow. Behind requests and answers it is near: the peer, which
-/// owes the next message, looks for more of them meanwhile, and takes back what is fetched too early.
-#[inline(always)]
-fn ahead(head: &Head) -> u64 {
-    if matches!(head.kind(), Kind::Request | Kind::Terminal) { 2 } else { 4 }
 }
 
 /// How much of a class a message with this head may take.
@@ -368,10 +360,10 @@ impl RecvLane {
         self.ring.try_pop()
     }
 
-    /// See [`Consumer::fetch_ahead`].
+    /// See [`Consumer::fetch_lines`].
     #[inline(always)]
-    pub(crate) fn fetch_ahead(&self, entries: u64) {
-        self.ring.fetch_ahead(entries);
+    pub(crate) fn fetch_lines(&mut self) {
+        self.ring.fetch_lines();
     }
 
     /// A private copy of the next message, if it is there and can be read.

@@ -134,6 +134,7 @@ pub use rpc::trace::{Trace, Tracing};
 #[cfg(not(loom))]
 pub use rpc::{
     call::{Call, TryStartError},
+    call_all::{CallAll, call_all},
     client::{Client, ClientBuilder, ConnectError},
     context::Context,
     error::{CallError, CallResult, NoConnection, RpcError, StreamError, TooLarge},

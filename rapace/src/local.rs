@@ -62,7 +62,7 @@ pub fn stepped<C: Stub + Send + 'static, S: Serve>(service: S) -> Result<(C, imp
         let mut arrived = None;
         if link.request(&mut arrived) {
             serve_request(&link, &services, &workers, &mut arrived);
-            if arrived.is_some_and(|handled| handled.call == ONE_WAY) {
+            if arrived.as_ref().is_some_and(|handled| handled.call == ONE_WAY) {
                 link.lock().finish_one_way();
             }
         }

@@ -180,25 +180,13 @@ pub(crate) fn cpu() -> Option<u64> {
     None
 }
 
-/// Has the processor fetch the cache line of `place` for writing, while it goes on with something else. A hint; nothing
-/// depends on it.
-#[inline(always)]
-pub(crate) fn fetch_for_writing<T>(place: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: a hint that reads and writes nothing, faults at no address, and leaves registers and flags alone.
-    unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) place, options(nostack, preserves_flags));
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
-}
-
-/// As [`fetch_for_writing`], of the lines of a number of blocks of [`FETCHED`] bytes.
+/// Has the processor fetch the cache lines of a number of blocks of [`FETCHED`] bytes for writing, while it goes on with something
+/// else. A hint; nothing depends on it.
 #[inline]
 pub(crate) fn fetch_blocks_for_writing(start: *const u8, blocks: usize) {
     for block in 0..blocks {
         #[cfg(target_arch = "x86_64")]
-        // SAFETY: as in `fetch_for_writing`.
+        // SAFETY: hints that read and write nothing, fault at no address, and leave registers and flags alone.
         unsafe {
             std::arch::asm!(
                 "prefetchw [{at}]",

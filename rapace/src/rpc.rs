@@ -13,12 +13,13 @@
 //!   services together, [`guarded`] one that is not for everybody, [`setting`] what surrounds their handlers.
 //! * [`direct`] is a service at the other side of one session; [`lasting`] one that outlives its sessions, [`standing`] the
 //!   session that it has now, and [`supervisor`] the thread that makes the next one.
-//! * [`request`] is a call at its server, [`call`] at its caller, and [`pending`] there once it is begun; [`watch`] is what
+//! * [`request`] is a call at its server, [`call`] at its caller, and [`pending`] there once it is begun, [`call_all`] many of them; [`watch`] is what
 //!   hooks see of it at both.
 
 mod begin;
 mod beside;
 pub(crate) mod call;
+pub(crate) mod call_all;
 pub(crate) mod call_id;
 pub(crate) mod client;
 pub(crate) mod context;

@@ -137,9 +137,34 @@ impl Calls for AdderClient {
 
     #[inline]
     fn adds(&mut self, count: u32) {
+        let client = &*self;
+        let sums = rapace::call_all((0..count).map(|b| client.add(black_box(20), b)));
+        let mut expected = 20;
+        for sum in sums {
+            assert_eq!(sum.expect("a sum"), expected);
+            expected += 1;
+        }
+    }
+}
+
+/// A client whose calls in flight are begun one by one.
+#[derive(Debug)]
+pub struct Begun(pub AdderClient);
+
+impl Calls for Begun {
+    fn add(&mut self, a: u32, b: u32) -> u32 {
+        Calls::add(&mut self.0, a, b)
+    }
+
+    fn echo(&mut self, data: Vec<u8>) -> Vec<u8> {
+        Calls::echo(&mut self.0, data)
+    }
+
+    #[inline]
+    fn adds(&mut self, count: u32) {
         let mut calls = Vec::with_capacity(count as usize);
         for b in 0..count {
-            calls.push(Self::add(self, black_box(20), b).start().expect("a call"));
+            calls.push(self.0.add(black_box(20), b).start().expect("a call"));
         }
         for (call, b) in calls.into_iter().zip(0..) {
             assert_eq!(call.wait().expect("a sum"), 20 + b);

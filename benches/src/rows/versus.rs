@@ -78,8 +78,8 @@ pub const SECTIONS: [Section; 19] = [
     ),
     (
         IN_FLIGHT[0].1,
-        "So many calls are begun, then so many answers waited for. Products of tasks begin them as futures that are \
-         joined; those that can send several requests at once do.",
+        "So many calls are begun, then so many answers waited for: rapace's by `call_all`, and each for itself by `start`. Products \
+         of tasks begin them as futures that are joined; those that can send several requests at once do.",
     ),
     (IN_FLIGHT[1].1, ""),
     (
@@ -187,6 +187,8 @@ pub const SOCKET: &str = "hand-written, Unix socket";
 pub const RAPACE: &str = "rapace";
 /// The same awaited.
 pub const RAPACE_AWAITED: &str = "rapace, awaited";
+/// Several calls of one thread, each begun for itself.
+const RAPACE_BEGUN: &str = "rapace, begun one by one";
 
 /// Everybody who calls with bytes and in flight.
 #[must_use]
@@ -330,8 +332,12 @@ fn in_flight(rows: &mut Rows<'_>) -> io::Result<()> {
     for (count, section) in IN_FLIGHT {
         let floor = in_flight_of(HAND, count);
         for (by, name) in callers() {
+            let in_flight = |by| call(by, Task::InFlight(count));
             let floor = (name != HAND).then_some(floor.as_str());
-            rows.add(section, &in_flight_of(name, count), floor, call(by, Task::InFlight(count)))?;
+            rows.add(section, &in_flight_of(name, count), floor, in_flight(by))?;
+            if name == RAPACE {
+                rows.add(section, &in_flight_of(RAPACE_BEGUN, count), floor, in_flight(By::Begun))?;
+            }
         }
     }
     Ok(())

@@ -40,12 +40,10 @@ pub struct Encoder<'v> {
     /// Bytes in `lead`, or [`SPILLED`].
     lead_len: usize,
     /// All bytes that are not borrowed, once they are more than `lead` has room for.
-    spill: Vec<u8>,
+    spill: Option<Vec<u8>>,
     /// Most messages have one borrowed byte string at most.
     first: Option<Blob<'v>>,
-    others: Vec<Blob<'v>>,
-    /// Length of all blobs together.
-    blob_bytes: usize,
+    others: Option<Vec<Blob<'v>>>,
 }
 
 /// A byte string that stays where it is until the message is sent.
@@ -66,20 +64,14 @@ impl<'v> Encoder<'v> {
     /// An empty message.
     #[inline]
     pub fn new() -> Self {
-        Self {
-            lead: [0; INLINE_MAX / 8],
-            lead_len: 0,
-            spill: Vec::new(),
-            first: None,
-            others: Vec::new(),
-            blob_bytes: 0,
-        }
+        Self { lead: [0; INLINE_MAX / 8], lead_len: 0, spill: None, first: None, others: None }
     }
 
     /// Length of the message in bytes.
     #[inline]
     pub fn len(&self) -> usize {
-        self.gathered().len().saturating_add(self.blob_bytes)
+        let blobs = self.first.iter().chain(self.others());
+        blobs.fold(self.gathered().len(), |len, blob| len.saturating_add(blob.bytes.len()))
     }
 
     /// Whether the message has no bytes.
@@ -154,11 +146,14 @@ impl<'v> Encoder<'v> {
     #[inline(never)]
     fn spill(&mut self, bytes: &[u8]) {
         if self.lead_len != SPILLED {
-            self.spill.reserve(SPILL_BYTES.max(INLINE_MAX.saturating_add(bytes.len())));
-            self.spill.extend_from_slice(self.lead.as_bytes().get(..self.lead_len).unwrap_or_default());
+            let mut spill = Vec::with_capacity(SPILL_BYTES.max(INLINE_MAX.saturating_add(bytes.len())));
+            spill.extend_from_slice(self.lead.as_bytes().get(..self.lead_len).unwrap_or_default());
+            self.spill = Some(spill);
             self.lead_len = SPILLED;
         }
-        self.spill.extend_from_slice(bytes);
+        if let Some(spill) = &mut self.spill {
+            spill.extend_from_slice(bytes);
+        }
     }
 
     /// Appends an unsigned integer as postcard's varint: seven bits a byte, the lowest first, each but the last with its
@@ -211,8 +206,7 @@ impl<'v> Encoder<'v> {
 
     fn borrow(&mut self, bytes: &'v [u8]) {
         let blob = Blob { at: self.gathered().len(), bytes };
-        self.blob_bytes = self.blob_bytes.saturating_add(bytes.len());
-        if self.first.is_none() { self.first = Some(blob) } else { self.others.push(blob) }
+        if self.first.is_none() { self.first = Some(blob) } else { self.others.get_or_insert_default().push(blob) }
     }
 
     /// Appends a value through its own `Serialize`.
@@ -227,7 +221,13 @@ impl<'v> Encoder<'v> {
     #[inline]
     fn gathered(&self) -> &[u8] {
         // `SPILLED` is no length of the lead.
-        self.lead.as_bytes().get(..self.lead_len).unwrap_or(&self.spill)
+        self.lead.as_bytes().get(..self.lead_len).unwrap_or_else(|| self.spill.as_deref().unwrap_or_default())
+    }
+
+    /// The borrowed byte strings behind the first.
+    #[inline]
+    fn others(&self) -> &[Blob<'v>] {
+        self.others.as_deref().unwrap_or_default()
     }
 
     /// All of the message, if it is so short that a descriptor carries it.
@@ -246,14 +246,14 @@ impl<'v> Encoder<'v> {
         let outgoing = match &self.first {
             None if self.lead_len <= INLINE_MAX => Outgoing::short(self.lead()),
             None => {
-                few = [&self.spill, &[], &[]];
+                few = [self.gathered(), &[], &[]];
                 Outgoing::new(Inline::default(), few.get(..1).unwrap_or_default())
             }
             // Nothing behind the only byte string, and in front of it what is on the stack.
-            Some(blob) if self.others.is_empty() && blob.at == self.lead_len => {
+            Some(blob) if self.others.is_none() && blob.at == self.lead_len => {
                 Outgoing::new(self.lead(), std::slice::from_ref(&blob.bytes))
             }
-            Some(blob) if self.others.is_empty() => {
+            Some(blob) if self.others.is_none() => {
                 let gathered = self.gathered();
                 let (before, after) = gathered.split_at_checked(blob.at).unwrap_or((gathered, &[]));
                 few = [before, blob.bytes, after];
@@ -276,9 +276,9 @@ impl<'v> Encoder<'v> {
 
     /// What precedes the first blob, even if that is nothing, then blobs and what lies between them.
     fn many_pieces<'p>(&'p self, gathered: &'p [u8]) -> Vec<&'p [u8]> {
-        let mut pieces = Vec::with_capacity(self.others.len().saturating_mul(2).saturating_add(3));
+        let mut pieces = Vec::with_capacity(self.others().len().saturating_mul(2).saturating_add(3));
         let mut from = 0;
-        for blob in self.first.iter().chain(&self.others) {
+        for blob in self.first.iter().chain(self.others()) {
             let between = gathered.get(from..blob.at).unwrap_or_default();
             if !between.is_empty() || pieces.is_empty() {
                 pieces.push(between);
@@ -371,7 +371,7 @@ mod tests {
         let mut encoder = Encoder::new();
         encoder.bytes(&[7; 24]);
         assert_eq!(pieces(&encoder), (vec![7; 24], vec![]));
-        assert!(encoder.spill.is_empty());
+        assert!(encoder.spill.is_none());
         encoder.byte(8);
         let mut all = vec![7; 24];
         all.push(8);

@@ -52,6 +52,54 @@ impl Inline {
     }
 }
 
+/// How many [`Several`] has room for.
+const SEVERAL: usize = 8;
+
+/// Some [`Inline`]s that are sent at once, word beside word: each word is copied for itself, as it was written. See [`Lead`].
+#[derive(Debug, Default)]
+pub(crate) struct Several {
+    words: [[u64; SEVERAL]; INLINE_MAX / 8],
+    lens: [u32; SEVERAL],
+    len: usize,
+}
+
+impl Several {
+    pub(crate) fn clear(&mut self) {
+        self.len = 0;
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len == SEVERAL
+    }
+
+    /// Puts one behind the others; false when there is no room.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, lead: Lead<'_>) -> bool {
+        let Some(len) = self.lens.get_mut(self.len) else { return false };
+        *len = lead.len;
+        for (words, word) in self.words.iter_mut().zip(lead.words) {
+            if let Some(place) = words.get_mut(self.len) {
+                *place = *word;
+            }
+        }
+        self.len = self.len.saturating_add(1);
+        true
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self, index: usize) -> Option<Inline> {
+        if index >= self.len {
+            return None;
+        }
+        let [a, b, c] = &self.words;
+        Some(Inline { words: [*a.get(index)?, *b.get(index)?, *c.get(index)?], len: *self.lens.get(index)? })
+    }
+}
+
 /// As [`Inline`], where it was made: words that were just written one by one must not be copied in larger pieces, which
 /// stalls the processor as well.
 #[derive(Clone, Copy, Debug)]

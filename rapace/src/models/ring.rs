@@ -40,6 +40,8 @@ fn three_messages(capacity: usize, first: u64) {
                     thread::yield_now();
                 }
                 producer.push(message(number));
+                // To loom a write to an entry that is not free is a conflict.
+                producer.take_lines(|| true);
             }
         });
         for number in first..first + 3 {

@@ -9,7 +9,7 @@ use super::deadline::Deadline;
 use super::direct::Direct;
 use super::error::RpcError;
 use super::lasting::{Again, Lasting, Trial};
-use super::link::Target;
+use super::link::{Begun, Target};
 use super::method::{FromApp, Method};
 use super::pending::Pending;
 use super::status::Status;
@@ -17,6 +17,7 @@ use super::tickets::Outcome;
 use super::watch::Watch;
 use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
+use crate::layout::inline::Inline;
 use crate::session::Payload;
 
 /// A call that was not begun: [`wait`](Self::wait) for it on a thread, `.await` it in a task, or [`start`](Self::start)
@@ -80,26 +81,19 @@ impl<'a, M: Method> Call<'a, M> {
     #[inline(always)]
     pub fn wait(self) -> Result<M::Ok, M::Error> {
         match self.client.direct() {
-            Ok(direct) => {
-                let (mut outcome, watch) = self.outcome(direct, &mut self.deadline())?;
-                decode::<M>(direct, &mut outcome, watch)
-            }
+            Ok(direct) => self.wait_in(direct, &mut self.deadline()),
             Err(lasting) => self.wait_lastingly(lasting),
         }
     }
 
-    /// Makes the call in this session.
+    /// Makes the call in this session. The outcome stays where it is put: it is large, and written in words.
     #[inline(always)]
-    fn outcome(&self, direct: &Direct, deadline: &mut Deadline) -> Result<(Outcome, Watch), RpcError> {
+    fn wait_in(&self, direct: &Direct, deadline: &mut Deadline) -> Result<M::Ok, M::Error> {
         let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
-        let link = direct.link();
-        let outcome = match if watch.has_metadata() { None } else { out.short() } {
-            Some(lead) => link.call_short(target, lead, deadline),
-            None => out.send(|args| watch.send(link, args, |payload| link.call(target, payload, deadline))),
-        };
-        Ok((outcome, watch))
+        let mut outcome = outcome(direct, target, &out, deadline, &watch);
+        decode::<M>(direct, &mut outcome, watch)
     }
 
     /// Makes the call in the session of now, and if need be in those that follow it.
@@ -108,8 +102,10 @@ impl<'a, M: Method> Call<'a, M> {
         let mut trial = Trial::new(self.deadline());
         loop {
             let direct = trial.connected(lasting)?;
-            let (outcome, watch) = self.outcome(&direct, &mut trial.deadline)?;
-            match outcome {
+            let target = direct.target(M::INDEX)?;
+            let mut out = Encoder::new();
+            let watch = prepared::<M>(&direct, &self.args, &mut out)?.begin();
+            match outcome(&direct, target, &out, &mut trial.deadline, &watch) {
                 Outcome::End(error) => trial.survive(lasting, &direct, watch.failed(error), M::IDEMPOTENT)?,
                 mut outcome => return decode::<M>(&direct, &mut outcome, watch),
             }
@@ -145,10 +141,12 @@ impl<'a, M: Method> Call<'a, M> {
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
         let short = if watch.has_metadata() { None } else { out.short() };
-        match short.and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us())) {
-            Some(begun) => Ok(Pending::new(direct, begun, deadline, watch)),
-            None => start_long(direct, target, &out, deadline, watch),
-        }
+        let short = short.and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us()));
+        let (begun, watch) = match short {
+            Some(begun) => (begun, watch),
+            None => start_long(direct, target, &out, deadline, watch)?,
+        };
+        Ok(Pending::new(direct, begun, deadline, watch))
     }
 
     /// Begins the call in the session of now or, if that is over, the next one.
@@ -248,18 +246,34 @@ pub(crate) fn prepared<'v, M: Method>(
     Ok(Watch::of_call(direct, M::INDEX, out.len()))
 }
 
+/// Makes a call in a session.
+#[inline(always)]
+fn outcome(direct: &Direct, target: Target, out: &Encoder<'_>, deadline: &mut Deadline, watch: &Watch) -> Outcome {
+    match if watch.has_metadata() { None } else { out.short() } {
+        Some(lead) => direct.link().call_short(target, lead, deadline),
+        None => call_long(direct, target, out, deadline, watch),
+    }
+}
+
+/// As [`outcome`], of what no descriptor carries, or when something is out of the ordinary.
+#[inline(never)]
+fn call_long(direct: &Direct, target: Target, out: &Encoder<'_>, deadline: &mut Deadline, watch: &Watch) -> Outcome {
+    let link = direct.link();
+    out.send(|args| watch.send(link, args, |payload| link.call(target, payload, deadline)))
+}
+
 /// As [`Call::start`], of what no descriptor carries, or when something is out of the ordinary.
 #[inline(never)]
-fn start_long<M: Method>(
+fn start_long(
     direct: &Direct,
     target: Target,
     out: &Encoder<'_>,
     mut deadline: Deadline,
     watch: Watch,
-) -> Result<Pending<M>, RpcError> {
+) -> Result<(Begun, Watch), RpcError> {
     let link = direct.link();
     match out.send(|args| watch.send(link, args, |payload| link.start(target, payload, &mut deadline))) {
-        Ok(begun) => Ok(Pending::new(direct, begun, deadline, watch)),
+        Ok(begun) => Ok((begun, watch)),
         Err(error) => Err(watch.failed(error)),
     }
 }
@@ -274,15 +288,26 @@ pub(crate) fn encode_error(error: EncodeError) -> RpcError {
 pub(crate) fn decode<M: Method>(direct: &Direct, outcome: &mut Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
-            read::<M>(*status, &mut Reader::short(inline, &direct.link().budget), watch)
+            decode_short::<M>(direct, *status, inline, watch)
         }
         outcome => decode_any::<M>(direct, std::mem::take(outcome), watch),
     }
 }
 
+/// As [`decode`], of what came in a descriptor and is a result.
+#[inline(always)]
+pub(super) fn decode_short<M: Method>(
+    direct: &Direct,
+    status: Status,
+    inline: &Inline,
+    watch: Watch,
+) -> Result<M::Ok, M::Error> {
+    read::<M>(status, &mut Reader::short(inline, &direct.link().budget), watch)
+}
+
 /// As [`decode`], of everything else.
 #[inline(never)]
-fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
+pub(super) fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
             let message = Message::new(payload, direct.link().budget);

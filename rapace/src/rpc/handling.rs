@@ -25,7 +25,7 @@ thread_local! {
 
 /// Has a request handled to its end on this thread.
 pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
-    handle_in_place(link, services, arrived);
+    handle_in_place(link, services, arrived, Face::Thread);
     if arrived.call == ONE_WAY {
         link.lock().finish_one_way();
     }
@@ -33,8 +33,8 @@ pub(crate) fn handle_here(link: &Arc<Link>, services: &Services, arrived: &mut A
 
 /// As [`handle_here`], but [`Link::request`] finds the request in its place and says of a one-way call that it is finished.
 #[inline(always)]
-pub(crate) fn handle_in_place(link: &Arc<Link>, services: &Services, arrived: &mut Arrived) {
-    if let Handled::Later(future) = handle(link, services, arrived, Face::Thread) {
+pub(crate) fn handle_in_place(link: &Arc<Link>, services: &Services, arrived: &mut Arrived, face: Face) {
+    if let Handled::Later(future) = handle(link, services, arrived, face) {
         block_on(future);
     }
 }
@@ -113,7 +113,7 @@ impl Link {
             return self.refuse_deeper(arrived.call);
         }
         NESTED.set(depth.saturating_add(1));
-        handle_in_place(self, services, arrived);
+        handle_in_place(self, services, arrived, Face::Thread);
         NESTED.set(depth);
     }
 

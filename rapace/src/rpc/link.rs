@@ -132,6 +132,8 @@ pub(crate) struct Core {
     pub(crate) standby: Vec<Thread>,
     /// Who waits for room, or for its turn to send.
     pub(crate) blocked: Vec<Waker>,
+    /// A reply was sent for which nobody was rung yet: whoever serves does so when it asks for the next request.
+    pub(super) has_quiet_reply: bool,
     /// Who waits for requests.
     pub(crate) serving: Option<Waker>,
     /// Threads that wait for the answer to a call, and handle what is called back meanwhile.
@@ -189,6 +191,7 @@ impl Link {
             spinner: Spinner::new(),
             standby: Vec::new(),
             blocked: Vec::new(),
+            has_quiet_reply: false,
             serving: None,
             awaiting: Vec::new(),
             parked_bytes: 0,

@@ -10,7 +10,6 @@ use super::deadline::Deadline;
 use super::link::{Begun, Core, Link, Target};
 use super::service::Services;
 use super::serving::{Arrived, Awaiting, NO_PARENT};
-use super::short::Short;
 use super::status::Status;
 use super::tickets::Outcome;
 use crate::lane::Outgoing;
@@ -44,21 +43,20 @@ impl Link {
         let Some((begun, mut look)) = begun else {
             return self.call(target, &Outgoing::short(lead.to_inline()), deadline);
         };
-        let mut place: Option<Arrived> = None;
+        let mut place: Option<Arrived>;
         while self.look_for_it(look.next) {
-            let mut nested = None;
+            place = None;
             let answer = self.briefly(|core| {
                 let answer = core.take_looked_for(begun, look);
                 if answer.is_none() {
-                    nested = core.take_looked_for_nested(begun.call(), look);
+                    core.take_looked_for_nested(begun.call(), look, &mut place);
                 }
                 answer
             });
             if let Some((status, inline)) = answer {
                 return Outcome::Short(status, inline);
             }
-            let Some(request) = nested else { break };
-            let arrived = place.insert(request.into());
+            let Some(arrived) = &mut place else { break };
             self.handle_deeper(services, arrived);
             look.is_beside = false;
             match self.briefly(|core| core.look_again(begun.call())) {
@@ -112,20 +110,19 @@ impl Core {
         Some(answer)
     }
 
-    /// What was looked for, if it is a request that was made in the handler of the call.
+    /// What was looked for is put in its place, if it is a request that was made in the handler of the call.
     #[inline(always)]
-    fn take_looked_for_nested(&mut self, call: CallId, look: Look) -> Option<Short> {
+    fn take_looked_for_nested(&mut self, call: CallId, look: Look, place: &mut Option<Arrived>) {
         if self.inbox.next() != look.next {
-            return None;
+            return;
         }
-        let request = self.take_short_nested(call)?;
+        let Some(nested) = self.take_short_nested(call, place) else { return };
         if look.is_beside {
             self.took_beside();
         }
         if let Some(awaiting) = self.awaiting.iter_mut().find(|awaiting| awaiting.call == call) {
-            awaiting.handles = CallId(request.head.call());
+            awaiting.handles = nested;
         }
-        Some(request)
     }
 
     /// After a request was handled: what comes next is to be looked for, if nothing came meanwhile that others took out.

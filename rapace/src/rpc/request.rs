@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::future::poll_fn;
+use std::mem::needs_drop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -39,9 +40,19 @@ pub struct Request<'a> {
 pub(crate) enum Face {
     /// On a thread, which may block.
     Thread,
+    /// On one that asks for the next request as soon as this one is handled. A sleeper is rung for the reply then: the processor sees
+    /// to the next request while the reply leaves for the cache.
+    Serving,
     /// In a task, which may not.
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "tasks are the async face's"))]
     Task,
+}
+
+impl Face {
+    /// The same, where a sleeper is rung at once.
+    fn at_once(self) -> Self {
+        if self == Self::Serving { Self::Thread } else { self }
+    }
 }
 
 /// What became of a request.
@@ -167,8 +178,12 @@ impl<'a> Request<'a> {
             match encode(&value, &mut out) {
                 Ok(status) => {
                     watch.answers(link, call, status, out.len());
+                    // What is dropped from here on may be the user's, and take its time.
+                    let is_last = !needs_drop::<T>() && !watch.is_watching();
                     match out.short() {
-                        Some(lead) => reply_short(link, call, face, status, lead),
+                        Some(lead) => {
+                            reply_short(link, call, if is_last { face } else { face.at_once() }, status, lead)
+                        }
                         None => out.send(|payload| reply(link, call, face, status, payload)),
                     }
                 }
@@ -251,7 +266,7 @@ fn reply_short(link: &Arc<Link>, call: CallId, face: Face, status: Status, lead:
     if call == ONE_WAY {
         return Handled::Done;
     }
-    match link.briefly(|core| core.reply_short(call, status, lead)) {
+    match link.briefly(|core| core.reply_short(call, status, lead, face == Face::Serving)) {
         Some(()) => Handled::Done,
         None => reply(link, call, face, status, &Outgoing::short(lead.to_inline())),
     }
@@ -269,7 +284,7 @@ fn reply(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &O
 /// As [`reply`], of what is not too large.
 fn send(link: &Arc<Link>, call: CallId, face: Face, status: Status, payload: &Outgoing<'_>) -> Handled {
     match face {
-        Face::Thread => {
+        Face::Thread | Face::Serving => {
             link.reply(Replying::new(call, status), payload);
             Handled::Done
         }

@@ -22,17 +22,23 @@ use crate::layout::inline::{Inline, Lead};
 use crate::segment::count;
 use crate::session::Payload;
 
-/// How far ahead of the item that comes next an entry is fetched: what a line takes to come from the writer's cache, in items.
-const ITEMS_AHEAD: usize = 8;
-
-/// The same of answers: they are read one by one, with other work in between.
-const ANSWERS_AHEAD: u64 = 3;
+/// From how many calls under way on others follow a request closely.
+const MANY: usize = 8;
 
 impl Core {
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done. Zero microseconds are
     /// no timeout.
     #[inline(always)]
     pub(crate) fn begin_short(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
+        let begun = self.begin_unannounced(target, lead, timeout_us)?;
+        self.outbox.announce();
+        self.outbox.take_lines(|| self.engine.in_flight() >= MANY);
+        Some(begun)
+    }
+
+    /// As [`begin_short`](Self::begin_short); the caller then [announces](crate::session::Outbox::announce) it, maybe with others.
+    #[inline(always)]
+    pub(super) fn begin_unannounced(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
         if !self.outbox.can_send_short(lead.len()) {
             return None;
         }
@@ -44,7 +50,7 @@ impl Core {
         };
         let head = Head::request(call.0, target.method).with_parent(target.parent);
         let head = head.with_timeout_us(timeout_us);
-        self.outbox.send_short(&head, lead);
+        self.outbox.send_unannounced(&head, lead);
         self.note_request(&head);
         count(&self.outbox.counts().calls_begun, 1);
         Some(Begun::new(ticket, call))
@@ -68,10 +74,10 @@ impl Core {
         }
     }
 
-    /// A request to be started, straight from the ring, if nothing is out of the ordinary. What follows it is taken out
-    /// before it is begun if that can matter: a cancel, or a request whose time runs.
+    /// Puts a request to be started in its place, straight from the ring, if nothing is out of the ordinary; else nothing is done. What
+    /// follows it is taken out before it is begun if that can matter: a cancel, or a request whose time runs.
     #[inline(always)]
-    pub(super) fn take_short_request(&mut self) -> Option<Short> {
+    pub(super) fn take_short_request(&mut self, place: &mut Option<Arrived>) -> Option<()> {
         if !self.requests.is_empty() || self.owes || !self.serves || self.end.is_some() {
             return None;
         }
@@ -90,10 +96,7 @@ impl Core {
         }
         self.inbox.consume();
         let call = CallId(head.call());
-        if is_one_way {
-            // No answer is waited for, so more may follow at once.
-            self.inbox.fetch_ahead(ITEMS_AHEAD as u64);
-        }
+        self.inbox.fetch_lines();
         let begun = if is_one_way { self.engine.handle_one_way(call) } else { self.engine.start_request(call) };
         if let Err(violation) = begun {
             self.fail(violation);
@@ -102,13 +105,14 @@ impl Core {
         if self.serves_streams && !is_one_way {
             self.open_streams(call, head.method());
         }
-        Some(Short { head, inline })
+        *place = Some(arrived(&head, inline));
+        Some(())
     }
 
     /// A request that was made in the handler of this call, which this thread waits for, to be handled within the wait: straight from
     /// the ring, if nothing is out of the ordinary.
     #[inline(always)]
-    pub(super) fn take_short_nested(&mut self, parent: CallId) -> Option<Short> {
+    pub(super) fn take_short_nested(&mut self, parent: CallId, place: &mut Option<Arrived>) -> Option<CallId> {
         if !self.requests.is_empty() || self.owes || !self.serves || self.end.is_some() {
             return None;
         }
@@ -123,11 +127,13 @@ impl Core {
         }
         self.inbox.consume();
         // It has no streams, since it may nest.
-        if let Err(violation) = self.engine.start_request(CallId(head.call())) {
+        let call = CallId(head.call());
+        if let Err(violation) = self.engine.start_request(call) {
             self.fail(violation);
             return None;
         }
-        Some(Short { head, inline })
+        *place = Some(arrived(&head, inline));
+        Some(call)
     }
 
     /// Sends a one-way call that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
@@ -138,6 +144,7 @@ impl Core {
             return None;
         }
         self.outbox.send_short(&Head::message(method), lead);
+        self.outbox.take_lines(|| true);
         self.engine.sent_one_way();
         Some(())
     }
@@ -150,6 +157,7 @@ impl Core {
         }
         let (call, stream) = self.engine.streams.put_at_once(end, lead.len())?;
         self.outbox.send_short(&Head::item(call.0, stream), lead);
+        self.outbox.take_lines(|| true);
         Some(())
     }
 
@@ -163,30 +171,43 @@ impl Core {
             let Some(inline) = next else { return false };
             inbox.consume();
             items.push_short(inline);
-            // Where so many were there, there are probably more. Entries that are not written yet are left to their writer.
-            if items.short_len() >= ITEMS_AHEAD {
-                inbox.fetch_ahead(ITEMS_AHEAD as u64);
-            }
+            inbox.fetch_lines();
             true
         })
     }
 
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
-    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, lead: Lead<'_>) -> Option<()> {
+    pub(crate) fn reply_short(&mut self, call: CallId, status: Status, lead: Lead<'_>, is_quiet: bool) -> Option<()> {
         if self.end.is_some() || !self.outbox.can_send_short(lead.len()) || !self.engine.answer_running(call) {
             return None;
         }
-        self.outbox.send_short(&Head::terminal(call.0, status as u16), lead);
+        self.outbox.send_unannounced(&Head::terminal(call.0, status as u16), lead);
+        if is_quiet {
+            self.has_quiet_reply = true;
+        } else {
+            self.outbox.announce();
+        }
         count(&self.outbox.counts().calls_answered, 1);
         self.wake_streams();
         Some(())
     }
 
+    /// Rings for the reply that was left [quiet](Self::reply_short), if one was.
+    #[inline(always)]
+    pub(super) fn announce_reply(&mut self) {
+        if std::mem::take(&mut self.has_quiet_reply) {
+            self.outbox.announce();
+            // If there is the next request already, its caller has several under way.
+            self.outbox.take_lines(|| self.inbox.is_ready());
+        }
+    }
+
     /// The next request to be started, if it is there.
     pub(crate) fn take_any_request(&mut self) -> Option<Arrived> {
-        match self.take_short_request() {
-            Some(request) => Some(request.into()),
+        let mut place = None;
+        match self.take_short_request(&mut place) {
+            Some(()) => place,
             None => self.take_long_request(),
         }
     }
@@ -239,7 +260,7 @@ impl Core {
         self.inbox.consume();
         self.engine.end_awaited(begun.call(), matches!(status, Status::Ok | Status::App));
         if self.engine.in_flight() > 0 {
-            self.inbox.fetch_ahead(ANSWERS_AHEAD);
+            self.inbox.fetch_lines();
         }
         self.wake_streams();
         let dropped = self.tickets.give_back(begun.ticket());
@@ -253,20 +274,11 @@ impl Core {
 }
 
 /// A request that its descriptor carried.
-#[derive(Debug)]
-pub(super) struct Short {
-    pub(super) head: Head,
-    inline: Inline,
-}
-
-impl From<Short> for Arrived {
-    #[inline(always)]
-    fn from(short: Short) -> Self {
-        let Short { head, inline } = short;
-        let deadline = if head.timeout_us() == 0 { None } else { deadline_of(&head) };
-        let (call, parent) = (CallId(head.call()), NO_PARENT);
-        Self { call, parent, method: head.method(), deadline, payload: Payload::inline(inline) }
-    }
+#[inline(always)]
+fn arrived(head: &Head, inline: Inline) -> Arrived {
+    let deadline = if head.timeout_us() == 0 { None } else { deadline_of(head) };
+    let (call, parent) = (CallId(head.call()), NO_PARENT);
+    Arrived { call, parent, method: head.method(), deadline, payload: Payload::inline(inline) }
 }
 
 #[cold]

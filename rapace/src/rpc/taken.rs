@@ -39,12 +39,6 @@ impl Taken {
         self.read = 0;
     }
 
-    /// How many came at once of those that descriptors carried, read or not.
-    #[inline(always)]
-    pub(crate) fn short_len(&self) -> usize {
-        self.short.len()
-    }
-
     /// Whether there were more than one, and not many.
     #[inline]
     pub(crate) fn came_few(&self) -> bool {

@@ -17,6 +17,16 @@ pub(crate) struct Watch {}
 
 impl Watch {
     #[inline(always)]
+    pub(crate) fn is_watched(_: &Link) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_watching(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
     pub(crate) fn of_call(_: &Direct, _: usize, _: usize) -> Self {
         Self {}
     }

@@ -1,5 +1,6 @@
 //! How threads wait on a link: one leads, the others are parked. See [`link`](super::link).
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::Thread;
@@ -9,14 +10,14 @@ use super::call_id::ONE_WAY;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
-use super::link::{Begin, Begun, Core, Link, Locked, Target};
+use super::link::{Begin, Begun, Link, Locked, Target};
 use super::serving::{Arrived, Awaiting, NO_PARENT, Replying};
 use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
-use crate::layout::inline::{Inline, Lead};
+use crate::layout::inline::{Inline, Lead, Several};
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker};
 use crate::session::{Spin, Stall};
@@ -118,6 +119,31 @@ impl Link {
     #[inline(always)]
     pub(crate) fn start_short(&self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
         self.start_in_word(target, lead, timeout_us).map(Begun::from_word)
+    }
+
+    /// Sends requests of one method and without a timeout, from the one with number `from` on, with one look for a sleeping peer:
+    /// as many as go without a wait while nothing is out of the ordinary. The number of the first that is not sent. The calls are put
+    /// behind `begun`, as words; it has room for them.
+    #[inline(never)]
+    pub(super) fn start_several(
+        &self,
+        target: Target,
+        several: &Several,
+        from: usize,
+        begun: &mut VecDeque<u64>,
+    ) -> usize {
+        let mut next = from;
+        self.briefly(|core| {
+            while let Some(inline) = several.get(next) {
+                let Some(call) = core.begin_unannounced(target, inline.as_lead(), 0) else { break };
+                begun.push_back(call.into_word());
+                next = next.saturating_add(1);
+            }
+            core.outbox.announce();
+            core.outbox.take_lines(|| true);
+            Some(())
+        });
+        next
     }
 
     #[inline(never)]
@@ -377,28 +403,28 @@ impl Link {
     /// [handled](super::handling::handle_in_place). False when the session is over, or all is answered after a goodbye.
     #[inline]
     pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
-        let was_one_way = place.take().is_some_and(|handled| handled.call == ONE_WAY);
-        // Apart, as in `call_short`.
+        let was_one_way = place.as_ref().is_some_and(|handled| handled.call == ONE_WAY);
+        // Where it is: what was just written in words and is moved in larger pieces stalls the processor until all that was written
+        // before, the answer among it, has left for the cache.
+        *place = None;
         let mut next = None;
-        let short = self.briefly(|core| {
+        let taken = self.briefly(|core| {
             if was_one_way {
                 core.finish_one_way();
             }
-            let short = core.take_short_request();
-            if short.is_none() {
+            let taken = core.take_short_request(place);
+            if taken.is_none() {
                 *place = core.take_long_request();
                 next = Some(core.inbox.next());
             }
-            short
+            core.announce_reply();
+            taken
         });
-        if let Some(request) = short {
-            *place = Some(request.into());
-        } else if place.is_none() {
+        if taken.is_none() && place.is_none() {
             // As after a call was begun: who makes one after the other sends the next one now.
             let looked = next.is_some_and(|next| self.look_for_it(next));
-            match if looked { self.briefly(Core::take_short_request) } else { None } {
-                Some(request) => *place = Some(request.into()),
-                None => *place = self.request_slowly(),
+            if !looked || self.briefly(|core| core.take_short_request(place)).is_none() {
+                *place = self.request_slowly();
             }
         }
         place.is_some()

@@ -67,6 +67,17 @@ impl Watch {
         })))
     }
 
+    /// Whether somebody is told of the calls of a session.
+    pub(crate) fn is_watched(link: &Link) -> bool {
+        link.hooks.get().is_some_and(|hooks| !hooks.is_empty())
+    }
+
+    /// Whether somebody is told of this one.
+    #[inline]
+    pub(crate) fn is_watching(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A call that this process may make; nobody is told yet.
     pub(crate) fn of_call(direct: &Direct, method: usize, request_bytes: usize) -> Self {
         let watch = Self::new(direct.link(), CallSide::Client, direct.service(), method, request_bytes);

@@ -100,13 +100,12 @@ impl Inbox {
         self.shared.took_one();
     }
 
-    /// See [`Consumer::fetch_ahead`](crate::ring::Consumer::fetch_ahead).
+    /// See [`Consumer::fetch_lines`](crate::ring::Consumer::fetch_lines).
     #[inline(always)]
-    pub(crate) fn fetch_ahead(&self, entries: u64) {
-        self.lane.fetch_ahead(entries);
+    pub(crate) fn fetch_lines(&mut self) {
+        self.lane.fetch_lines();
     }
 
-    /// Whether there are, or may be, so many messages behind the next one.
     #[inline(always)]
     pub(crate) fn is_next_followed_by(&self, messages: u64) -> bool {
         self.lane.is_next_followed_by(messages)

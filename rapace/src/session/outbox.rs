@@ -163,7 +163,7 @@ impl Outbox {
     pub(crate) fn send_bytes(&mut self, head: Head, payload: &[u8], patience: Patience) -> Result<(), SendError> {
         let is_short = payload.len() <= INLINE_MAX && head.kind().fixed_len().is_none();
         if is_short && !self.shared.is_forked() && self.can_send_short(payload.len()) {
-            self.lane.send_short_alone(&head, Inline::of(payload).as_lead());
+            self.lane.send_short(&head, Inline::of(payload).as_lead());
             self.announce();
             return Ok(());
         }
@@ -203,6 +203,8 @@ impl Outbox {
         match self.lane.advance(head, payload, &mut sending.sent) {
             Ok(done) => {
                 self.announce();
+                // A request or an answer may be the only one.
+                self.lane.take_lines(|| !matches!(head.kind(), Kind::Request | Kind::Terminal));
                 self.lane.fetch_slot_ahead(payload.len());
                 if done {
                     sending.state = State::Done;
@@ -226,8 +228,22 @@ impl Outbox {
     /// Sends what its descriptor carries.
     #[inline(always)]
     pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
-        self.lane.send_short(head, lead);
+        self.send_unannounced(head, lead);
         self.announce();
+    }
+
+    /// As [`send_short`](Self::send_short); the caller [announces](Self::announce) it before any code of the user runs and before
+    /// it waits.
+    #[inline(always)]
+    pub(crate) fn send_unannounced(&mut self, head: &Head, lead: Lead<'_>) {
+        self.lane.send_short(head, lead);
+    }
+
+    /// See [`Producer::take_lines`](crate::ring::Producer::take_lines). To be called after what was sent is announced, which waits
+    /// for all that was written before.
+    #[inline(always)]
+    pub(crate) fn take_lines(&mut self, is_followed: impl FnOnce() -> bool) {
+        self.lane.take_lines(is_followed);
     }
 
     /// As [`send_short`](Self::send_short), of what nobody waits for: no sleeper is rung for it before the next message that is
