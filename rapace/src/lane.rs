@@ -145,12 +145,12 @@ impl SendLane {
         self.ring.take_lines(is_followed);
     }
 
-    /// Has the slot fetched that the next message takes if it is as long as this one.
+    /// Brings the lines of the slot here that the next message takes if it is as long as this one.
     #[inline]
-    pub(crate) fn fetch_slot_ahead(&self, len: usize) {
+    pub(crate) fn take_slot_lines(&mut self, len: usize) {
         let slot = if len > INLINE_MAX { self.pool.next(len) } else { None };
         if let Some(slot) = slot {
-            self.area.fetch_ahead(slot, len);
+            self.area.take_lines(slot, len);
         }
     }
 

@@ -180,31 +180,6 @@ pub(crate) fn cpu() -> Option<u64> {
     None
 }
 
-/// Has the processor fetch the cache lines of a number of blocks of [`FETCHED`] bytes for writing, while it goes on with something
-/// else. A hint; nothing depends on it.
-#[inline]
-pub(crate) fn fetch_blocks_for_writing(start: *const u8, blocks: usize) {
-    for block in 0..blocks {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: hints that read and write nothing, fault at no address, and leave registers and flags alone.
-        unsafe {
-            std::arch::asm!(
-                "prefetchw [{at}]",
-                "prefetchw [{at} + 64]",
-                "prefetchw [{at} + 128]",
-                "prefetchw [{at} + 192]",
-                at = in(reg) start.wrapping_add(block.wrapping_mul(FETCHED)),
-                options(nostack, preserves_flags)
-            );
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (start, block);
-    }
-}
-
-/// Bytes of a block of lines that are fetched together.
-pub(crate) const FETCHED: usize = 256;
-
 /// Has the processor fetch the cache line of `place` for reading, while it goes on with something else. A hint; nothing
 /// depends on it.
 #[inline(always)]

@@ -183,7 +183,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
     #[inline(never)]
     fn take_group(&mut self) {
         self.taken = self.published.wrapping_add(GROUP);
-        if self.in_use().wrapping_add(GROUP) > self.entries.len() as u64 {
+        if self.in_use().wrapping_add(GROUP) > self.entries.len() as u64 && !planted(Fault::LinesNotFree) {
             return;
         }
         for ahead in 1..=GROUP {

@@ -28,6 +28,8 @@ pub(crate) enum Fault {
     NoWaiterFence,
     /// `consumed` stored without Release.
     ConsumedRelaxed,
+    /// The lines of entries are taken that still hold messages.
+    LinesNotFree,
     /// A slot's release word stored without Release.
     ReleasedRelaxed,
     /// The waiter registers after its second look instead of before.

@@ -25,15 +25,15 @@ impl Inline {
     /// A copy of `bytes`, or of as many as there is room for.
     #[inline]
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let mut words = InlineWords::default();
-        for (word, chunk) in words.iter_mut().zip(bytes.chunks(8)) {
-            *word = match chunk.first_chunk() {
+        let word = |at: usize| {
+            let rest = bytes.get(at..).unwrap_or_default();
+            match rest.first_chunk() {
                 Some(whole) => u64::from_ne_bytes(*whole),
                 // The first byte is the lowest in the memory order of a little-endian word.
-                None => chunk.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte)).to_le(),
-            };
-        }
-        Self::new(words, bytes.len())
+                None => rest.iter().rev().fold(0_u64, |word, byte| (word << 8) | u64::from(*byte)).to_le(),
+            }
+        };
+        Self::new([word(0), word(8), word(16)], bytes.len())
     }
 
     #[inline(always)]

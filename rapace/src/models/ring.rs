@@ -75,3 +75,9 @@ fn without_release_on_consumed_an_entry_is_overwritten_while_it_is_read() {
     assert!(with_fault(Fault::ConsumedRelaxed, || by(CONFLICTING_ACCESS, || three_messages(1, BEFORE_THE_WRAP))));
     assert!(with_fault(Fault::ConsumedRelaxed, || by(CONFLICTING_ACCESS, || three_messages(2, BEFORE_THE_WRAP))));
 }
+
+#[test]
+fn without_a_look_whether_they_are_free_lines_are_taken_of_entries_that_are_read() {
+    assert!(with_fault(Fault::LinesNotFree, || by(CONFLICTING_ACCESS, || three_messages(1, BEFORE_THE_WRAP))));
+    assert!(with_fault(Fault::LinesNotFree, || by(CONFLICTING_ACCESS, || three_messages(2, BEFORE_THE_WRAP))));
+}

@@ -165,6 +165,7 @@ impl Outbox {
         if is_short && !self.shared.is_forked() && self.can_send_short(payload.len()) {
             self.lane.send_short(&head, Inline::of(payload).as_lead());
             self.announce();
+            self.lane.take_lines(|| true);
             return Ok(());
         }
         self.send(head, &Outgoing::whole(&payload), patience)
@@ -205,7 +206,7 @@ impl Outbox {
                 self.announce();
                 // A request or an answer may be the only one.
                 self.lane.take_lines(|| !matches!(head.kind(), Kind::Request | Kind::Terminal));
-                self.lane.fetch_slot_ahead(payload.len());
+                self.lane.take_slot_lines(payload.len());
                 if done {
                     sending.state = State::Done;
                     self.count_cancel(head);
@@ -345,6 +346,7 @@ impl Outbox {
         self.check_open()?;
         let mut outcome = Ok(true);
         for (head, payload) in messages {
+            self.lane.take_lines(|| true);
             let payload = Outgoing::whole(payload);
             outcome = self.check_message(head, payload.len()).and_then(|()| self.advance_unannounced(head, &payload));
             if outcome == Ok(false) {
@@ -357,6 +359,7 @@ impl Outbox {
             }
         }
         self.announce();
+        self.lane.take_lines(|| true);
         outcome.map(drop)
     }
 

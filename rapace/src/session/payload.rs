@@ -286,8 +286,11 @@ impl Payload {
     /// that received them there are none.
     pub fn copy_to(&self, out: &mut [u8]) -> usize {
         let copy = |bytes: &[u8], out: &mut [u8]| {
-            let pairs = out.iter_mut().zip(bytes);
-            pairs.map(|(place, byte)| *place = *byte).count()
+            let len = bytes.len().min(out.len());
+            if let (Some(place), Some(bytes)) = (out.get_mut(..len), bytes.get(..len)) {
+                place.copy_from_slice(bytes);
+            }
+            len
         };
         if self.is_forked() {
             return 0;

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use super::Claim;
 use crate::layout::geometry::SlotId;
 use crate::layout::head::InSlot;
-use crate::os::{FETCHED, fetch_blocks_for_writing};
 use crate::segment::Half;
 use crate::sync::{AtomicU64, Ordering};
 
@@ -25,8 +24,11 @@ const BLOCKS_MAX: usize = 1_024;
 #[cfg(target_arch = "x86_64")]
 const BLOCK: usize = 64;
 
-/// So much of a slot is fetched ahead.
-const FETCHED_MAX: usize = 4_096;
+/// So much of a slot is brought here ahead.
+const TAKEN_MAX: usize = 4_096;
+
+/// Bytes of as many lines as one step of that writes to.
+const FOUR_LINES: usize = 256;
 
 /// The slots of our own half, for writing: there is at most one for a half, so that borrowing it is borrowing the bytes.
 #[derive(Debug)]
@@ -47,18 +49,26 @@ impl Area {
         unsafe { std::slice::from_raw_parts(self.half.at(place.offset).as_ptr(), place.bytes) }
     }
 
-    /// Has the processor fetch the first lines of a slot that is written next, with so many bytes: they are in the cache of the peer,
-    /// which read them last.
+    /// Brings the first lines of a free slot here that is written next, with so many bytes, by writing to them: the peer has read
+    /// them, so they are at both sides. (See [`Producer::take_lines`](crate::ring::Producer::take_lines).)
     #[inline]
-    pub(crate) fn fetch_ahead(&self, slot: SlotId, len: usize) {
-        let Some(place) = self.half.layout().slot(slot) else { return };
-        let blocks = len.min(FETCHED_MAX) / FETCHED;
-        fetch_blocks_for_writing(self.half.at(place.offset).as_ptr(), blocks.max(1));
+    pub(crate) fn take_lines(&mut self, slot: SlotId, len: usize) {
+        let blocks = len.min(TAKEN_MAX) / FOUR_LINES;
+        for block in self.slot_mut(slot).chunks_exact_mut(FOUR_LINES).take(blocks.max(1)) {
+            if let Some(block) = block.first_chunk_mut::<FOUR_LINES>() {
+                (block[0], block[64], block[128], block[192]) = (0, 0, 0, 0);
+            }
+        }
     }
 
     /// The bytes of a claimed slot, to be written. The peer may look at them at once, sent or not.
+    #[inline]
     pub(crate) fn bytes_mut(&mut self, claim: &Claim) -> &mut [u8] {
-        let Some(place) = self.half.layout().slot(claim.id()) else { return &mut [] };
+        self.slot_mut(claim.id())
+    }
+
+    fn slot_mut(&mut self, slot: SlotId) -> &mut [u8] {
+        let Some(place) = self.half.layout().slot(slot) else { return &mut [] };
         let start = self.half.at(place.offset);
         // SAFETY: `place` is within the half (`Layout::slot`), which lives as long as `self` and is mapped writable. No
         // other reference to these bytes exists: all are made here and in `bytes`, from the only `Area` of the half, which
