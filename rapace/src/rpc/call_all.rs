@@ -23,7 +23,7 @@ use crate::codec::Encoder;
 use crate::lane::Outgoing;
 use crate::layout::inline::Several;
 
-/// Calls that are under way at most: more than a server that looks for them works off while its caller sleeps.
+/// Calls that are under way at most: half of them keep a server busy while its caller takes the other half of the results.
 const UNDER_WAY: usize = 128;
 
 /// No call that was begun: the number of one is not zero.
