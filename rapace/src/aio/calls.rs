@@ -14,7 +14,7 @@ use super::polling::{CallWait, poll_begun};
 use super::roaming::{Roaming, place, poll_place, survive};
 use crate::codec::Encoder;
 use crate::lane::{Kept, Outgoing};
-use crate::rpc::call::{Call, decode, prepared};
+use crate::rpc::call::{Call, decode_as, prepared};
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
 use crate::rpc::error::RpcError;
@@ -204,7 +204,7 @@ impl<M: Method> Future for CallFuture<'_, M> {
         Starting::begin(&starting.call, &mut starting.awaited, direct)?;
         let mut outcome = std::task::ready!(starting.awaited.poll_outcome(direct.link(), cx));
         let watch = std::mem::take(&mut starting.awaited.watch);
-        Poll::Ready(ended::<M>(direct, &mut outcome, watch))
+        ended::<M>(direct, &mut outcome, watch)
     }
 }
 
@@ -222,7 +222,7 @@ impl<M: Method> Starting<'_, M> {
             let watch = std::mem::take(&mut awaited.watch);
             match outcome.unwrap_or_else(Outcome::End) {
                 Outcome::End(error) => self.survive(watch.failed(error), M::IDEMPOTENT)?,
-                mut outcome => return Poll::Ready(decode::<M>(direct, &mut outcome, watch)),
+                mut outcome => return decode_as::<M, _>(direct, &mut outcome, watch, Poll::Ready),
             }
         }
     }
@@ -260,7 +260,7 @@ impl<M: Method> Future for StartFuture<'_, M> {
         Poll::Ready(match sent {
             Ok(begun) => {
                 let (_, deadline) = awaited.finish();
-                Ok(Pending::new(direct, begun, deadline, watch))
+                Ok(Pending::new(direct.clone(), begun, deadline, watch))
             }
             Err(error) => Err(watch.failed(error)),
         })
@@ -282,7 +282,7 @@ impl<M: Method> Starting<'_, M> {
             let error = match sent {
                 Ok(begun) => {
                     let (_, deadline) = awaited.finish();
-                    let pending = Pending::new(direct, begun, deadline, watch);
+                    let pending = Pending::new(direct.clone(), begun, deadline, watch);
                     return Poll::Ready(match (call.client.direct(), roaming.take()) {
                         (Err(lasting), Some(roaming)) => call.keep(pending, lasting, roaming.trial),
                         _ => Ok(pending),
@@ -319,16 +319,23 @@ impl<M: Method> Future for Pending<M> {
         if outcome.is_ok() {
             *begun = None;
         }
-        Poll::Ready(ended::<M>(direct, &mut outcome, std::mem::take(watch)))
+        ended::<M>(direct, &mut outcome, std::mem::take(watch))
     }
 }
 
 /// The result of a call that ended, or was not waited for to its end.
 #[inline]
-fn ended<M: Method>(direct: &Direct, outcome: &mut Result<Outcome, RpcError>, watch: Watch) -> Result<M::Ok, M::Error> {
+fn ended<M: Method>(
+    direct: &Direct,
+    outcome: &mut Result<Outcome, RpcError>,
+    watch: Watch,
+) -> Poll<Result<M::Ok, M::Error>> {
     match outcome {
-        Ok(outcome) => decode::<M>(direct, outcome, watch),
-        Err(error) => decode::<M>(direct, &mut Outcome::End(std::mem::replace(error, RpcError::Cancelled)), watch),
+        Ok(outcome) => decode_as::<M, _>(direct, outcome, watch, Poll::Ready),
+        Err(error) => {
+            let error = std::mem::replace(error, RpcError::Cancelled);
+            decode_as::<M, _>(direct, &mut Outcome::End(error), watch, Poll::Ready)
+        }
     }
 }
 

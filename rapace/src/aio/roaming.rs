@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use super::calls::Awaited;
 use super::polling::{Timer, poll_begun};
-use crate::rpc::call::decode;
+use crate::rpc::call::decode_as;
 use crate::rpc::client::Client;
 use crate::rpc::deadline::Deadline;
 use crate::rpc::direct::Direct;
@@ -111,7 +111,7 @@ impl<M: Method> Pending<M> {
                 Err(error) => Outcome::End(error),
             };
             if let Some(mut outcome) = self.end(outcome) {
-                return Poll::Ready(decode::<M>(&self.direct, &mut outcome, std::mem::take(&mut self.watch)));
+                return decode_as::<M, _>(&self.direct, &mut outcome, std::mem::take(&mut self.watch), Poll::Ready);
             }
         }
     }

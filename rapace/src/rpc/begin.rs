@@ -1,5 +1,8 @@
 //! How a call is begun: a ticket, a number, and its request sent, or as much of it as there is room for.
 
+use std::fmt;
+use std::num::NonZeroU64;
+
 use super::call_id::CallId;
 use super::deadline::Deadline;
 use super::engine::Ticket;
@@ -62,39 +65,32 @@ impl Begin {
     }
 }
 
-/// A call that was sent, and whose outcome was not fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Begun {
-    ticket: Ticket,
-    call: CallId,
-}
+/// A call that was sent, and whose outcome was not fetched. One word, which is moved as it was written: as two halves that are read as a
+/// whole, it would stall the processor.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Begun(NonZeroU64);
 
 impl Begun {
     #[inline(always)]
     pub(crate) fn new(ticket: Ticket, call: CallId) -> Self {
-        Self { ticket, call }
+        // The number of a call is not zero.
+        Self(NonZeroU64::new(u64::from(ticket) << 32 | u64::from(call.0)).unwrap_or(NonZeroU64::MIN))
     }
 
     #[inline(always)]
     pub(crate) fn ticket(self) -> Ticket {
-        self.ticket
+        (self.0.get() >> 32) as Ticket
     }
 
     #[inline(always)]
     pub(crate) fn call(self) -> CallId {
-        self.call
+        CallId(self.0.get() as u32)
     }
+}
 
-    /// Both in one word, which a function returns in a register: written as two halves and read as a whole, it stalls the
-    /// processor.
-    #[inline(always)]
-    pub(crate) fn into_word(self) -> u64 {
-        u64::from(self.ticket) << 32 | u64::from(self.call.0)
-    }
-
-    #[inline(always)]
-    pub(crate) fn from_word(word: u64) -> Self {
-        Self { ticket: (word >> 32) as Ticket, call: CallId(word as u32) }
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Begun").field("ticket", &self.ticket()).field("call", &self.call()).finish()
     }
 }
 

@@ -17,7 +17,6 @@ use super::tickets::Outcome;
 use super::watch::Watch;
 use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
-use crate::layout::inline::Inline;
 use crate::session::Payload;
 
 /// A call that was not begun: [`wait`](Self::wait) for it on a thread, `.await` it in a task, or [`start`](Self::start)
@@ -123,14 +122,20 @@ impl<'a, M: Method> Call<'a, M> {
     #[inline(always)]
     pub fn start(self) -> Result<Pending<M>, RpcError> {
         match self.client.direct() {
-            Ok(direct) => {
-                let mut deadline = self.deadline();
-                // From here on time runs.
-                deadline.fix();
-                self.start_in(direct, deadline)
-            }
+            Ok(direct) => match self.deadline() {
+                Deadline::None => self.start_in(direct, Deadline::None),
+                deadline => self.start_timed(direct, deadline),
+            },
             Err(lasting) => self.start_lastingly(lasting),
         }
+    }
+
+    /// Apart from calls without a deadline, which then need not be copied.
+    #[inline(never)]
+    fn start_timed(&self, direct: &Direct, mut deadline: Deadline) -> Result<Pending<M>, RpcError> {
+        // From here on time runs.
+        deadline.fix();
+        self.start_in(direct, deadline)
     }
 
     /// Begins the call in this session. In a line with where its caller puts it: it is made of words, and moved in larger pieces it
@@ -138,6 +143,8 @@ impl<'a, M: Method> Call<'a, M> {
     #[inline(always)]
     fn start_in(&self, direct: &Direct, deadline: Deadline) -> Result<Pending<M>, RpcError> {
         let target = direct.target(M::INDEX)?;
+        // Before the request is written: counting waits for all that was written before.
+        let kept = direct.clone();
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
         let short = if watch.has_metadata() { None } else { out.short() };
@@ -146,7 +153,7 @@ impl<'a, M: Method> Call<'a, M> {
             Some(begun) => (begun, watch),
             None => start_long(direct, target, &out, deadline, watch)?,
         };
-        Ok(Pending::new(direct, begun, deadline, watch))
+        Ok(Pending::new(kept, begun, deadline, watch))
     }
 
     /// Begins the call in the session of now or, if that is over, the next one.
@@ -213,7 +220,7 @@ impl<'a, M: Method> Call<'a, M> {
         let begun = out.send(|args| watch.send(link, args, |payload| link.try_start(target, payload, deadline)));
         // Hooks hear of it when it is begun or cannot be, and not of a try.
         match begun {
-            Ok(begun) => Ok(begun.map(|begun| Pending::new(direct, begun, deadline, watch.begin()))),
+            Ok(begun) => Ok(begun.map(|begun| Pending::new(direct.clone(), begun, deadline, watch.begin()))),
             Err(error) => Err(watch.begin().failed(error)),
         }
     }
@@ -284,34 +291,34 @@ pub(crate) fn encode_error(error: EncodeError) -> RpcError {
 }
 
 /// The result of a call that ended. What came in the descriptor is read where it is: moved, it would stall the processor.
-#[inline]
+#[inline(always)]
 pub(crate) fn decode<M: Method>(direct: &Direct, outcome: &mut Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
-    match outcome {
-        Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
-            decode_short::<M>(direct, *status, inline, watch)
-        }
-        outcome => decode_any::<M>(direct, std::mem::take(outcome), watch),
-    }
+    decode_as::<M, _>(direct, outcome, watch, |result| result)
 }
 
-/// As [`decode`], of what came in a descriptor and is a result.
+/// As [`decode`], wrapped in something where it is made, for the same reason.
 #[inline(always)]
-pub(super) fn decode_short<M: Method>(
+pub(crate) fn decode_as<M: Method, R>(
     direct: &Direct,
-    status: Status,
-    inline: &Inline,
+    outcome: &mut Outcome,
     watch: Watch,
-) -> Result<M::Ok, M::Error> {
-    read::<M>(status, &mut Reader::short(inline, &direct.link().budget), watch)
+    wrap: impl Fn(Result<M::Ok, M::Error>) -> R,
+) -> R {
+    match outcome {
+        Outcome::Short(status @ (Status::Ok | Status::App), inline) => {
+            read::<M, R>(*status, &mut Reader::short(inline, &direct.link().budget), watch, wrap)
+        }
+        outcome => wrap(decode_any::<M>(direct, std::mem::take(outcome), watch)),
+    }
 }
 
 /// As [`decode`], of everything else.
 #[inline(never)]
-pub(super) fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
+fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     match outcome {
         Outcome::Answer(status @ (Status::Ok | Status::App), payload) => {
             let message = Message::new(payload, direct.link().budget);
-            read::<M>(status, &mut message.reader(), watch)
+            read::<M, _>(status, &mut message.reader(), watch, |result| result)
         }
         Outcome::Answer(status, payload) => Err(watch.failed(refused(direct, M::INDEX, status, payload)).into()),
         Outcome::Short(status, inline) => {
@@ -322,25 +329,38 @@ pub(super) fn decode_any<M: Method>(direct: &Direct, outcome: Outcome, watch: Wa
 }
 
 #[inline(always)]
-fn read<M: Method>(status: Status, from: &mut Reader<'_>, watch: Watch) -> Result<M::Ok, M::Error> {
+fn read<M: Method, R>(
+    status: Status,
+    from: &mut Reader<'_>,
+    watch: Watch,
+    wrap: impl Fn(Result<M::Ok, M::Error>) -> R,
+) -> R {
     let bytes = from.remaining();
     if status == Status::Ok {
-        match M::decode_ok(from).and_then(|value| from.finish().map(|()| value)) {
+        match whole(M::decode_ok(from), from) {
             Ok(value) => {
                 watch.came(status, bytes);
-                Ok(value)
+                wrap(Ok(value))
             }
-            Err(error) => Err(watch.failed(decode_error(error)).into()),
+            Err(error) => wrap(Err(watch.failed(decode_error(error)).into())),
         }
     } else {
-        match M::decode_err(from).and_then(|error| from.finish().map(|()| error)) {
+        match whole(M::decode_err(from), from) {
             Ok(error) => {
                 watch.came(status, bytes);
-                Err(M::Error::from_app(error))
+                wrap(Err(M::Error::from_app(error)))
             }
-            Err(error) => Err(watch.failed(decode_error(error)).into()),
+            Err(error) => wrap(Err(watch.failed(decode_error(error)).into())),
         }
     }
+}
+
+/// What was decoded, if nothing follows it.
+#[inline(always)]
+fn whole<T>(decoded: Result<T, DecodeError>, from: &mut Reader<'_>) -> Result<T, DecodeError> {
+    let value = decoded?;
+    from.finish()?;
+    Ok(value)
 }
 
 #[cold]

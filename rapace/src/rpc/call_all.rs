@@ -9,15 +9,13 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::iter::{Fuse, FusedIterator};
 
-use super::call::{Call, decode_any, decode_short};
+use super::call::{Call, decode_as};
 use super::deadline::Deadline;
 use super::direct::Direct;
 use super::error::RpcError;
 use super::link::{Begun, Target};
 use super::method::Method;
 use super::pending::Pending;
-use super::status::Status;
-use super::tickets::Outcome;
 use super::watch::Watch;
 use crate::codec::Encoder;
 use crate::lane::Outgoing;
@@ -25,9 +23,6 @@ use crate::layout::inline::Several;
 
 /// Calls that are under way at most: half of them keep a server busy while its caller takes the other half of the results.
 const UNDER_WAY: usize = 128;
-
-/// No call that was begun: the number of one is not zero.
-const OTHER: u64 = 0;
 
 /// Makes the calls of an iterator, 128 at most at a time, and gives their results in order. The server works on those behind while
 /// the first is waited for; this is the way to get many small calls done from one thread.
@@ -64,9 +59,9 @@ pub struct CallAll<'a, M: Method, I> {
     calls: Fuse<I>,
     /// Where the short ones are under way, and what they call.
     session: Option<(&'a Direct, Target)>,
-    /// Calls whose results were not taken: a short one as a [word](Begun::into_word), the first of the others as [`OTHER`].
-    under_way: VecDeque<u64>,
-    /// Those that are not short, in their order.
+    /// Calls whose results were not taken; in the place of one that is not short, nothing.
+    under_way: VecDeque<Option<Begun>>,
+    /// Those, in their order.
     others: VecDeque<Result<Pending<M>, RpcError>>,
 }
 
@@ -79,7 +74,7 @@ impl<'a, M: Method, I: Iterator<Item = Call<'a, M>>> CallAll<'a, M, I> {
             let call = self.gather(&mut several);
             self.begin(&several);
             if let Some(call) = call {
-                self.under_way.push_back(OTHER);
+                self.under_way.push_back(None);
                 self.others.push_back(call.start());
             } else if !several.is_full() {
                 break;
@@ -127,9 +122,9 @@ impl<'a, M: Method, I: Iterator<Item = Call<'a, M>>> CallAll<'a, M, I> {
             begun = direct.link().start_several(target, several, begun, &mut self.under_way);
             if let Some(again) = several.get(begun) {
                 match direct.link().start(target, &Outgoing::short(again), &mut Deadline::None) {
-                    Ok(call) => self.under_way.push_back(call.into_word()),
+                    Ok(call) => self.under_way.push_back(Some(call)),
                     Err(error) => {
-                        self.under_way.push_back(OTHER);
+                        self.under_way.push_back(None);
                         self.others.push_back(Err(error));
                     }
                 }
@@ -147,13 +142,10 @@ impl<'a, M: Method, I: Iterator<Item = Call<'a, M>>> Iterator for CallAll<'a, M,
             self.begin_more();
         }
         match (self.under_way.pop_front()?, self.session) {
-            (word @ 1.., Some((direct, _))) => {
-                match direct.link().outcome(Begun::from_word(word), &mut Deadline::None) {
-                    Outcome::Short(status @ (Status::Ok | Status::App), result) => {
-                        Some(decode_short::<M>(direct, status, &result, Watch::default()))
-                    }
-                    outcome => Some(decode_any::<M>(direct, outcome, Watch::default())),
-                }
+            (Some(begun), Some((direct, _))) => {
+                // It stays where it is put: moved, it would stall the processor.
+                let mut outcome = direct.link().outcome(begun, &mut Deadline::None);
+                decode_as::<M, _>(direct, &mut outcome, Watch::default(), Some)
             }
             _ => match self.others.pop_front()? {
                 Ok(pending) => Some(pending.wait()),
@@ -173,8 +165,8 @@ impl<'a, M: Method, I: Iterator<Item = Call<'a, M>>> FusedIterator for CallAll<'
 impl<M: Method, I> Drop for CallAll<'_, M, I> {
     fn drop(&mut self) {
         let Some((direct, _)) = self.session else { return };
-        for word in self.under_way.iter().filter(|word| **word != OTHER) {
-            direct.link().forget(Begun::from_word(*word));
+        for begun in self.under_way.iter().flatten() {
+            direct.link().forget(*begun);
         }
     }
 }

@@ -33,9 +33,10 @@ pub struct Pending<M: Method> {
 }
 
 impl<M: Method> Pending<M> {
-    pub(crate) fn new(direct: &Direct, begun: Begun, deadline: Deadline, watch: Watch) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(direct: Direct, begun: Begun, deadline: Deadline, watch: Watch) -> Self {
         Self {
-            direct: direct.clone(),
+            direct,
             begun: Some(begun),
             again: None,
             deadline,

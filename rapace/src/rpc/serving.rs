@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use super::call_id::{CallId, ONE_WAY};
 use super::engine::Wish;
-use super::link::{After, Core};
+use super::link::{After, Core, Link};
 use super::status::Status;
+use super::waiting::Awaited;
 use crate::error::Violation;
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
 use crate::layout::inline::Inline;
 use crate::segment::count;
 use crate::session::waiting::Waker;
-use crate::session::{Payload, Sending};
+use crate::session::{Payload, Sending, Stall};
 
 /// A request that came and was not started.
 #[derive(Debug)]
@@ -55,6 +56,78 @@ pub(crate) struct Replying {
 impl Replying {
     pub(crate) fn new(call: CallId, status: Status) -> Self {
         Self { call, status, sending: Sending::default(), parked: 0 }
+    }
+}
+
+impl Link {
+    /// Waits for the next request to be served, and puts it in its place, where the one before was
+    /// [handled](super::handling::handle_in_place). False when the session is over, or all is answered after a goodbye.
+    #[inline]
+    pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
+        let was_one_way = place.as_ref().is_some_and(|handled| handled.call == ONE_WAY);
+        // Where it is: what was just written in words and is moved in larger pieces stalls the processor until all that was written
+        // before, the answer among it, has left for the cache.
+        *place = None;
+        let mut next = None;
+        let taken = self.briefly(|core| {
+            if was_one_way {
+                core.finish_one_way();
+            }
+            let taken = core.take_short_request(place);
+            if taken.is_none() {
+                *place = core.take_long_request();
+                next = Some(core.inbox.next());
+            }
+            core.announce_reply();
+            taken
+        });
+        if taken.is_none() && place.is_none() {
+            // As after a call was begun: who makes one after the other sends the next one now.
+            let looked = next.is_some_and(|next| self.look_for_it(next));
+            if !looked || self.briefly(|core| core.take_short_request(place)).is_none() {
+                *place = self.request_slowly();
+            }
+        }
+        place.is_some()
+    }
+
+    #[inline(never)]
+    fn request_slowly(&self) -> Option<Arrived> {
+        let mut core = self.lock();
+        loop {
+            if let Some(request) = core.take_any_request() {
+                return Some(request);
+            }
+            if core.end.is_some() || core.has_said_all() {
+                return None;
+            }
+            core = self.wait(core, Awaited { request: true, ..Awaited::default() }, None);
+        }
+    }
+
+    /// Sends a reply, waiting for room; nothing when nobody wants it any more.
+    pub(crate) fn reply(&self, mut reply: Replying, payload: &Outgoing<'_>) {
+        let mut core = self.lock();
+        if core.reply(&mut reply, payload) {
+            return;
+        }
+        let mut stall = Stall::default();
+        loop {
+            core.pump(None);
+            let freed = self.shared.freed();
+            let before = core.outbox.published();
+            core.check_end();
+            if core.reply(&mut reply, payload) {
+                return;
+            }
+            if core.outbox.published() != before {
+                stall = Stall::default();
+            }
+            match self.stall_end(&mut stall) {
+                Ok(until) => core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until),
+                Err(lost) => core.finish(lost.into()),
+            }
+        }
     }
 }
 

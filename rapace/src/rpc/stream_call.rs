@@ -139,7 +139,7 @@ impl<'a, M: Method> StreamCall<'a, M> {
         watch: Watch,
     ) -> Pending<M> {
         M::give(&self.call.args, &mut Given::connect(direct, ends, deadline.instant()));
-        Pending::new(direct, begun, deadline, watch)
+        Pending::new(direct.clone(), begun, deadline, watch)
     }
 }
 

@@ -6,12 +6,11 @@ use std::sync::atomic::Ordering;
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-use super::call_id::ONE_WAY;
 use super::deadline::Deadline;
 use super::engine::Ticket;
 use super::error::RpcError;
 use super::link::{Begin, Begun, Link, Locked, Target};
-use super::serving::{Arrived, Awaiting, NO_PARENT, Replying};
+use super::serving::{Awaiting, NO_PARENT};
 use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
@@ -116,27 +115,27 @@ impl Link {
     }
 
     /// Sends a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn start_short(&self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
-        self.start_in_word(target, lead, timeout_us).map(Begun::from_word)
+        self.briefly(|core| core.begin_short(target, lead, timeout_us))
     }
 
     /// Sends requests of one method and without a timeout, from the one with number `from` on, with one look for a sleeping peer:
     /// as many as go without a wait while nothing is out of the ordinary. The number of the first that is not sent. The calls are put
-    /// behind `begun`, as words; it has room for them.
+    /// behind `begun`, which has room for them.
     #[inline(never)]
     pub(super) fn start_several(
         &self,
         target: Target,
         several: &Several,
         from: usize,
-        begun: &mut VecDeque<u64>,
+        begun: &mut VecDeque<Option<Begun>>,
     ) -> usize {
         let mut next = from;
         self.briefly(|core| {
             while let Some(inline) = several.get(next) {
                 let Some(call) = core.begin_unannounced(target, inline.as_lead(), 0) else { break };
-                begun.push_back(call.into_word());
+                begun.push_back(Some(call));
                 next = next.saturating_add(1);
             }
             core.outbox.announce();
@@ -144,11 +143,6 @@ impl Link {
             Some(())
         });
         next
-    }
-
-    #[inline(never)]
-    fn start_in_word(&self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<u64> {
-        self.briefly(|core| core.begin_short(target, lead, timeout_us)).map(Begun::into_word)
     }
 
     /// Sends a request if there is room for all of it now.
@@ -240,7 +234,7 @@ impl Link {
     }
 
     /// When a wait for room is to be given up for good.
-    fn stall_end(&self, stall: &mut Stall) -> Result<Option<Instant>, Lost> {
+    pub(super) fn stall_end(&self, stall: &mut Stall) -> Result<Option<Instant>, Lost> {
         match self.shared.limits.stall_max {
             None => Ok(None),
             Some(stall_max) => stall.end(stall_max).map_err(|lost| self.shared.fail(lost)),
@@ -399,76 +393,6 @@ impl Link {
         }
     }
 
-    /// Waits for the next request to be served, and puts it in its place, where the one before was
-    /// [handled](super::handling::handle_in_place). False when the session is over, or all is answered after a goodbye.
-    #[inline]
-    pub(crate) fn request(&self, place: &mut Option<Arrived>) -> bool {
-        let was_one_way = place.as_ref().is_some_and(|handled| handled.call == ONE_WAY);
-        // Where it is: what was just written in words and is moved in larger pieces stalls the processor until all that was written
-        // before, the answer among it, has left for the cache.
-        *place = None;
-        let mut next = None;
-        let taken = self.briefly(|core| {
-            if was_one_way {
-                core.finish_one_way();
-            }
-            let taken = core.take_short_request(place);
-            if taken.is_none() {
-                *place = core.take_long_request();
-                next = Some(core.inbox.next());
-            }
-            core.announce_reply();
-            taken
-        });
-        if taken.is_none() && place.is_none() {
-            // As after a call was begun: who makes one after the other sends the next one now.
-            let looked = next.is_some_and(|next| self.look_for_it(next));
-            if !looked || self.briefly(|core| core.take_short_request(place)).is_none() {
-                *place = self.request_slowly();
-            }
-        }
-        place.is_some()
-    }
-
-    #[inline(never)]
-    fn request_slowly(&self) -> Option<Arrived> {
-        let mut core = self.lock();
-        loop {
-            if let Some(request) = core.take_any_request() {
-                return Some(request);
-            }
-            if core.end.is_some() || core.has_said_all() {
-                return None;
-            }
-            core = self.wait(core, Awaited { request: true, ..Awaited::default() }, None);
-        }
-    }
-
-    /// Sends a reply, waiting for room; nothing when nobody wants it any more.
-    pub(crate) fn reply(&self, mut reply: Replying, payload: &Outgoing<'_>) {
-        let mut core = self.lock();
-        if core.reply(&mut reply, payload) {
-            return;
-        }
-        let mut stall = Stall::default();
-        loop {
-            core.pump(None);
-            let freed = self.shared.freed();
-            let before = core.outbox.published();
-            core.check_end();
-            if core.reply(&mut reply, payload) {
-                return;
-            }
-            if core.outbox.published() != before {
-                stall = Stall::default();
-            }
-            match self.stall_end(&mut stall) {
-                Ok(until) => core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until),
-                Err(lost) => core.finish(lost.into()),
-            }
-        }
-    }
-
     /// One round of waiting. Returns when what is awaited may be there, after the deadline, or without a reason.
     pub(super) fn wait<'a>(&'a self, mut core: Locked<'a>, awaited: Awaited, deadline: Option<Instant>) -> Locked<'a> {
         if let Some(step) = self.instead_of_waiting.get() {
@@ -601,6 +525,7 @@ mod tests {
     use super::*;
     use crate::rpc::request::{Handled, Request};
     use crate::rpc::service::{MethodInfo, Serve, Service, Services};
+    use crate::rpc::serving::Replying;
     use crate::rpc::setting::Setting;
     use crate::rpc::simulation::until;
     use crate::rpc::status::Status;
