@@ -75,7 +75,10 @@ impl Link {
             }
             let taken = core.take_short_request(place);
             if taken.is_none() {
-                *place = core.take_long_request();
+                // Nothing is not moved there: see above.
+                if let Some(request) = core.take_long_request() {
+                    *place = Some(request);
+                }
                 next = Some(core.inbox.next());
             }
             core.announce_reply();

@@ -16,7 +16,7 @@ use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
-use crate::layout::inline::{Inline, Lead, Several};
+use crate::layout::inline::{Lead, Several};
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker};
 use crate::session::{Spin, Stall};
@@ -57,15 +57,15 @@ impl Link {
 
     /// As [`call`](Self::call), of a request that its descriptor carries.
     pub(crate) fn call_short(self: &Arc<Self>, target: Target, lead: Lead<'_>, deadline: &mut Deadline) -> Outcome {
+        if let Some(services) = &self.services {
+            return self.call_short_and_serve(services, target, lead, deadline);
+        }
         let begun = self.briefly(|core| {
-            if self.services.is_some() {
-                return None;
-            }
             let begun = core.begin_short(target, lead, deadline.timeout_us())?;
             Some((begun, core.inbox.next()))
         });
         let Some((begun, next)) = begun else {
-            return self.call_otherwise(target, &lead.to_inline(), deadline);
+            return self.call(target, &Outgoing::short(lead.to_inline()), deadline);
         };
         if !self.look_for_it(next) {
             return self.outcome_slowly(begun, deadline);
@@ -75,15 +75,6 @@ impl Link {
         match self.briefly(|core| core.take_short_answer(begun)) {
             Some((status, inline)) => Outcome::Short(status, inline),
             None => self.outcome_slowly(begun, deadline),
-        }
-    }
-
-    /// As [`call_short`](Self::call_short), by a side that serves, or when something is out of the ordinary.
-    #[inline(never)]
-    fn call_otherwise(self: &Arc<Self>, target: Target, args: &Inline, deadline: &mut Deadline) -> Outcome {
-        match &self.services {
-            Some(services) => self.call_short_and_serve(services, target, args.as_lead(), deadline),
-            None => self.call(target, &Outgoing::short(*args), deadline),
         }
     }
 
