@@ -193,6 +193,20 @@ pub(crate) fn fetch_for_reading<T>(place: *const T) {
     let _ = place;
 }
 
+/// Lets the last look at a line that the peer is about to write come to its end before the next one, and some 13 ns pass. Processors
+/// look many times ahead otherwise: when the line changes all of that is thrown away, and each look asks for the line while the peer
+/// still writes there. A pause takes 24 to 40 ns, which is more than is gained on some.
+#[inline(always)]
+pub(crate) fn settle() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: waits for loads, and touches no memory, registers or flags. Every processor of this architecture has it.
+    unsafe {
+        std::arch::asm!("lfence", "lfence", options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    std::hint::spin_loop();
+}
+
 /// CPUs of the machine that are on, whether or not this process may use them; at least one.
 pub(crate) fn cpus() -> usize {
     // SAFETY: reads one number that the system keeps.

@@ -514,6 +514,7 @@ mod tests {
     use std::sync::OnceLock;
 
     use super::*;
+    use crate::layout::inline::Inline;
     use crate::rpc::request::{Handled, Request};
     use crate::rpc::service::{MethodInfo, Serve, Service, Services};
     use crate::rpc::serving::Replying;

@@ -19,6 +19,7 @@ use super::shared::Shared;
 use crate::doorbell::{Bed, Counter, Key, Notify, Sleeper, Turn, sleep_unless};
 use crate::error::{Death, Errno, Lost};
 use crate::os::futex::{self, Woken};
+use crate::os::settle;
 
 /// How a waiter that is registered at the bell is told to look again.
 #[derive(Clone, Debug)]
@@ -245,7 +246,7 @@ impl Shared {
     pub(crate) fn look_first(&self, is_there: impl Fn() -> bool) -> bool {
         // Relaxed: a hint.
         let looks = if self.spin == Spin::Never { 0 } else { self.first_looks.load(Ordering::Relaxed) };
-        (0..looks).any(|_| is_there())
+        look_often(looks, is_there)
     }
 
     /// Lets some time pass, about half a microsecond and nothing where threads never look, or until it is there.
@@ -281,12 +282,15 @@ pub(super) fn tug() -> io::Result<(UnixStream, UnixStream)> {
     Ok((pull, end))
 }
 
-/// Looks before the first pause: about what a cache line takes to come and go. So long a task looks, which would hold up
-/// others, and a thread that gains nothing by more.
-const LOOKS: u32 = 64;
-/// The same of a thread whose peer answers at once: some 400 ns, within which an answer comes that a pause of the processor
-/// (40 ns or more) and a clock would only delay.
-pub(super) const FIRST_LOOKS: u32 = 1_024;
+/// Looks before the first pause, some 13 ns each: about what a cache line takes to come and go. So long a thread looks that gains nothing
+/// by more.
+const LOOKS: u32 = 6;
+/// The same of a task, which would hold up others if it looked longer, and comes to look in a longer way.
+#[cfg(feature = "tokio")]
+const TASK_LOOKS: u32 = 9;
+/// The same of a thread whose peer answers at once: about a microsecond, within which an answer comes that a pause of the processor
+/// (24 to 40 ns) and a clock would only delay.
+pub(super) const FIRST_LOOKS: u32 = 80;
 /// Looks with a pause, between two readings of the clock for example: about half a microsecond.
 const PAUSES: u32 = 16;
 /// The longest look, near the cost of a wake-up with what precedes it. With it, looking costs less CPU than not looking
@@ -411,7 +415,18 @@ impl Spinner {
 #[cfg(feature = "tokio")]
 #[inline]
 pub(crate) fn look(is_there: impl Fn() -> bool) -> bool {
-    (0..LOOKS).any(|_| is_there())
+    look_often(TASK_LOOKS, is_there)
+}
+
+#[inline]
+fn look_often(looks: u32, is_there: impl Fn() -> bool) -> bool {
+    (0..looks).any(|_| {
+        let found = is_there();
+        if !found {
+            settle();
+        }
+        found
+    })
 }
 
 /// Looks for so long, or until the deadline; true when it is there.
