@@ -14,7 +14,7 @@ use rustix::thread::futex;
 
 use crate::control::Control;
 use crate::half::Halves;
-use crate::waiting::Waiting;
+use crate::waiting::{Waiting, settle};
 
 /// What travels inside an entry.
 pub const INLINE: usize = 24;
@@ -211,6 +211,7 @@ impl Rings {
                 if let Some(len) = self.look(number) {
                     return len;
                 }
+                settle();
             }
         }
         self.announce();
@@ -225,8 +226,11 @@ impl Rings {
     /// Looks as long and as often as the product does by default.
     #[inline]
     fn look_for_a_while(&self, number: u64) -> Option<usize> {
-        if let Some(len) = (0..64).find_map(|_| self.look(number)) {
-            return Some(len);
+        for _ in 0..80 {
+            if let Some(len) = self.look(number) {
+                return Some(len);
+            }
+            settle();
         }
         let end = Instant::now() + Duration::from_micros(20);
         loop {
