@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::os::fetch_for_reading;
 use crate::ring::{Consumer, Entry, Producer};
 use crate::segment::{Half, Sent, View, count};
-use crate::slots::bytes::{Area, PeerBytes};
+use crate::slots::bytes::{Area, PeerBytes, copy_in};
 use crate::slots::{Acceptor, Claim, Pool, Share, release};
 use crate::sync::AtomicU64;
 pub(crate) use outgoing::Kept;
@@ -119,7 +119,7 @@ impl SendLane {
     fn send_in_slot(&mut self, head: &Head, lead: Inline, piece: &[u8]) -> bool {
         let Some(claim) = self.pool.claim(piece.len(), share(head)) else { return false };
         if let Some(place) = self.area.bytes_mut(&claim).get_mut(..piece.len()) {
-            place.copy_from_slice(piece);
+            copy_in(place, piece);
         }
         let descriptor = self.slot_descriptor(head, claim, lead.len().saturating_add(piece.len()));
         self.ring.push(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor });

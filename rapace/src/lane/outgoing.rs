@@ -4,6 +4,7 @@
 
 use crate::layout::INLINE_MAX;
 use crate::layout::inline::Inline;
+use crate::slots::bytes::copy_in;
 
 /// A payload to be sent, in pieces that are copied one after the other: first those that begin the message and travel
 /// in the descriptor, then the rest.
@@ -97,7 +98,7 @@ impl<'a> Outgoing<'a> {
             skip = 0;
             let take = rest.len().min(out.len());
             let (now, later) = std::mem::take(&mut out).split_at_mut(take);
-            now.copy_from_slice(rest.get(..take).unwrap_or(&[]));
+            copy_in(now, rest.get(..take).unwrap_or(&[]));
             out = later;
             if out.is_empty() {
                 return;

@@ -160,7 +160,7 @@ impl<'a> PeerBytes<'a> {
 /// `target` is writable for `len` bytes, private, and does not overlap.
 #[cfg(target_arch = "x86_64")]
 unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
-    if len > BLOCKS_MAX {
+    if len > BLOCKS_MAX && !is_close_behind(source.as_ptr(), target) {
         // SAFETY: reads `len` bytes at `source` and writes them at `target`, both valid by this function's contract.
         // The compiler sees no load of the shared bytes, so it can neither repeat nor assume anything of it. The
         // direction flag is clear at function boundaries by the ABI.
@@ -177,38 +177,88 @@ unsafe fn copy_shared(source: NonNull<u8>, target: *mut u8, len: usize) {
     }
     let rest = len % BLOCK;
     let in_blocks = len.wrapping_sub(rest);
+    // SAFETY: `in_blocks <= len` bytes of what this function's contract is about.
+    unsafe { copy_blocks(source.as_ptr(), target, in_blocks) };
     // SAFETY: within, or at the end of, what this function's contract is about.
     let from = unsafe { source.add(in_blocks) };
     // SAFETY: as the line above.
     let to = unsafe { target.add(in_blocks) };
-    if in_blocks > 0 {
-        // SAFETY: as above, of `in_blocks <= len` bytes: counted from minus that many to none before these ends.
-        unsafe {
-            std::arch::asm!(
-                "2:",
-                "movups {a}, [{from} + {at}]",
-                "movups {b}, [{from} + {at} + 16]",
-                "movups {c}, [{from} + {at} + 32]",
-                "movups {d}, [{from} + {at} + 48]",
-                "movups [{to} + {at}], {a}",
-                "movups [{to} + {at} + 16], {b}",
-                "movups [{to} + {at} + 32], {c}",
-                "movups [{to} + {at} + 48], {d}",
-                "add {at}, 64",
-                "jnz 2b",
-                from = in(reg) from.as_ptr(),
-                to = in(reg) to,
-                at = inout(reg) in_blocks.wrapping_neg() => _,
-                a = out(xmm_reg) _,
-                b = out(xmm_reg) _,
-                c = out(xmm_reg) _,
-                d = out(xmm_reg) _,
-                options(nostack)
-            );
-        }
-    }
     // SAFETY: the rest of what this function's contract is about; a whole block keeps the alignment.
     unsafe { copy_words(from, to, rest) };
+}
+
+/// Whether the target begins, within a page, 1 to 63 bytes behind the source, wherever the two pages are. There `rep movsb` takes up to 25
+/// times as long on an AMD Zen 3 or 4, which takes each block for one that it is about to overwrite: 4 KiB 1.2 µs instead of 41 ns, 64 KiB
+/// 19 instead of 1.1. So does the C library's copy, where it is made of that.
+#[cfg(target_arch = "x86_64")]
+fn is_close_behind(source: *const u8, target: *const u8) -> bool {
+    (1..BLOCK).contains(&(target.addr().wrapping_sub(source.addr()) % 4_096))
+}
+
+/// # Safety
+/// `source` is readable and `target` writable for `len` bytes, a multiple of [`BLOCK`]; they do not overlap, and nobody else touches the
+/// target.
+#[cfg(target_arch = "x86_64")]
+unsafe fn copy_blocks(source: *const u8, target: *mut u8, len: usize) {
+    if len == 0 {
+        return;
+    }
+    // SAFETY: at the end of what this function's contract is about.
+    let from = unsafe { source.add(len) };
+    // SAFETY: as the line above.
+    let to = unsafe { target.add(len) };
+    // SAFETY: by the contract: counted from minus `len` to none before these ends.
+    unsafe {
+        std::arch::asm!(
+            "2:",
+            "movups {a}, [{from} + {at}]",
+            "movups {b}, [{from} + {at} + 16]",
+            "movups {c}, [{from} + {at} + 32]",
+            "movups {d}, [{from} + {at} + 48]",
+            "movups [{to} + {at}], {a}",
+            "movups [{to} + {at} + 16], {b}",
+            "movups [{to} + {at} + 32], {c}",
+            "movups [{to} + {at} + 48], {d}",
+            "add {at}, 64",
+            "jnz 2b",
+            from = in(reg) from,
+            to = in(reg) to,
+            at = inout(reg) len.wrapping_neg() => _,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack)
+        );
+    }
+}
+
+/// Copies private memory into a slot of our own, as many bytes as both have.
+pub(crate) fn copy_in(target: &mut [u8], source: &[u8]) {
+    let len = target.len().min(source.len());
+    let (Some(target), Some(source)) = (target.get_mut(..len), source.get(..len)) else { return };
+    let done = copy_in_blocks(target, source);
+    if let (Some(target), Some(source)) = (target.get_mut(done..), source.get(done..)) {
+        target.copy_from_slice(source);
+    }
+}
+
+/// Copies as many whole blocks as both have, where the C library's copy is slow. How many bytes that is.
+#[cfg(target_arch = "x86_64")]
+fn copy_in_blocks(target: &mut [u8], source: &[u8]) -> usize {
+    let len = target.len().min(source.len());
+    if len <= BLOCKS_MAX || !is_close_behind(source.as_ptr(), target.as_ptr()) {
+        return 0;
+    }
+    let in_blocks = len.wrapping_sub(len % BLOCK);
+    // SAFETY: both have so many bytes; one is borrowed exclusively, so they do not overlap and nobody else touches it.
+    unsafe { copy_blocks(source.as_ptr(), target.as_mut_ptr(), in_blocks) };
+    in_blocks
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn copy_in_blocks(_: &mut [u8], _: &[u8]) -> usize {
+    0
 }
 
 /// As on x86-64, by words alone.
@@ -380,6 +430,25 @@ mod tests {
             for from in 0..=40 {
                 (0..=40).for_each(|len| check_range(&slot, of, from, len));
             }
+        }
+    }
+
+    #[test]
+    fn bytes_are_copied_in_and_out_wherever_they_lie_within_a_page() {
+        let slot = Slot::new();
+        let content = &slot.content[..3_000];
+        for at in (0..=130).chain([4_000, 4_090]) {
+            let mut room = vec![0_u8; 4_096 + 3_001];
+            // As far behind the slot, within a page, as `at` says; what follows stays as it is.
+            let start =
+                slot.bytes(3_000).start().as_ptr().addr().wrapping_add(at).wrapping_sub(room.as_ptr().addr()) % 4_096;
+            assert_eq!(slot.bytes(3_000).copy_to(&mut room[start..start + 3_000]), 3_000);
+            assert!(room[start..start + 3_000] == *content && room[start + 3_000] == 0, "{at}");
+            let mut copy = vec![0_u8; 4_096 + 3_001];
+            let start_of_copy =
+                room[start..].as_ptr().addr().wrapping_add(at).wrapping_sub(copy.as_ptr().addr()) % 4_096;
+            copy_in(&mut copy[start_of_copy..start_of_copy + 3_000], &room[start..start + 3_000]);
+            assert!(copy[start_of_copy..start_of_copy + 3_000] == *content && copy[start_of_copy + 3_000] == 0, "{at}");
         }
     }
 
