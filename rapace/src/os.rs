@@ -195,11 +195,13 @@ pub(crate) fn fetch_for_reading<T>(place: *const T) {
 
 /// Lets the last look at a line that the peer is about to write come to its end before the next one, and some 13 ns pass. Processors
 /// look many times ahead otherwise: when the line changes all of that is thrown away, and each look asks for the line while the peer
-/// still writes there. A pause takes 24 to 40 ns, which is more than is gained on some.
+/// still writes there. A pause takes 24 to 40 ns: on an Intel processor, where it is the longest, more than is gained. On other architectures it
+/// is the hint for such loops.
 #[inline(always)]
 pub(crate) fn settle() {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: waits for loads, and touches no memory, registers or flags. Every processor of this architecture has it.
+    // SAFETY: waits for loads, and touches no memory, registers or flags; that the compiler does not know it is wanted, so that it keeps the
+    // looks apart. Every processor of this architecture has it.
     unsafe {
         std::arch::asm!("lfence", "lfence", options(nostack, preserves_flags));
     }

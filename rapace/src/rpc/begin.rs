@@ -73,7 +73,7 @@ pub(crate) struct Begun(NonZeroU64);
 impl Begun {
     #[inline(always)]
     pub(crate) fn new(ticket: Ticket, call: CallId) -> Self {
-        // The number of a call is not zero.
+        debug_assert!(call.0 != 0, "generations begin with 1");
         Self(NonZeroU64::new(u64::from(ticket) << 32 | u64::from(call.0)).unwrap_or(NonZeroU64::MIN))
     }
 

@@ -291,7 +291,7 @@ pub(crate) fn encode_error(error: EncodeError) -> RpcError {
 }
 
 /// The result of a call that ended. What came in the descriptor is read where it is: moved, it would stall the processor.
-#[inline(always)]
+#[inline]
 pub(crate) fn decode<M: Method>(direct: &Direct, outcome: &mut Outcome, watch: Watch) -> Result<M::Ok, M::Error> {
     decode_as::<M, _>(direct, outcome, watch, |result| result)
 }

@@ -61,7 +61,7 @@ pub struct CallAll<'a, M: Method, I> {
     session: Option<(&'a Direct, Target)>,
     /// Calls whose results were not taken; in the place of one that is not short, nothing.
     under_way: VecDeque<Option<Begun>>,
-    /// Those, in their order.
+    /// Those that are not short, in their order.
     others: VecDeque<Result<Pending<M>, RpcError>>,
 }
 

@@ -241,7 +241,7 @@ impl Shared {
         Some(cpu)
     }
 
-    /// The first looks of a thread, without a pause or a clock; none where it is to sleep at once.
+    /// The first looks of a thread, without a clock and without a pause where there is something shorter; none where it is to sleep at once.
     #[inline]
     pub(crate) fn look_first(&self, is_there: impl Fn() -> bool) -> bool {
         // Relaxed: a hint.

@@ -27,7 +27,7 @@ pub const RATES: [Rate; 3] = [
 ];
 
 /// What a reader must know, the bounds of `Spin::Adaptive` above all.
-pub const NOTE: &str = "By default a thread looks for at most 20 µs before it sleeps, after some first looks of less than a \
+pub const NOTE: &str = "By default a thread looks for at most 20 µs before it sleeps, after some first looks of about a \
     microsecond. A sleep of more than 30 µs halves that, down to nothing after five in a row. After 16 sleeps in a row of less \
     than 1 ms each it looks for up to 150 µs once; if that finds what it waits for, it goes on looking for twice as long as it \
     took, at most 150 µs. So no wait looks for longer than 150 µs, and once messages come less often than once a \
