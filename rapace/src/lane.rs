@@ -21,6 +21,7 @@ use crate::os::fetch_for_reading;
 use crate::ring::{Consumer, Entry, Producer};
 use crate::segment::{Half, Sent, View, count};
 use crate::slots::bytes::{Area, PeerBytes, copy_in};
+use crate::slots::far::Distance;
 use crate::slots::{Acceptor, Claim, Pool, Share, release};
 use crate::sync::AtomicU64;
 pub(crate) use outgoing::Kept;
@@ -43,6 +44,7 @@ pub(crate) struct SendLane {
     layout: Layout,
     /// Messages given up between their fragments, of which the peer does not know yet.
     abandoned: Vec<Head>,
+    distance: Distance,
     counts: View<Sent>,
 }
 
@@ -57,6 +59,7 @@ impl SendLane {
             area,
             layout: *own.layout(),
             abandoned: Vec::new(),
+            distance: Distance::default(),
             counts: View::new(own, |half| &*half.words().sent),
         }
     }
@@ -170,7 +173,11 @@ impl SendLane {
         let is_last = in_slot == left;
         let Some(claim) = self.pool.claim(in_slot, share(head)) else { return Ok(false) };
         if let Some(place) = self.area.bytes_mut(&claim).get_mut(..in_slot) {
-            payload.copy_to(from, place);
+            if fragmented {
+                payload.copy_to(from, place, |to, from| self.distance.copy_in(to, from));
+            } else {
+                payload.copy_to(from, place, copy_in);
+            }
         }
         let mut descriptor = self.slot_descriptor(head, claim, in_slot.saturating_add(inline_len));
         descriptor.inline_len = inline_len as u8;
@@ -835,7 +842,7 @@ mod tests {
                     for len in [0, 1, 7, 60, expected.len() - from] {
                         let len = len.min(expected.len() - from);
                         let mut out = vec![0xa5; len];
-                        outgoing.copy_to(from, &mut out);
+                        outgoing.copy_to(from, &mut out, copy_in);
                         assert_eq!(out, expected[from..from + len], "{len} bytes from {from}");
                     }
                 }

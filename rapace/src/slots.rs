@@ -15,6 +15,8 @@
 
 #[cfg(not(loom))]
 pub(crate) mod bytes;
+#[cfg(not(loom))]
+pub(crate) mod far;
 
 use std::collections::VecDeque;
 use std::ops::Deref;

@@ -77,7 +77,7 @@ impl<'a> Outgoing<'a> {
     /// All bytes, in memory of their own.
     pub(crate) fn to_vec(self) -> Vec<u8> {
         let mut bytes = vec![0; self.len];
-        self.copy_to(0, &mut bytes);
+        self.copy_to(0, &mut bytes, copy_in);
         bytes
     }
 
@@ -86,8 +86,8 @@ impl<'a> Outgoing<'a> {
         if self.lead.len() <= room { self.lead.len() } else { 0 }
     }
 
-    /// Copies the bytes from `from` on, as many as `out` has room for.
-    pub(super) fn copy_to(&self, from: usize, out: &mut [u8]) {
+    /// Copies the bytes from `from` on, as many as `out` has room for, each piece by `copy`.
+    pub(super) fn copy_to(&self, from: usize, out: &mut [u8], mut copy: impl FnMut(&mut [u8], &[u8])) {
         let mut skip = from;
         let mut out = out;
         for piece in std::iter::once(&self.lead.as_slice()).chain(self.rest) {
@@ -98,7 +98,7 @@ impl<'a> Outgoing<'a> {
             skip = 0;
             let take = rest.len().min(out.len());
             let (now, later) = std::mem::take(&mut out).split_at_mut(take);
-            copy_in(now, rest.get(..take).unwrap_or(&[]));
+            copy(now, rest.get(..take).unwrap_or(&[]));
             out = later;
             if out.is_empty() {
                 return;
@@ -121,7 +121,7 @@ impl<'a> Outgoing<'a> {
             return Some(Inline::of(only));
         }
         let mut bytes = [0; INLINE_MAX];
-        self.copy_to(0, &mut bytes);
+        self.copy_to(0, &mut bytes, copy_in);
         Some(Inline::new(Inline::of(&bytes).words, self.len))
     }
 }

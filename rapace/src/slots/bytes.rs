@@ -4,7 +4,7 @@
 //! the user vouches for the peer ([`Trust`]), and the copy must be one that the compiler cannot remove, repeat or
 //! reason about. On x86-64, up to [`BLOCKS_MAX`] bytes go by blocks, through registers, and more by `rep movsb`, which costs
 //! what memcpy costs, unless it [would be slow](is_close_behind); what is less than a block, and all on other architectures, goes by
-//! relaxed atomic words. Writing is memcpy, with the same exception.
+//! relaxed atomic words. Writing is memcpy, with the same exception, and [past the caches](copy_past_caches) where the peer is [far](super::far).
 
 #![allow(unsafe_code)]
 
@@ -24,6 +24,9 @@ const BLOCKS_MAX: usize = 1_024;
 /// Bytes that are moved at once: four registers.
 #[cfg(target_arch = "x86_64")]
 const BLOCK: usize = 64;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// So much of a slot is brought here ahead.
 const TAKEN_MAX: usize = 4_096;
@@ -280,6 +283,66 @@ fn copy_in_blocks(_: &mut [u8], _: &[u8]) -> usize {
     0
 }
 
+/// As [`copy_in`], past the caches: what is written goes to memory, and no line of the target stays at this side. As many bytes as
+/// fill lines; before and behind them it is [`copy_in`].
+pub(crate) fn copy_past_caches(target: &mut [u8], source: &[u8]) {
+    let len = target.len().min(source.len());
+    let (Some(target), Some(source)) = (target.get_mut(..len), source.get(..len)) else { return };
+    let first = target.as_ptr().align_offset(LINE).min(len);
+    let ((to_first, to), (from_first, from)) = (target.split_at_mut(first), source.split_at(first));
+    copy_in(to_first, from_first);
+    let done = stream(to, from);
+    if let (Some(to), Some(from)) = (to.get_mut(done..), from.get(done..)) {
+        copy_in(to, from);
+    }
+}
+
+/// Copies whole lines past the caches, to a target that begins with one. How many bytes that is.
+#[cfg(target_arch = "x86_64")]
+fn stream(target: &mut [u8], source: &[u8]) -> usize {
+    let len = target.len().min(source.len());
+    let in_lines = len.wrapping_sub(len % LINE);
+    if in_lines == 0 || target.as_ptr().addr() % LINE != 0 {
+        return 0;
+    }
+    // Ends, of which `at` counts up to zero. Addresses only, made by wrapping.
+    let (from, to) = (source.as_ptr().wrapping_add(in_lines), target.as_mut_ptr().wrapping_add(in_lines));
+    // SAFETY: `at` goes from minus `in_lines` up, so each line between start and end is loaded and stored once, and nothing else; both
+    // have so many bytes, and the stores are aligned. The target is borrowed exclusively, so they do not overlap and nobody else of
+    // this process touches it; other processes cannot write it. The fence has the stores done before whatever is stored later, the
+    // number that publishes them above all: by themselves they may come after it, also after a Release.
+    unsafe {
+        std::arch::asm!(
+            "2:",
+            "movups {a}, [{from} + {at}]",
+            "movups {b}, [{from} + {at} + 16]",
+            "movups {c}, [{from} + {at} + 32]",
+            "movups {d}, [{from} + {at} + 48]",
+            "movntps [{to} + {at}], {a}",
+            "movntps [{to} + {at} + 16], {b}",
+            "movntps [{to} + {at} + 32], {c}",
+            "movntps [{to} + {at} + 48], {d}",
+            "add {at}, 64",
+            "jnz 2b",
+            "sfence",
+            from = in(reg) from,
+            to = in(reg) to,
+            at = inout(reg) in_lines.wrapping_neg() => _,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack)
+        );
+    }
+    in_lines
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn stream(_: &mut [u8], _: &[u8]) -> usize {
+    0
+}
+
 /// As on x86-64, by words alone.
 ///
 /// # Safety
@@ -480,9 +543,11 @@ mod tests {
                 assert_eq!(slot.bytes(len).copy_to(&mut out.0[out.1.clone()]), len);
                 check(&out, &slot.content[..len], source, at);
                 let source = slot.content.as_ptr();
-                let mut copy = room(source, at, len);
-                copy_in(&mut copy.0[copy.1.clone()], &slot.content[..len]);
-                check(&copy, &slot.content[..len], source, at);
+                for copy in [copy_in, copy_past_caches] {
+                    let mut out = room(source, at, len);
+                    copy(&mut out.0[out.1.clone()], &slot.content[..len]);
+                    check(&out, &slot.content[..len], source, at);
+                }
             }
         }
     }
