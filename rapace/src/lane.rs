@@ -568,7 +568,7 @@ mod tests {
     impl Pair {
         fn new() -> Self {
             let layout = GEOMETRY.layout().unwrap();
-            let fork = Arc::new(ForkGuard::new().unwrap());
+            let fork = ForkGuard::new().unwrap();
             let a = memory::create(&layout, &fork).unwrap();
             let b = memory::create(&layout, &fork).unwrap();
             initialise(&a.half);

@@ -17,6 +17,9 @@
 //! | `kept_for` is still as it was: enter | [`fence_all`] |
 //! | leave: `inside` becomes even, and look at `kept_for` again | sleeps while `inside` is odd |
 //!
+//! Who holds the mutex is inside as well, in a place of its own, and so leaves in the same way: it finds that the lock is
+//! kept for nobody, and gives the mutex back.
+//!
 //! `models/lock.rs` searches it.
 
 #![allow(unsafe_code)]
@@ -47,16 +50,25 @@ const HABIT_MAX: u32 = 1 << 20;
 /// So many visits without the mutex save more than taking the lock away costs.
 const PAYS: u32 = if cfg!(debug_assertions) { 16 } else { 1_024 };
 
-/// In the place of a [`Kept`].
+/// In the place of a thread and its place.
 const NOBODY: u64 = 0;
+
+/// What a thread has for its number before it has one: further from each that a lock is kept for than there are places.
+#[cfg(not(loom))]
+const UNNUMBERED: u64 = 1 << 63;
 
 /// A mutex around a value, for whoever comes; cheap for one thread that comes most.
 pub(crate) struct Lock<T> {
-    /// For whom it is kept: [`NOBODY`], or the thread's number and its place. Written under the mutex.
+    /// For whom it is kept: [`NOBODY`], or the thread's number and its place. Written under the mutex; while somebody is inside by that, it is
+    /// [`NOBODY`].
     kept_for: AtomicU64,
     /// Odd while the thread of that place is inside without the mutex, or is about to look whether it may be; it counts up.
     inside: [AtomicU32; PLACES],
+    /// The same for who holds the mutex; read by nobody.
+    by_mutex: AtomicU32,
     bed: Bed,
+    /// The mutex, while somebody is inside by it. Before it, so that it is dropped before it.
+    held: UnsafeCell<Option<MutexGuard<'static, Habit>>>,
     mutex: Mutex<Habit>,
     value: UnsafeCell<T>,
 }
@@ -74,8 +86,11 @@ struct Habit {
 }
 
 // SAFETY: a guard is the only way to the value, and `Lock::lock_as` gives one to one thread at a time; so the value only moves
-// between threads, which `Send` allows.
+// between threads, which `Send` allows. What is held of the mutex is put there and taken out by the thread that holds it.
 unsafe impl<T: Send> Sync for Lock<T> {}
+// SAFETY: a guard borrows the lock, so a lock that moves is held by nobody, or by a guard that was forgotten; then it is locked for ever, and
+// dropping it releases a mutex that nobody can reach any more.
+unsafe impl<T: Send> Send for Lock<T> {}
 
 impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
@@ -83,7 +98,9 @@ impl<T> Lock<T> {
         Self {
             kept_for: AtomicU64::new(NOBODY),
             inside: std::array::from_fn(|_| AtomicU32::new(0)),
+            by_mutex: AtomicU32::new(0),
             bed: Bed::new(),
+            held: UnsafeCell::new(None),
             mutex: Mutex::new(habit),
             value: UnsafeCell::new(value),
         }
@@ -103,15 +120,11 @@ impl<T> Lock<T> {
         let kept_for = self.kept_for.load(Ordering::Relaxed);
         // Less than the number of places if it is kept for this thread, and only then.
         let place = kept_for.wrapping_sub(this);
-        match self.inside.get(place as usize) {
-            Some(inside) if self.may_enter(inside, kept_for) => self.guard(Way::Kept(inside)),
+        let inside = match self.inside.get(place as usize) {
+            Some(inside) if self.may_enter(inside, kept_for) => inside,
             _ => self.lock_slowly(this),
-        }
-    }
-
-    #[inline(always)]
-    fn guard<'a>(&'a self, way: Way<'a>) -> Guard<'a, T> {
-        Guard { lock: self, way, _not_send: PhantomData }
+        };
+        Guard { lock: self, inside, _not_send: PhantomData }
     }
 
     fn place(&self, kept_for: u64) -> Option<&AtomicU32> {
@@ -145,14 +158,27 @@ impl<T> Lock<T> {
         inside.store(visits.wrapping_add(1), Ordering::Release);
         fence_that_others_make();
         // Relaxed: ordered by the fence, whose partner is in `take_away`.
-        if self.kept_for.load(Ordering::Relaxed) == NOBODY && !planted(Fault::SilentLeave) {
-            self.bed.wake(inside);
+        if self.kept_for.load(Ordering::Relaxed) == NOBODY {
+            self.leave_slowly(inside);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn lock_slowly(&self, this: u64) -> Guard<'_, T> {
+    fn leave_slowly(&self, inside: &AtomicU32) {
+        if std::ptr::eq(inside, &raw const self.by_mutex) {
+            // SAFETY: this thread was inside by the mutex, which it holds until this is dropped; only who holds it comes here.
+            drop(unsafe { (*self.held.get()).take() });
+        } else if !planted(Fault::SilentLeave) {
+            self.bed.wake(inside);
+        }
+    }
+
+    /// Where this thread is inside now.
+    #[cold]
+    #[inline(never)]
+    fn lock_slowly(&self, this: u64) -> &AtomicU32 {
+        let this = number(this);
         // No foreign code runs under it, so a poisoned one is whole.
         let mut habit = self.mutex.lock().unwrap_or_else(PoisonError::into_inner);
         // Relaxed: written under the mutex.
@@ -176,10 +202,16 @@ impl<T> Lock<T> {
         }
         habit.times = habit.times.saturating_add(1);
         let is_kept = habit.times >= habit.needed && may_keep();
-        match if is_kept { self.keep(&mut habit) } else { None } {
-            Some(inside) => self.guard(Way::Kept(inside)),
-            None => self.guard(Way::Mutex { _held: habit }),
+        if let Some(inside) = if is_kept { self.keep(&mut habit) } else { None } {
+            return inside;
         }
+        // SAFETY: only the lifetime differs, and it ends before the mutex does: whoever takes it out borrows the lock, and else it is
+        // dropped with the lock, before the mutex.
+        let habit = unsafe { std::mem::transmute::<MutexGuard<'_, Habit>, MutexGuard<'static, Habit>>(habit) };
+        // SAFETY: this thread holds the mutex, and only who holds it comes here. There is none in it now, since who put one there
+        // gave the mutex back by taking it out.
+        unsafe { *self.held.get() = Some(habit) };
+        &self.by_mutex
     }
 
     /// From now on the lock is kept for the thread that holds the mutex, which is inside as such: else, if it came again, it would
@@ -252,16 +284,10 @@ impl<T: fmt::Debug> fmt::Debug for Lock<T> {
 #[derive(Debug)]
 pub(crate) struct Guard<'a, T> {
     lock: &'a Lock<T>,
-    way: Way<'a>,
+    /// Where its thread is inside.
+    inside: &'a AtomicU32,
     /// It is released by the thread that took it.
     _not_send: PhantomData<*const T>,
-}
-
-/// How its thread came in.
-#[derive(Debug)]
-enum Way<'a> {
-    Kept(&'a AtomicU32),
-    Mutex { _held: MutexGuard<'a, Habit> },
 }
 
 impl<T> Deref for Guard<'_, T> {
@@ -285,33 +311,38 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Way::Kept(inside) = self.way {
-            self.lock.leave(inside);
-        }
+        self.lock.leave(self.inside);
     }
 }
 
-/// A number of this thread that no other one of the process ever has; not [`NOBODY`].
+#[cfg(not(loom))]
+thread_local! {
+    static NUMBER: std::cell::Cell<u64> = const { std::cell::Cell::new(UNNUMBERED) };
+}
+
+/// A number of this thread that no other one of the process ever has, if it has one already.
 #[cfg(not(loom))]
 #[inline(always)]
 fn this_thread() -> u64 {
-    thread_local! {
-        static NUMBER: std::cell::Cell<u64> = const { std::cell::Cell::new(NOBODY) };
-    }
+    NUMBER.get()
+}
 
-    #[cold]
-    fn number() -> u64 {
-        static LAST: AtomicU64 = AtomicU64::new(NOBODY);
-        // Relaxed: numbers only have to differ.
-        let number = LAST.fetch_add(NUMBERS, Ordering::Relaxed).wrapping_add(NUMBERS);
-        NUMBER.set(number);
-        number
+/// The number of this thread, given what is known of it.
+#[cfg(not(loom))]
+fn number(known: u64) -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(NOBODY);
+    if known != UNNUMBERED {
+        return known;
     }
+    // Relaxed: numbers only have to differ.
+    let number = LAST.fetch_add(NUMBERS, Ordering::Relaxed).wrapping_add(NUMBERS);
+    NUMBER.set(number);
+    number
+}
 
-    match NUMBER.get() {
-        NOBODY => number(),
-        number => number,
-    }
+#[cfg(loom)]
+fn number(known: u64) -> u64 {
+    known
 }
 
 #[cfg(not(loom))]
@@ -513,7 +544,7 @@ mod tests {
         let Some(lock) = lock_that_can_be_kept() else { return };
         come(&lock, u64::from(HABIT));
         let mut inside = lock.lock();
-        assert!(matches!(inside.way, Way::Kept(_)));
+        assert!(!std::ptr::eq(inside.inside, &raw const lock.by_mutex));
         let other = Arc::clone(&lock);
         let waiting = std::thread::spawn(move || *other.lock());
         while is_kept(&lock) {
@@ -534,7 +565,7 @@ mod tests {
             // The one with which it begins to be kept, and one after it.
             let guard = lock.lock();
             let kept_for = lock.kept_for.load(Ordering::Relaxed);
-            assert!(matches!(guard.way, Way::Kept(inside) if !lock.may_enter(inside, kept_for)));
+            assert!(kept_for != NOBODY && !lock.may_enter(guard.inside, kept_for));
         }
     }
 

@@ -14,6 +14,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command};
+#[cfg(all(target_os = "linux", not(rapace_portable)))]
+use std::ptr::NonNull;
 use std::sync::Arc;
 #[cfg(all(target_os = "linux", not(rapace_portable)))]
 use std::sync::atomic::AtomicU32;
@@ -124,11 +126,13 @@ pub(crate) fn pass_descriptors(socket: BorrowedFd<'_>, allowed: bool) {
 pub(crate) fn pass_descriptors(_socket: BorrowedFd<'_>, _allowed: bool) {}
 
 /// Knows whether this process is a fork of the one that made it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ForkGuard {
-    /// A page that is all zero in a forked child.
+    /// On a page that is all zero in a forked child.
     #[cfg(all(target_os = "linux", not(rapace_portable)))]
-    page: memmap2::MmapRaw,
+    word: NonNull<AtomicU32>,
+    #[cfg(all(target_os = "linux", not(rapace_portable)))]
+    _page: Arc<memmap2::MmapRaw>,
     #[cfg(any(not(target_os = "linux"), rapace_portable))]
     pid: rustix::process::Pid,
 }
@@ -141,22 +145,31 @@ impl ForkGuard {
         let len = rustix::param::page_size();
         // SAFETY: the range is one whole page of our own, private and anonymous, that nothing refers to yet.
         unsafe { rustix::mm::madvise(start, len, rustix::mm::Advice::LinuxWipeOnFork)? };
-        let guard = Self { page };
+        let word = NonNull::new(start.cast()).ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let guard = Self { word, _page: Arc::new(page) };
         guard.word().store(1, Ordering::Relaxed);
         Ok(guard)
     }
 
+    #[inline(always)]
     fn word(&self) -> &AtomicU32 {
         // SAFETY: a page is larger and stricter aligned than the word, lives as long as `self`, and only this word of
         // it is used; the kernel's clearing happens before a child runs.
-        unsafe { &*self.page.as_mut_ptr().cast::<AtomicU32>() }
+        unsafe { self.word.as_ref() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_forked(&self) -> bool {
         self.word().load(Ordering::Relaxed) == 0
     }
 }
+
+// SAFETY: what it points to is an atomic, which lives as long as it does.
+#[cfg(all(target_os = "linux", not(rapace_portable)))]
+unsafe impl Send for ForkGuard {}
+// SAFETY: as for `Send`.
+#[cfg(all(target_os = "linux", not(rapace_portable)))]
+unsafe impl Sync for ForkGuard {}
 
 #[cfg(any(not(target_os = "linux"), rapace_portable))]
 impl ForkGuard {

@@ -463,20 +463,20 @@ fn a_peer_that_takes_nothing_for_longer_than_the_limit_ends_the_session() {
 fn kept_payloads_make_the_sender_wait_and_dropping_them_on_another_thread_wakes_it() {
     let guard = guard!();
     for spin in SPINS {
-        // Each of 4,096 bytes takes a slot of that class or of the largest: three quarters of 56 and of 10, rounded up.
+        // Each of 4,096 bytes takes a slot of that class or of the largest: three quarters of 40 and of 11, rounded up.
         let (_peer, mut session) = guard.open("fixed source", format!("{spin} 200 4096"), &config_of(spin));
-        let mut kept: Vec<_> = (0..50).map(|_| session.recv().unwrap()).collect();
+        let mut kept: Vec<_> = (0..39).map(|_| session.recv().unwrap()).collect();
         assert_eq!(session.recv_timeout(Duration::from_millis(30)).map(drop), Err(RecvError::Timeout));
         let rest = kept.split_off(1);
         let one = kept;
         std::thread::spawn(move || drop(one)).join().unwrap();
-        check(session.recv().unwrap(), 50, 4_096);
+        check(session.recv().unwrap(), 39, 4_096);
         std::thread::spawn(move || {
             for (number, message) in (1..).zip(rest) {
                 check(message, number, 4_096);
             }
         });
-        for number in 51..200 {
+        for number in 40..200 {
             check(session.recv().unwrap(), number, 4_096);
         }
         assert_closed(session.receiver());

@@ -412,14 +412,12 @@ impl<'m> Reader<'m> {
     /// There are bytes left.
     #[inline]
     pub fn finish(&mut self) -> Result<(), DecodeError> {
-        match self.remaining() {
-            0 => Ok(()),
-            bytes => self.refuse_trailing(bytes),
-        }
+        if self.here.is_empty() && self.beyond == 0 { Ok(()) } else { self.refuse_trailing() }
     }
 
     #[cold]
-    fn refuse_trailing(&mut self, bytes: usize) -> Result<(), DecodeError> {
+    fn refuse_trailing(&mut self) -> Result<(), DecodeError> {
+        let bytes = self.remaining();
         if let Some(message) = self.message {
             message.tail.take();
         }

@@ -90,7 +90,7 @@ thread_local! {
 /// A half of the smallest shape, made once.
 fn half() -> Arc<Half> {
     let make = || {
-        let fork = Arc::new(ForkGuard::new().unwrap());
+        let fork = ForkGuard::new().unwrap();
         let Owned { half, .. } = memory::create(&smallest().layout().unwrap(), &fork).unwrap();
         half
     };

@@ -6,8 +6,8 @@
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
@@ -177,7 +177,7 @@ impl Peer {
 }
 
 fn make_half(geometry: &Geometry, id: [u8; 16], role: u32) -> Owned {
-    let fork = Arc::new(ForkGuard::new().unwrap());
+    let fork = ForkGuard::new().unwrap();
     let owned = memory::create(&geometry.layout().unwrap(), &fork).unwrap();
     Identity::new(id, role, geometry).write(&owned.half);
     lane::initialise(&owned.half);

@@ -23,7 +23,7 @@ use crate::session::{Config, Role, Session, Spin};
 use crate::slots::bytes::PeerBytes;
 
 thread_local! {
-    static FORK: OnceCell<Arc<ForkGuard>> = const { OnceCell::new() };
+    static FORK: OnceCell<ForkGuard> = const { OnceCell::new() };
 }
 
 /// A small session, in which everything runs out soon: 8 messages, 4 slots each of 64, 192 and 1,024 bytes.
@@ -48,7 +48,7 @@ pub(crate) fn small() -> Config {
 
 /// A session of role `R`, and the peer in it. `catalogue` is what the peer says that it serves.
 pub(crate) fn meet<R: Role>(config: &Config, catalogue: &[u8]) -> (Session<R>, Liar) {
-    let fork = FORK.with(|fork| Arc::clone(fork.get_or_init(|| Arc::new(ForkGuard::new().unwrap()))));
+    let fork = FORK.with(|fork| fork.get_or_init(|| ForkGuard::new().unwrap()).clone());
     let layout = config.geometry.layout().unwrap();
     let [ours, liars] = [(); 2].map(|()| {
         let owned = memory::create(&layout, &fork).unwrap();

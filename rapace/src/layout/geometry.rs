@@ -70,7 +70,7 @@ impl SlotClass {
 pub struct Geometry {
     /// Messages that a ring holds; a power of two from 2 to 65,536. 1,024 by default.
     pub ring_entries: u32,
-    /// The size classes, smallest first. 256, 4,096 and 65,536 bytes by default, with 256, 56 and 10 slots.
+    /// The size classes, smallest first. 256, 4,096 and 65,536 bytes by default, with 256, 40 and 11 slots.
     pub classes: [SlotClass; SLOT_CLASSES],
 }
 
@@ -80,8 +80,8 @@ impl Default for Geometry {
             ring_entries: 1_024,
             classes: [
                 SlotClass { bytes: 256, count: 256 },
-                SlotClass { bytes: 4_096, count: 56 },
-                SlotClass { bytes: 65_536, count: 10 },
+                SlotClass { bytes: 4_096, count: 40 },
+                SlotClass { bytes: 65_536, count: 11 },
             ],
         }
     }

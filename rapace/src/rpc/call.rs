@@ -92,7 +92,7 @@ impl<'a, M: Method> Call<'a, M> {
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
         let mut outcome = outcome(direct, target, &out, deadline, &watch);
-        decode::<M>(direct, &mut outcome, watch)
+        decode_as::<M, _>(direct, &mut outcome, watch, |result| result)
     }
 
     /// Makes the call in the session of now, and if need be in those that follow it.

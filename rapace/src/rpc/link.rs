@@ -26,6 +26,7 @@ use crate::codec::{Budget, Message};
 use crate::error::{Lost, RecvError, Violation};
 use crate::layout::head::{Arrival, Head, Kind};
 use crate::lock::Lock;
+use crate::os::ForkGuard;
 use crate::session::shared::Shared;
 use crate::session::waiting::{Spinner, Waker};
 use crate::session::{Inbox, Outbox, Payload, PeerState, Role, Session, Stats};
@@ -37,6 +38,7 @@ const STEP_MAX: u32 = 1_024;
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) shared: Arc<Shared>,
+    fork: ForkGuard,
     /// What decoding a message may take, at this side.
     pub(super) budget: Budget,
     /// What is served to the peer, if anything is.
@@ -97,7 +99,7 @@ pub(crate) struct Core {
     pub(super) for_workers: Vec<Arrived>,
     /// Memory that both hold.
     pub(super) queued_bytes: usize,
-    /// The peer's [count](Shared::urgent), as far as what it counts is taken out.
+    /// The peer's [count](Inbox::urgent), as far as what it counts is taken out.
     pub(super) seen_urgent: u64,
     /// A request whose time does not run was sent since the peer was last told of one whose time does.
     pub(super) sent_untimed: bool,
@@ -148,6 +150,8 @@ pub(crate) struct Core {
     pub(super) after: Vec<After>,
     /// Something is in `after` or `standby`, or a goodbye was said: one look for all when the lock is released.
     pub(super) has_chores: bool,
+    /// What the short ways ask: see [`is_ordinary`](Self::is_ordinary).
+    pub(super) was_ordinary: bool,
 }
 
 impl Link {
@@ -199,9 +203,11 @@ impl Link {
             end: None,
             after: Vec::new(),
             has_chores: false,
+            was_ordinary: true,
         };
         Arc::new(Self {
             budget: Budget::new(&shared.limits),
+            fork: shared.fork.clone(),
             shared,
             services,
             core: Lock::new(core),
@@ -229,7 +235,7 @@ impl Link {
     /// lock stays in registers; in the worst case nothing is done, and the caller takes the other way.
     #[inline(always)]
     pub(crate) fn briefly<X>(&self, act: impl FnOnce(&mut Core) -> Option<X>) -> Option<X> {
-        if self.shared.is_forked() {
+        if self.fork.is_forked() {
             return None;
         }
         let mut core = self.core.lock();
@@ -345,7 +351,7 @@ impl Core {
         }
         self.inbox.shared.beat();
         // Counted before the looks, so that each of them is found.
-        let urgent = self.inbox.shared.urgent();
+        let urgent = self.inbox.urgent();
         for _ in 0..STEP_MAX {
             let popped = match self.inbox.pop() {
                 Ok(popped) => popped,
@@ -548,6 +554,7 @@ impl Core {
             return;
         }
         self.end = Some(end);
+        self.was_ordinary = false;
         // A peer that lives may still take out what lies in the ring, and one whose count cannot be true may have done
         // anything.
         let consumed = match end {

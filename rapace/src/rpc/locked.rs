@@ -71,6 +71,7 @@ impl std::ops::DerefMut for Locked<'_> {
 impl Drop for Locked<'_> {
     #[inline(always)]
     fn drop(&mut self) {
+        self.note_ordinary();
         if self.has_chores {
             self.do_chores();
         }

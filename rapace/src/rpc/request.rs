@@ -161,14 +161,15 @@ impl<'a> Request<'a> {
     ) -> Handled {
         let Self { link, arrived: Arrived { call, deadline, payload, .. }, face, mut watch } = self;
         let (call, deadline) = (*call, *deadline);
-        let message = if payload.is_inline() { None } else { Some(link.arguments(payload.take())) };
-        let short = payload.lead_inline();
         let run = AssertUnwindSafe(|| {
             let _inherit = deadline.map(|deadline| Inherit::new(Some(deadline)));
             let _entered = watch.enter();
-            let mut reader = match &message {
-                None => Reader::short(short, &link.budget),
-                Some(message) => message.reader(),
+            let message;
+            let mut reader = if payload.is_inline() {
+                Reader::short(payload.lead_inline(), &link.budget)
+            } else {
+                message = link.arguments(payload.take());
+                message.reader()
             };
             let value = match handler(&mut reader) {
                 Ok(value) => value,

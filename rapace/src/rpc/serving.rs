@@ -247,6 +247,7 @@ impl Core {
         }
         self.owes = true;
         self.pay();
+        self.note_ordinary();
     }
 
     /// Counts what a request holds while it waits to be handled; false when that is too much, and it is refused.

@@ -26,6 +26,24 @@ use crate::session::Payload;
 const MANY: usize = 8;
 
 impl Core {
+    /// Whether nothing is out of the ordinary: calls may be begun, nothing is owed, and nobody waits for room. Asked by the short ways, and
+    /// [found out](Self::note_ordinary) where it may have changed: by whoever had the lock [for long](Link::lock), or took
+    /// the long way.
+    #[inline(always)]
+    pub(super) fn is_ordinary(&self) -> bool {
+        debug_assert_eq!(self.was_ordinary, self.looks_ordinary());
+        self.was_ordinary
+    }
+
+    fn looks_ordinary(&self) -> bool {
+        let is_blocked = self.leader_is_blocked || !self.blocked.is_empty();
+        !(self.owes || is_blocked || self.end.is_some() || self.leave.is_heard())
+    }
+
+    pub(super) fn note_ordinary(&mut self) {
+        self.was_ordinary = self.looks_ordinary();
+    }
+
     /// Begins a request that its descriptor carries, if nothing is out of the ordinary; else nothing is done. Zero microseconds are
     /// no timeout.
     #[inline(always)]
@@ -39,7 +57,7 @@ impl Core {
     /// As [`begin_short`](Self::begin_short); the caller then [announces](crate::session::Outbox::announce) it, maybe with others.
     #[inline(always)]
     pub(super) fn begin_unannounced(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
-        if !self.outbox.can_send_short(lead.len()) {
+        if !self.is_ordinary() || !self.outbox.can_send_short(lead.len()) {
             return None;
         }
         let ticket = self.tickets.take();
@@ -78,13 +96,10 @@ impl Core {
     /// follows it is taken out before it is begun if that can matter: a cancel, or a request whose time runs.
     #[inline(always)]
     pub(super) fn take_short_request(&mut self, place: &mut Option<Arrived>) -> Option<()> {
-        if !self.requests.is_empty() || self.owes || !self.serves || self.end.is_some() {
+        if !self.is_ordinary() || !self.requests.is_empty() || !self.serves || self.parked_bytes > 0 {
             return None;
         }
-        if self.inbox.shared.lost().is_some() || self.parked_bytes >= self.inbox.shared.limits.parked_bytes {
-            return None;
-        }
-        if self.inbox.shared.urgent() != self.seen_urgent {
+        if self.inbox.shared.is_over() || self.inbox.urgent() != self.seen_urgent {
             return None;
         }
         let descriptor = self.inbox.peek()?;
@@ -113,10 +128,10 @@ impl Core {
     /// the ring, if nothing is out of the ordinary.
     #[inline(always)]
     pub(super) fn take_short_nested(&mut self, parent: CallId, place: &mut Option<Arrived>) -> Option<CallId> {
-        if !self.requests.is_empty() || self.owes || !self.serves || self.end.is_some() {
+        if !self.is_ordinary() || !self.requests.is_empty() || !self.serves {
             return None;
         }
-        if self.inbox.shared.lost().is_some() || self.inbox.shared.urgent() != self.seen_urgent {
+        if self.inbox.shared.is_over() || self.inbox.urgent() != self.seen_urgent {
             return None;
         }
         let (head, inline) = Arrival::parse_short(&self.inbox.peek()?)?;
@@ -139,7 +154,7 @@ impl Core {
     /// Sends a one-way call that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline(always)]
     pub(crate) fn send_short_one_way(&mut self, method: u32, lead: Lead<'_>) -> Option<()> {
-        let may_begin = self.end.is_none() && !self.leave.is_heard() && self.engine.may_send_one_way();
+        let may_begin = self.is_ordinary() && self.engine.may_send_one_way();
         if !may_begin || !self.outbox.can_send_short(lead.len()) {
             return None;
         }
@@ -152,7 +167,7 @@ impl Core {
     /// Sends an item that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline(always)]
     pub(crate) fn send_short_item(&mut self, end: EndKey, lead: Lead<'_>) -> Option<()> {
-        if self.owes || !self.outbox.can_send_short(lead.len()) {
+        if !self.is_ordinary() || !self.outbox.can_send_short(lead.len()) {
             return None;
         }
         let (call, stream) = self.engine.streams.put_at_once(end, lead.len())?;
@@ -179,7 +194,8 @@ impl Core {
     /// Sends a reply that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline]
     pub(crate) fn reply_short(&mut self, call: CallId, status: Status, lead: Lead<'_>, is_quiet: bool) -> Option<()> {
-        if self.end.is_some() || !self.outbox.can_send_short(lead.len()) || !self.engine.answer_running(call) {
+        let has_streams = self.engine.has_streams();
+        if !self.is_ordinary() || !self.outbox.can_send_short(lead.len()) || !self.engine.answer_running(call) {
             return None;
         }
         self.outbox.send_unannounced(&Head::terminal(call.0, status as u16), lead);
@@ -189,7 +205,9 @@ impl Core {
             self.outbox.announce();
         }
         count(&self.outbox.counts().calls_answered, 1);
-        self.wake_streams();
+        if has_streams {
+            self.wake_streams();
+        }
         Some(())
     }
 
@@ -206,6 +224,7 @@ impl Core {
     /// The next request to be started, if it is there.
     pub(crate) fn take_any_request(&mut self) -> Option<Arrived> {
         let mut place = None;
+        self.note_ordinary();
         match self.take_short_request(&mut place) {
             Some(()) => place,
             None => self.take_long_request(),
@@ -219,11 +238,14 @@ impl Core {
             return None;
         }
         self.pump(None);
-        self.take_request()
+        let request = self.take_request();
+        self.note_ordinary();
+        request
     }
 
     /// The outcome of a call, if it is there.
     pub(crate) fn take_answer(&mut self, begun: Begun) -> Option<Outcome> {
+        self.note_ordinary();
         match self.take_short_answer(begun) {
             Some((status, inline)) => Some(Outcome::Short(status, inline)),
             None => self.take_long_answer(begun),
@@ -248,7 +270,7 @@ impl Core {
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
     #[inline(always)]
     pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<(Status, Inline)> {
-        if self.end.is_some() {
+        if !self.is_ordinary() {
             return None;
         }
         let (status, inline) = Arrival::parse_short_terminal(&self.inbox.peek()?, begun.call().0)?;
@@ -258,17 +280,16 @@ impl Core {
             return None;
         }
         self.inbox.consume();
+        let has_streams = self.engine.has_streams();
         self.engine.end_awaited(begun.call(), matches!(status, Status::Ok | Status::App));
         if self.engine.in_flight() > 0 {
             self.inbox.fetch_lines();
         }
-        self.wake_streams();
+        if has_streams {
+            self.wake_streams();
+        }
         let dropped = self.tickets.give_back(begun.ticket());
         self.drop_later(dropped);
-        if self.leader_is_blocked || !self.blocked.is_empty() {
-            // One more call can be begun.
-            self.wake_blocked();
-        }
         Some((status, inline))
     }
 }

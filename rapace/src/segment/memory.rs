@@ -29,23 +29,23 @@ pub(crate) struct Owned {
     pub(crate) file: OwnedFd,
 }
 
-fn map_own(file: &OwnedFd, layout: &Layout, fork: &Arc<ForkGuard>) -> Result<(Arc<Half>, Area), OpenError> {
+fn map_own(file: &OwnedFd, layout: &Layout, fork: &ForkGuard) -> Result<(Arc<Half>, Area), OpenError> {
     let mapped = MmapOptions::new().len(layout.bytes).map_raw(file);
     let map = mapped.map_err(OpenError::io("mapping our half of the segment"))?;
     keep_from_forks(&map);
     let short = SegmentError::Size { found: map.len() as u64, expected: layout.bytes as u64 };
-    let half = Arc::new(Half::new(map, Access::Ours, *layout, Arc::clone(fork)).ok_or(short)?);
+    let half = Arc::new(Half::new(map, Access::Ours, *layout, fork.clone()).ok_or(short)?);
     let area = Area::take(&half).ok_or(short)?;
     Ok((half, area))
 }
 
-fn map_peer(file: &OwnedFd, layout: &Layout, fork: &Arc<ForkGuard>) -> Result<Arc<Half>, OpenError> {
+fn map_peer(file: &OwnedFd, layout: &Layout, fork: &ForkGuard) -> Result<Arc<Half>, OpenError> {
     let mapped = MmapOptions::new().len(layout.bytes).map_raw_read_only(file);
     let map = mapped.map_err(OpenError::io("mapping the peer's half of the segment"))?;
     keep_from_forks(&map);
     populate(&map)?;
     let short = SegmentError::Size { found: map.len() as u64, expected: layout.bytes as u64 };
-    Ok(Arc::new(Half::new(map, Access::Peers, *layout, Arc::clone(fork)).ok_or(short)?))
+    Ok(Arc::new(Half::new(map, Access::Peers, *layout, fork.clone()).ok_or(short)?))
 }
 
 /// A forked child must not share the session; it gets no mapping at all.
@@ -94,7 +94,7 @@ mod variant {
     const TMPFS_MAGIC: u64 = 0x0102_1994;
 
     /// A half of our own, all its pages there, mapped and sealed.
-    pub(crate) fn create(layout: &Layout, fork: &Arc<ForkGuard>) -> Result<Owned, OpenError> {
+    pub(crate) fn create(layout: &Layout, fork: &ForkGuard) -> Result<Owned, OpenError> {
         let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
         // Linux before 6.3 does not know NOEXEC_SEAL.
         let file = match rustix::fs::memfd_create("rapace", flags | MemfdFlags::NOEXEC_SEAL) {
@@ -110,7 +110,7 @@ mod variant {
     }
 
     /// Maps a half that the peer handed over, if it is what it must be.
-    pub(crate) fn accept(file: &OwnedFd, layout: &Layout, fork: &Arc<ForkGuard>) -> Result<Arc<Half>, OpenError> {
+    pub(crate) fn accept(file: &OwnedFd, layout: &Layout, fork: &ForkGuard) -> Result<Arc<Half>, OpenError> {
         let before = check(file.as_fd(), layout)?;
         let half = map_peer(file, layout, fork)?;
         // Blocks may have been behind the end, in place of pages; bringing all pages in shows it, unless the owner has
@@ -157,7 +157,7 @@ mod variant {
     use rustix::shm::{self, OFlags};
 
     /// A half of our own, under a name for the moment that it takes to open it a second time for the peer, read-only.
-    pub(crate) fn create(layout: &Layout, fork: &Arc<ForkGuard>) -> Result<Owned, OpenError> {
+    pub(crate) fn create(layout: &Layout, fork: &ForkGuard) -> Result<Owned, OpenError> {
         let (name, own) = loop {
             let mut bits = [0; 8];
             crate::os::random::fill(&mut bits).map_err(OpenError::io("reading random numbers"))?;
@@ -177,7 +177,7 @@ mod variant {
     }
 
     /// Maps a half that the peer handed over. Only its size can be checked: the peer must be trusted.
-    pub(crate) fn accept(file: &OwnedFd, layout: &Layout, fork: &Arc<ForkGuard>) -> Result<Arc<Half>, OpenError> {
+    pub(crate) fn accept(file: &OwnedFd, layout: &Layout, fork: &ForkGuard) -> Result<Arc<Half>, OpenError> {
         check_size(file.as_fd(), layout)?;
         map_peer(file, layout, fork)
     }

@@ -23,7 +23,7 @@ pub(crate) struct Half {
     map: Option<MmapRaw>,
     base: NonNull<u8>,
     layout: Layout,
-    fork: Arc<ForkGuard>,
+    fork: ForkGuard,
     /// Whether the right to write the slots can still be taken: never for the peer's half.
     writer: AtomicBool,
 }
@@ -43,7 +43,7 @@ unsafe impl Sync for Half {}
 
 impl Half {
     /// A half over a mapping of `layout.bytes` bytes; `None` when the mapping is shorter.
-    pub(crate) fn new(map: MmapRaw, access: Access, layout: Layout, fork: Arc<ForkGuard>) -> Option<Self> {
+    pub(crate) fn new(map: MmapRaw, access: Access, layout: Layout, fork: ForkGuard) -> Option<Self> {
         if map.len() < layout.bytes {
             return None;
         }

@@ -235,7 +235,7 @@ pub(crate) fn join(socket: OwnedFd, config: &Config, catalogue: &[u8]) -> Result
 struct Halves {
     own: Owned,
     peer: Arc<Half>,
-    fork: Arc<ForkGuard>,
+    fork: ForkGuard,
     tug: Option<(UnixStream, UnixStream)>,
 }
 
@@ -295,8 +295,8 @@ fn tug_unless_watched() -> Result<Option<(UnixStream, UnixStream)>, OpenError> {
     }
 }
 
-pub(super) fn fork_guard() -> Result<Arc<ForkGuard>, OpenError> {
-    ForkGuard::new().map(Arc::new).map_err(OpenError::io("making the page that tells a fork"))
+pub(super) fn fork_guard() -> Result<ForkGuard, OpenError> {
+    ForkGuard::new().map_err(OpenError::io("making the page that tells a fork"))
 }
 
 /// The layout of a geometry, if a segment of it is within the limit.

@@ -1,6 +1,7 @@
 //! Receiving, whatever the role: takes messages out, tells the peer of room, waits, and says why nothing more comes.
 
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 #[cfg(feature = "tokio")]
 use super::config::Spin;
@@ -16,6 +17,7 @@ use crate::error::{Lost, RecvError};
 use crate::lane::{RecvLane, Step};
 use crate::layout::descriptor::{Descriptor, WORDS, flag};
 use crate::layout::head::Arrival;
+use crate::segment::{Half, View, Words};
 
 /// Fragments that a caller who does not wait puts away before it is told that no message is there yet.
 const PARTS_PER_TRY: u32 = 32;
@@ -26,6 +28,7 @@ const PARTS_PER_TRY: u32 = 32;
 pub(crate) struct Inbox {
     pub(crate) shared: Arc<Shared>,
     lane: RecvLane,
+    peer: View<Words>,
     spinner: Spinner,
 }
 
@@ -39,7 +42,7 @@ pub(crate) enum Received {
 
 impl Inbox {
     pub(crate) fn new(shared: Arc<Shared>, lane: RecvLane) -> Self {
-        Self { shared, lane, spinner: Spinner::new() }
+        Self { peer: View::new(&shared.peer, Half::words), shared, lane, spinner: Spinner::new() }
     }
 
     /// Receives the next message, waiting as long as `patience` says.
@@ -98,6 +101,16 @@ impl Inbox {
     pub(crate) fn consume(&mut self) {
         self.lane.consume();
         self.shared.took_one();
+    }
+
+    /// How many messages the peer has published that [matter](Shared::count_urgent) to what came before them.
+    #[inline(always)]
+    pub(crate) fn urgent(&self) -> u64 {
+        let urgent = self.peer.signs.urgent.load(Ordering::Relaxed);
+        // Pairs with the Release in `Shared::count_urgent`. A fence, since stronger loads are not allowed on memory that is mapped
+        // read-only.
+        fence(Ordering::Acquire);
+        urgent
     }
 
     /// See [`Consumer::fetch_lines`](crate::ring::Consumer::fetch_lines).

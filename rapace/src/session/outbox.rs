@@ -1,6 +1,7 @@
 //! Sending, whatever the role: puts messages in, wakes the peer, waits for room, and says why nothing more goes.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
@@ -11,7 +12,7 @@ use crate::lane::{Outgoing, SendLane, share};
 use crate::layout::INLINE_MAX;
 use crate::layout::head::{Head, Kind};
 use crate::layout::inline::{Inline, Lead};
-use crate::segment::Sent;
+use crate::segment::{Half, Sent, View, Words};
 use crate::slots::Claim;
 
 /// The sending end of a session, without its role: compiled once, for both. Dropping it closes this direction.
@@ -19,6 +20,11 @@ use crate::slots::Claim;
 pub(crate) struct Outbox {
     pub(crate) shared: Arc<Shared>,
     lane: SendLane,
+    peer: View<Words>,
+    /// The peer waits without ever sleeping.
+    peer_never_sleeps: bool,
+    /// The most bytes of a message that go the short way.
+    short_max: usize,
     spinner: Spinner,
     /// Number of the last message that the peer was rung for, if it slept: what came after it is [quiet](Self::send_quietly).
     announced: u64,
@@ -104,7 +110,17 @@ impl Stall {
 impl Outbox {
     pub(crate) fn new(shared: Arc<Shared>, lane: SendLane) -> Self {
         let announced = lane.published();
-        Self { shared, lane, spinner: Spinner::new(), announced, fragmented: 0, fragmented_bytes: 0 }
+        Self {
+            peer: View::new(&shared.peer, Half::words),
+            peer_never_sleeps: shared.terms.never_sleeps,
+            short_max: shared.terms.payload_max.min(INLINE_MAX),
+            shared,
+            lane,
+            spinner: Spinner::new(),
+            announced,
+            fragmented: 0,
+            fragmented_bytes: 0,
+        }
     }
 
     /// Number of the last message published.
@@ -122,7 +138,9 @@ impl Outbox {
     pub(crate) fn announce(&mut self) {
         let published = self.lane.published();
         let announced = std::mem::replace(&mut self.announced, published);
-        self.shared.announce_messages(announced, published);
+        if !self.peer_never_sleeps {
+            self.shared.ring(self.peer.wants.wanted(Counter::Message, announced, published));
+        }
     }
 
     /// What this end counts, for others to see.
@@ -221,9 +239,9 @@ impl Outbox {
     /// [`check`](Self::check) and [`advance`](Self::advance) tell what it is. The caller has seen that this is no fork.
     #[inline(always)]
     pub(crate) fn can_send_short(&mut self, len: usize) -> bool {
-        let shared = &self.shared;
-        let may = !shared.is_over() && !shared.peer_stopped() && len <= shared.terms.payload_max;
-        may && self.lane.can_send_short()
+        // Relaxed: nothing else is read because of it.
+        let is_stopped = self.peer.signs.stopped.load(Ordering::Relaxed) != 0;
+        !self.shared.is_over() && !is_stopped && len <= self.short_max && self.lane.can_send_short()
     }
 
     /// Sends what its descriptor carries.
@@ -551,7 +569,7 @@ mod tests {
         let shared = Arc::clone(&sender.outbox.shared);
         let (_sends, receiver) = session.split();
         // Relaxed: of this thread.
-        let rung = || shared.own.words().bell.futex.load(std::sync::atomic::Ordering::Relaxed);
+        let rung = || shared.own.words().bell.futex.load(Ordering::Relaxed);
         let sleeps = |message| receiver.inbox.shared.own.words().wants.raise(Bed::Futex, Counter::Message, message);
         let outbox = &mut sender.outbox;
         let send_quietly = |outbox: &mut Outbox| outbox.send_quietly(&Head::terminal(1, 0), Inline::of(b"x").as_lead());

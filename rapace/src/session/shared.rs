@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering, fence};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ pub(crate) struct Opened {
     pub(crate) peer: Arc<Half>,
     /// Our half's memory file.
     pub(crate) memory: OwnedFd,
-    pub(crate) fork: Arc<ForkGuard>,
+    pub(crate) fork: ForkGuard,
     pub(crate) socket: OwnedFd,
     /// Of the peer's process, if it is known to be the process at the other end.
     pub(crate) pidfd: Option<OwnedFd>,
@@ -65,7 +65,7 @@ pub(crate) struct Shared {
     pub(crate) reactor: crate::aio::Reactor,
     pub(crate) own: Arc<Half>,
     pub(crate) peer: Arc<Half>,
-    fork: Arc<ForkGuard>,
+    pub(crate) fork: ForkGuard,
     pub(crate) socket: Arc<OwnedFd>,
     pub(crate) pidfd: Option<OwnedFd>,
     /// Kept so that an inspector of the same user can map a live session read-only.
@@ -81,6 +81,8 @@ pub(crate) struct Shared {
     lost: OnceLock<Lost>,
     /// What the kernel said of the peer; acted on after what it published was taken out.
     death: OnceLock<Death>,
+    /// One of the two is set.
+    is_over: AtomicBool,
     /// Moves when the session is over; threads sleep on it beside the peer's bell.
     pub(crate) epoch: AtomicU32,
     /// A way to wake the thread that sleeps on the socket, made when one first does: what is written to the first end
@@ -186,6 +188,7 @@ impl Shared {
             catalogue: opened.catalogue,
             lost: OnceLock::new(),
             death: OnceLock::new(),
+            is_over: AtomicBool::new(false),
             epoch: AtomicU32::new(0),
             tug: opened.tug.map_or_else(OnceLock::new, OnceLock::from),
             sleepers: AtomicU32::new(0),
@@ -239,6 +242,7 @@ impl Shared {
             }
             lost
         });
+        self.set_over();
         // Ends whoever sleeps on the socket, on both sides. Fails only when it is shut down already.
         let _ = shutdown(&self.socket, Shutdown::Both);
         self.wake_own();
@@ -251,6 +255,7 @@ impl Shared {
             return;
         }
         let _ = self.death.set(death);
+        self.set_over();
         if death == Death::ProcessEnded {
             // Somebody else holds the peer's end of the socket, so it does not hang up by itself.
             let _ = shutdown(&self.socket, Shutdown::Both);
@@ -271,7 +276,13 @@ impl Shared {
     /// Whether something happened that ends a wait whatever it waits for.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.lost.get().is_some() || self.death.get().is_some()
+        // Acquire pairs with the Release in `set_over`: who sees that it is over sees why.
+        self.is_over.load(Ordering::Acquire)
+    }
+
+    fn set_over(&self) {
+        // Release pairs with the Acquire in `is_over`.
+        self.is_over.store(true, Ordering::Release);
     }
 
     /// Whether the peer has published all it will. What it published before is in the ring.
@@ -301,17 +312,8 @@ impl Shared {
     /// To be called after a message was published that matters to what was published before it.
     #[cold]
     pub(crate) fn count_urgent(&self) {
-        // Release pairs with the fence in `urgent`: who sees the count sees the message.
+        // Release pairs with the fence in `Inbox::urgent`: who sees the count sees the message.
         self.own.words().signs.urgent.fetch_add(1, Ordering::Release);
-    }
-
-    /// How many such messages the peer has published.
-    #[inline]
-    pub(crate) fn urgent(&self) -> u64 {
-        let urgent = self.peer.words().signs.urgent.load(Ordering::Relaxed);
-        // Pairs with the Release in `count_urgent`. A fence, as in `freed`.
-        fence(Ordering::Acquire);
-        urgent
     }
 
     /// Wakes everybody of this process who sleeps on the session, because it is over.
@@ -372,7 +374,7 @@ impl Shared {
     }
 
     #[inline]
-    fn ring(&self, rings: Rings) {
+    pub(super) fn ring(&self, rings: Rings) {
         if rings.any() {
             self.ring_any(rings);
         }

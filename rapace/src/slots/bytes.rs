@@ -455,7 +455,7 @@ mod tests {
     fn half() -> (Arc<Half>, Area, Pool<Arc<[AtomicU64]>>) {
         let layout = Geometry::default().layout().unwrap();
         let map = memmap2::MmapMut::map_anon(layout.bytes).unwrap().into();
-        let fork = Arc::new(ForkGuard::new().unwrap());
+        let fork = ForkGuard::new().unwrap();
         let half = Arc::new(Half::new(map, Access::Ours, layout, fork).unwrap());
         let area = Area::take(&half).unwrap();
         let released = (0..layout.slots_total).map(|_| AtomicU64::new(0)).collect();
@@ -653,7 +653,7 @@ mod tests {
         assert!(Area::take(&half).is_none());
         let layout = *half.layout();
         let map = memmap2::MmapMut::map_anon(layout.bytes).unwrap().into();
-        let fork = Arc::new(ForkGuard::new().unwrap());
+        let fork = ForkGuard::new().unwrap();
         let peers = Arc::new(Half::new(map, Access::Peers, layout, fork).unwrap());
         assert!(Area::take(&peers).is_none());
     }
