@@ -13,8 +13,8 @@ use rapace_benches::budget::{Budget, TOLERANCE, Verdict};
 use rapace_benches::machine::Machine;
 use rapace_benches::product::stepped::OPERATIONS;
 
-/// A multiple of the slots of every class and of the ring's entries, so that what is done once a lap counts evenly.
-const STEPS: u64 = 8192;
+/// A multiple of the ring's entries and of the slots of the classes that are used, so that what is done once a lap counts evenly.
+const STEPS: u64 = 10_240;
 
 /// The argument by which this binary steps and does not count; the operation and the number of steps follow.
 const STEP: &str = "--step";

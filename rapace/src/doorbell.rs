@@ -150,18 +150,13 @@ impl Wants {
 
     /// Which bells to ring after `counter` moved from `old` to `new`. Called after each publication, or after several
     /// with nothing else between them.
-    #[inline]
     pub(crate) fn wanted(&self, counter: Counter, old: u64, new: u64) -> Rings {
         if !planted(Fault::NoPublisherFence) {
             // F1: separates the publication above from the look at the wish below; pairs with F2 in `raise`.
             fence(Ordering::SeqCst);
         }
         let moved = new.wrapping_sub(old);
-        let hit = |word: &AtomicU64| {
-            let wish = word.load(Ordering::Relaxed);
-            // Nearly always by one.
-            if moved == 1 { wish == new } else { wish.wrapping_sub(old).wrapping_sub(1) < moved }
-        };
+        let hit = |word: &AtomicU64| word.load(Ordering::Relaxed).wrapping_sub(old).wrapping_sub(1) < moved;
         let is_hushed = || counter == Counter::Message && self.hushed.load(Ordering::Relaxed) != 0;
         let futex = hit(self.futex.word(counter)) && !is_hushed();
         let rings = Rings { futex, socket: hit(self.socket.word(counter)) };
@@ -170,6 +165,20 @@ impl Wants {
             fence(Ordering::Acquire);
         }
         rings
+    }
+}
+
+impl Wants {
+    /// Whether [`wanted`](Self::wanted) has to be asked after `counter` moved from `old` to `new`: not if it moved by one, as it nearly always
+    /// does, and nobody wishes for that. Called as that is.
+    #[inline(always)]
+    pub(crate) fn may_be_wanted(&self, counter: Counter, old: u64, new: u64) -> bool {
+        if !planted(Fault::NoPublisherFence) {
+            // F1, as in `wanted`.
+            fence(Ordering::SeqCst);
+        }
+        let wishes_for = |pair: &Pair| pair.word(counter).load(Ordering::Relaxed) == new;
+        new != old.wrapping_add(1) || wishes_for(&self.futex) || wishes_for(&self.socket)
     }
 }
 

@@ -369,8 +369,8 @@ impl RecvLane {
 
     /// See [`Consumer::fetch_lines`].
     #[inline(always)]
-    pub(crate) fn fetch_lines(&mut self) {
-        self.ring.fetch_lines();
+    pub(crate) fn fetch_lines(&mut self) -> bool {
+        self.ring.fetch_lines()
     }
 
     /// A private copy of the next message, if it is there and can be read.

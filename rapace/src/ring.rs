@@ -283,13 +283,19 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
     }
 
     /// Has the entries of the messages that come next fetched, a [group](GROUP) at a time, if they are there: one that is not written yet
-    /// would be taken away from who is about to write it. To be called behind each message that others may follow closely.
+    /// would be taken away from who is about to write it. To be called behind each message that others may follow closely. Whether the next
+    /// one may be there.
     #[inline(always)]
     #[cfg(not(loom))]
-    pub(crate) fn fetch_lines(&mut self) {
-        if self.next >= self.fetched && self.is_ready() {
+    pub(crate) fn fetch_lines(&mut self) -> bool {
+        if self.next < self.fetched {
+            return true;
+        }
+        let is_ready = self.is_ready();
+        if is_ready {
             self.fetch_group();
         }
+        is_ready
     }
 
     #[inline(never)]

@@ -67,6 +67,7 @@ pub(crate) mod taken;
 pub(crate) mod tickets;
 #[cfg(feature = "tracing")]
 pub(crate) mod trace;
+mod unanswered;
 pub(crate) mod waiting;
 mod wakes;
 #[cfg_attr(not(feature = "hooks"), path = "rpc/unwatched.rs")]

@@ -48,7 +48,8 @@ impl Inline {
 
     #[inline]
     pub(crate) fn as_slice(&self) -> &[u8] {
-        self.words.as_bytes().get(..self.len as usize).unwrap_or(&[])
+        // Never more; said again where the compiler sees it.
+        self.words.as_bytes().get(..self.len().min(INLINE_MAX)).unwrap_or(&[])
     }
 }
 

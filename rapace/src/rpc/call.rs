@@ -17,6 +17,7 @@ use super::tickets::Outcome;
 use super::watch::Watch;
 use crate::codec::{DecodeError, EncodeError, Encoder, Message, Reader};
 use crate::lane::Outgoing;
+use crate::layout::inline::Lead;
 use crate::session::Payload;
 
 /// A call that was not begun: [`wait`](Self::wait) for it on a thread, `.await` it in a task, or [`start`](Self::start)
@@ -91,8 +92,17 @@ impl<'a, M: Method> Call<'a, M> {
         let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
-        let mut outcome = outcome(direct, target, &out, deadline, &watch);
-        decode_as::<M, _>(direct, &mut outcome, watch, |result| result)
+        let Some(lead) = short(&out, &watch) else {
+            let mut outcome = call_long(direct, target, &out, deadline, &watch);
+            return decode::<M>(direct, &mut outcome, watch);
+        };
+        match direct.link().call_short(target, lead, deadline) {
+            Ok((status @ (Status::Ok | Status::App), ref inline)) => {
+                read::<M, _>(status, &mut Reader::short(inline, &direct.link().budget), watch, |result| result)
+            }
+            Ok((status, inline)) => decode_any::<M>(direct, Outcome::Short(status, inline), watch),
+            Err(mut outcome) => decode::<M>(direct, &mut outcome, watch),
+        }
     }
 
     /// Makes the call in the session of now, and if need be in those that follow it.
@@ -147,8 +157,7 @@ impl<'a, M: Method> Call<'a, M> {
         let kept = direct.clone();
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
-        let short = if watch.has_metadata() { None } else { out.short() };
-        let short = short.and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us()));
+        let short = short(&out, &watch).and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us()));
         let (begun, watch) = match short {
             Some(begun) => (begun, watch),
             None => start_long(direct, target, &out, deadline, watch)?,
@@ -254,12 +263,18 @@ pub(crate) fn prepared<'v, M: Method>(
 }
 
 /// Makes a call in a session.
-#[inline(always)]
 fn outcome(direct: &Direct, target: Target, out: &Encoder<'_>, deadline: &mut Deadline, watch: &Watch) -> Outcome {
-    match if watch.has_metadata() { None } else { out.short() } {
-        Some(lead) => direct.link().call_short(target, lead, deadline),
-        None => call_long(direct, target, out, deadline, watch),
+    let Some(lead) = short(out, watch) else { return call_long(direct, target, out, deadline, watch) };
+    match direct.link().call_short(target, lead, deadline) {
+        Ok((status, inline)) => Outcome::Short(status, inline),
+        Err(outcome) => *outcome,
     }
+}
+
+/// All of the request, if a descriptor carries it.
+#[inline(always)]
+fn short<'a>(out: &'a Encoder<'_>, watch: &Watch) -> Option<Lead<'a>> {
+    if watch.has_metadata() { None } else { out.short() }
 }
 
 /// As [`outcome`], of what no descriptor carries, or when something is out of the ordinary.

@@ -18,6 +18,7 @@
 
 use super::call_id::{CallId, GENERATION_MAX, IN_FLIGHT_MAX, ONE_WAY, Side};
 use super::streams::{EndKey, Flow, Over, Streams, Whose};
+use super::unanswered::Unanswered;
 use crate::error::Violation;
 
 /// Names the waiting user of a call within this process.
@@ -31,22 +32,21 @@ pub(crate) struct Engine<I, W> {
     begun: Vec<Begun>,
     /// In place of `begun` after the peer's goodbye: so no call finds a place any more, and beginning one asks nothing.
     ending: Vec<Begun>,
-    /// Indices of `begun` that are free, last freed first.
-    free: Vec<u16>,
+    /// The place of `begun` that was freed last, or [`NO_PLACE`]; each free one names the next.
+    free: u32,
+    /// How many places are not free, also of `ending`.
+    open: usize,
     /// How many calls the peer keeps at once.
     begun_max: u32,
     received: Vec<Received>,
     /// How many calls of the peer are kept at once.
     received_max: u32,
     pub(crate) streams: Streams<I, W>,
-    /// One-way calls that the peer has not said it finished, and how many it keeps.
-    oneways_out: u32,
-    oneways_out_max: u32,
-    /// One-way calls of the peer that are not finished, those that are and were not told, and how many are kept.
-    oneways_in: u32,
-    oneways_untold: u32,
-    oneways_in_max: u32,
+    pub(crate) one_ways: Unanswered,
 }
+
+/// Behind the last place that is free.
+const NO_PLACE: u32 = u32::MAX;
 
 /// How much one side keeps of the other's.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +62,8 @@ pub(crate) struct Keeps {
 #[derive(Debug)]
 struct Begun {
     generation: u16,
+    /// Of one that is free: the next one that is.
+    next_free: u32,
     state: BegunState,
 }
 
@@ -129,29 +131,33 @@ impl<I, W> Engine<I, W> {
             side,
             begun: Vec::new(),
             ending: Vec::new(),
-            free: Vec::new(),
+            free: NO_PLACE,
+            open: 0,
             begun_max: theirs.in_flight.min(IN_FLIGHT_MAX),
             received: Vec::new(),
             received_max: ours.in_flight.min(IN_FLIGHT_MAX),
             streams: Streams::new(theirs.stream_bytes, ours.stream_bytes),
-            oneways_out: 0,
-            oneways_out_max: theirs.oneways,
-            oneways_in: 0,
-            oneways_untold: 0,
-            oneways_in_max: ours.oneways,
+            one_ways: Unanswered::new(theirs.oneways, ours.oneways),
         }
     }
 
     /// How many calls of this side are not answered yet; not counted any more after a goodbye.
+    #[inline]
     pub(crate) fn in_flight(&self) -> usize {
-        self.begun.len().saturating_sub(self.free.len())
+        if self.begun.is_empty() { 0 } else { self.open }
+    }
+
+    /// The same, also after a goodbye.
+    #[inline(always)]
+    pub(crate) fn under_way(&self) -> usize {
+        self.open
     }
 
     /// How many calls of each side are not answered.
     #[cfg(test)]
     pub(crate) fn open_calls(&self) -> (usize, usize) {
         let received = self.received.iter().filter(|entry| entry.state != ReceivedState::Free);
-        (self.begun.len().saturating_sub(self.free.len()), received.count())
+        (self.in_flight(), received.count())
     }
 
     /// Begins a call; `None` when the peer keeps no more at once.
@@ -168,24 +174,45 @@ impl<I, W> Engine<I, W> {
 
     #[inline]
     fn begin_as(&mut self, state: BegunState) -> Option<CallId> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None => self.grow()?,
-        };
-        let entry = self.begun.get_mut(usize::from(index))?;
+        if self.free == NO_PLACE {
+            self.grow()?;
+        }
+        let index = self.free;
+        // None after a goodbye.
+        let entry = self.begun.get_mut(index as usize)?;
+        self.free = entry.next_free;
+        self.open = self.open.wrapping_add(1);
         entry.generation = entry.generation.wrapping_add(1) & GENERATION_MAX;
         entry.generation = entry.generation.max(1);
         entry.state = state;
-        Some(CallId::new(self.side, index, entry.generation))
+        Some(CallId::new(self.side, index as u16, entry.generation))
     }
 
+    /// Makes one more place, which is free.
     #[cold]
-    fn grow(&mut self) -> Option<u16> {
+    fn grow(&mut self) -> Option<()> {
         if self.begun.len() as u64 >= u64::from(self.begun_max) {
             return None;
         }
-        self.begun.push(Begun { generation: 0, state: BegunState::Free });
-        u16::try_from(self.begun.len().saturating_sub(1)).ok()
+        self.free = u32::try_from(self.begun.len()).ok()?;
+        self.begun.push(Begun { generation: 0, next_free: NO_PLACE, state: BegunState::Free });
+        Some(())
+    }
+
+    /// The place of a call that is over.
+    #[inline(always)]
+    fn free(&mut self, index: usize) {
+        let place = match self.begun.get_mut(index) {
+            Some(place) => place,
+            None => match self.ending.get_mut(index) {
+                Some(place) => place,
+                None => return,
+            },
+        };
+        place.state = BegunState::Free;
+        place.next_free = self.free;
+        self.free = index as u32;
+        self.open = self.open.wrapping_sub(1);
     }
 
     /// The entry of a call of this side, if it is the one that the number means.
@@ -201,9 +228,8 @@ impl<I, W> Engine<I, W> {
 
     /// Nothing of the call was sent whole, and nothing will be.
     pub(crate) fn unbegin(&mut self, call: CallId) {
-        if let Some(entry) = self.begun(call) {
-            entry.state = BegunState::Free;
-            self.free.push(call.index() as u16);
+        if self.begun(call).is_some() {
+            self.free(call.index());
             self.end_streams(Whose::Begun, call, Over::CallFailed);
         }
     }
@@ -265,8 +291,7 @@ impl<I, W> Engine<I, W> {
             BegunState::Forgotten(_) => None,
             BegunState::Begun(_) | BegunState::Free => return Err(unknown),
         };
-        entry.state = BegunState::Free;
-        self.free.push(call.index() as u16);
+        self.free(call.index());
         self.end_streams(Whose::Begun, call, if has_result { Over::CallEnded } else { Over::CallFailed });
         Ok(ticket)
     }
@@ -283,11 +308,8 @@ impl<I, W> Engine<I, W> {
     /// A terminal came of a call that [was awaited](Self::is_awaited).
     #[inline(always)]
     pub(crate) fn end_awaited(&mut self, call: CallId, has_result: bool) {
-        if let Some(entry) = self.begun.get_mut(call.index()) {
-            entry.state = BegunState::Free;
-            self.free.push(call.index() as u16);
-            self.end_streams(Whose::Begun, call, if has_result { Over::CallEnded } else { Over::CallFailed });
-        }
+        self.free(call.index());
+        self.end_streams(Whose::Begun, call, if has_result { Over::CallEnded } else { Over::CallFailed });
     }
 
     /// Nobody waits for the call any more.
@@ -313,12 +335,13 @@ impl<I, W> Engine<I, W> {
         let ends = ends.collect();
         self.begun.clear();
         self.ending.clear();
-        self.free.clear();
+        self.free = NO_PLACE;
+        self.open = 0;
         self.received.clear();
         // Nothing more is begun or received.
         self.begun_max = 0;
         self.received_max = 0;
-        self.oneways_out_max = 0;
+        self.one_ways.end_sending();
         self.streams.session_over();
         ends
     }
@@ -358,10 +381,7 @@ impl<I, W> Engine<I, W> {
     /// Something was taken out of a stream, or, of no call, one-way calls were finished.
     pub(crate) fn handle_credit(&mut self, call: CallId, stream: u32, amount: u64) -> Result<(), Violation> {
         if call == ONE_WAY {
-            let lie = Violation::OneWays { count: amount, max: self.oneways_out_max };
-            let out = u64::from(self.oneways_out).checked_sub(amount).filter(|_| amount > 0);
-            self.oneways_out = out.and_then(|out| u32::try_from(out).ok()).ok_or(lie)?;
-            return Ok(());
+            return self.one_ways.handle_credit(amount);
         }
         match self.streaming(call)? {
             Some(whose) => self.streams.handle_credit(whose, call, stream, amount),
@@ -369,64 +389,17 @@ impl<I, W> Engine<I, W> {
         }
     }
 
-    /// Whether the peer keeps one more one-way call.
-    #[inline]
-    pub(crate) fn may_send_one_way(&self) -> bool {
-        self.oneways_out < self.oneways_out_max
-    }
-
-    /// A one-way call was sent.
-    #[inline]
-    pub(crate) fn sent_one_way(&mut self) {
-        self.oneways_out = self.oneways_out.saturating_add(1);
-    }
-
     /// A one-way call came.
     #[inline]
     pub(crate) fn handle_one_way(&mut self, call: CallId) -> Result<(), Violation> {
-        if call != ONE_WAY {
-            return Err(Violation::UnknownCall { call: call.0 });
-        }
-        self.oneways_in = self.oneways_in.saturating_add(1);
-        let kept = u64::from(self.oneways_in).saturating_add(self.oneways_untold.into());
-        let max = self.oneways_in_max;
-        if kept > u64::from(max) { Err(Violation::OneWays { count: kept, max }) } else { Ok(()) }
-    }
-
-    /// A one-way call is finished. True when the peer is to be told: after a quarter of what is kept.
-    #[inline]
-    pub(crate) fn finish_one_way(&mut self) -> bool {
-        self.oneways_in = self.oneways_in.saturating_sub(1);
-        self.oneways_untold = self.oneways_untold.saturating_add(1);
-        self.untold_one_ways().is_some()
-    }
-
-    /// How many one-way calls may come before the peer is told of finished ones.
-    pub(crate) fn one_ways_left(&self) -> u64 {
-        let kept = self.oneways_in.saturating_add(self.oneways_untold);
-        self.oneways_in_max.saturating_sub(kept).into()
-    }
-
-    /// Of how many finished one-way calls the peer is to be told, if that is due; until it is [told](Self::told_one_ways).
-    pub(crate) fn untold_one_ways(&self) -> Option<u64> {
-        let due = self.oneways_untold >= (self.oneways_in_max / 4).max(1);
-        due.then_some(self.oneways_untold.into())
-    }
-
-    /// The peer was told of the one-way calls that are finished.
-    pub(crate) fn told_one_ways(&mut self) {
-        self.oneways_untold = 0;
-    }
-
-    /// Whether one-way calls of the peer are not finished.
-    pub(crate) fn has_one_ways(&self) -> bool {
-        self.oneways_in > 0
+        if call == ONE_WAY { self.one_ways.handle() } else { Err(Violation::UnknownCall { call: call.0 }) }
     }
 
     /// The peer handles no request of this side that comes after message `last`, so none is begun any more. Who waits for
     /// one of those: none of them ran, and no terminal comes for them.
     pub(crate) fn handle_goodbye(&mut self, last: u64) -> Vec<Ticket> {
         self.ending = std::mem::take(&mut self.begun);
+        self.free = NO_PLACE;
         self.begun_max = 0;
         let side = self.side;
         let unrun = (0..).zip(&self.ending).filter_map(|(index, entry)| {
@@ -466,14 +439,10 @@ impl<I, W> Engine<I, W> {
         if !call.is_of(self.side.other()) || call.generation() == 0 {
             return Err(Violation::UnknownCall { call: call.0 });
         }
-        let index = call.index();
-        if index as u64 >= u64::from(self.received_max) {
-            return Err(Violation::InFlight { call: call.0, in_flight: self.received_max });
+        if call.index() >= self.received.len() {
+            self.grow_received(call)?;
         }
-        if index >= self.received.len() {
-            self.grow_received(index);
-        }
-        match self.received.get_mut(index) {
+        match self.received.get_mut(call.index()) {
             Some(entry) if entry.state == ReceivedState::Free => {
                 *entry = Received { generation: call.generation(), state };
                 Ok(())
@@ -482,10 +451,15 @@ impl<I, W> Engine<I, W> {
         }
     }
 
+    /// Makes a place for a call, if there may be one.
     #[cold]
-    fn grow_received(&mut self, index: usize) {
+    fn grow_received(&mut self, call: CallId) -> Result<(), Violation> {
+        if call.index() as u64 >= u64::from(self.received_max) {
+            return Err(Violation::InFlight { call: call.0, in_flight: self.received_max });
+        }
         let free = Received { generation: 0, state: ReceivedState::Free };
-        self.received.resize(index.saturating_add(1), free);
+        self.received.resize(call.index().saturating_add(1), free);
+        Ok(())
     }
 
     #[inline]
@@ -792,29 +766,29 @@ mod tests {
     fn one_way_calls_count_until_their_end_is_told_which_it_is_after_a_quarter() {
         let (mut client, mut server) = engines(8);
         for left in (0..8).rev() {
-            assert!(client.may_send_one_way());
-            client.sent_one_way();
+            assert!(client.one_ways.may_send());
+            client.one_ways.sent();
             assert_eq!(server.handle_one_way(ONE_WAY), Ok(()));
-            assert_eq!(server.one_ways_left(), left);
+            assert_eq!(server.one_ways.left(), left);
         }
-        assert!(!client.may_send_one_way() && server.has_one_ways());
-        assert!(!server.finish_one_way());
-        assert_eq!((server.untold_one_ways(), server.one_ways_left()), (None, 0), "not told yet, so it still counts");
-        assert!(server.finish_one_way());
-        assert_eq!((server.untold_one_ways(), server.one_ways_left()), (Some(2), 0));
-        server.told_one_ways();
-        assert_eq!((server.untold_one_ways(), server.one_ways_left()), (None, 2));
+        assert!(!client.one_ways.may_send() && server.one_ways.are_here());
+        assert!(!server.one_ways.finish());
+        assert_eq!((server.one_ways.untold(), server.one_ways.left()), (None, 0), "not told yet, so it still counts");
+        assert!(server.one_ways.finish());
+        assert_eq!((server.one_ways.untold(), server.one_ways.left()), (Some(2), 0));
+        server.one_ways.told();
+        assert_eq!((server.one_ways.untold(), server.one_ways.left()), (None, 2));
         client.handle_credit(ONE_WAY, 0, 2).unwrap();
         for _ in 0..2 {
-            assert!(client.may_send_one_way());
-            client.sent_one_way();
+            assert!(client.one_ways.may_send());
+            client.one_ways.sent();
         }
-        assert!(!client.may_send_one_way());
+        assert!(!client.one_ways.may_send());
         for _ in 0..6 {
-            assert!(server.has_one_ways());
-            server.finish_one_way();
+            assert!(server.one_ways.are_here());
+            server.one_ways.finish();
         }
-        assert!(!server.has_one_ways());
+        assert!(!server.one_ways.are_here());
     }
 
     #[test]
@@ -825,7 +799,7 @@ mod tests {
         server.handle_one_way(ONE_WAY).unwrap();
         server.handle_one_way(ONE_WAY).unwrap();
         assert_eq!(server.handle_one_way(ONE_WAY), Err(Violation::OneWays { count: 3, max: 2 }));
-        client.sent_one_way();
+        client.one_ways.sent();
         for count in [0, 2, u64::MAX] {
             assert_eq!(client.handle_credit(ONE_WAY, 0, count), Err(Violation::OneWays { count, max: 2 }));
         }

@@ -118,7 +118,7 @@ impl Core {
 
     /// Whether this side has said goodbye and owes nothing any more.
     pub(crate) fn has_said_all(&self) -> bool {
-        let is_idle = self.owed.is_empty() && !self.engine.has_one_ways();
+        let is_idle = self.owed.is_empty() && !self.engine.one_ways.are_here();
         self.leave.is_said() && is_idle && self.engine.unanswered().next().is_none()
     }
 

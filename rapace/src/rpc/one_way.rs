@@ -146,7 +146,7 @@ impl Core {
         if let Some(error) = self.begins_no_more() {
             return Err(error);
         }
-        if !self.engine.may_send_one_way() {
+        if !self.engine.one_ways.may_send() {
             return Ok(false);
         }
         let head = Head::message(method);
@@ -160,7 +160,7 @@ impl Core {
             _ => self.send_long_one_way(&head, payload)?,
         };
         if sent {
-            self.engine.sent_one_way();
+            self.engine.one_ways.sent();
         }
         Ok(sent)
     }

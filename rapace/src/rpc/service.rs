@@ -308,7 +308,7 @@ pub(crate) struct Services {
 
 /// Where a method on the wire is found.
 struct Route {
-    service: usize,
+    served: Arc<dyn Serve>,
     method: usize,
     manner: Manner,
     /// It runs where its session is served, and for everybody.
@@ -333,7 +333,7 @@ impl Services {
     pub(crate) fn new(services: Vec<Arc<dyn Serve>>, setting: Setting) -> Result<Arc<Self>, OpenError> {
         let mut routes = Vec::new();
         let mut catalogue = Catalogue::default();
-        for (place, served) in services.iter().enumerate() {
+        for served in &services {
             let service = served.service();
             if catalogue.services.iter().any(|(name, _)| name == service.name) {
                 return Err(OpenError::ServiceTwice { service: service.name });
@@ -342,7 +342,7 @@ impl Services {
             let route = |(method, info): (usize, &MethodInfo)| {
                 let manner = info.manner;
                 let is_plain = !manner.is_blocking && manner.flows.is_empty() && !is_guarded;
-                Route { service: place, method, manner, is_plain }
+                Route { served: Arc::clone(served), method, manner, is_plain }
             };
             routes.extend(service.methods.iter().enumerate().map(route));
             catalogue.services.push((service.name.to_owned(), service.entries().to_vec()));
@@ -361,8 +361,7 @@ impl Services {
     /// Whose method has this number on the wire.
     #[inline]
     pub(crate) fn route(&self, method: u32) -> Option<(&Arc<dyn Serve>, usize)> {
-        let route = self.find(method)?;
-        Some((self.services.get(route.service)?, route.method))
+        self.find(method).map(|route| (&route.served, route.method))
     }
 
     #[inline]

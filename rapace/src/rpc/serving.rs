@@ -81,7 +81,7 @@ impl Link {
                 }
                 next = Some(core.inbox.next());
             }
-            core.announce_reply();
+            core.announce_reply(taken == Some(true));
             taken
         });
         if taken.is_none() && place.is_none() {
@@ -233,7 +233,7 @@ impl Core {
 
     /// A one-way call was handled.
     pub(crate) fn finish_one_way(&mut self) {
-        if self.engine.finish_one_way() && self.end.is_none() {
+        if self.engine.one_ways.finish() && self.end.is_none() {
             self.tell_one_ways();
         }
     }
@@ -242,7 +242,7 @@ impl Core {
     /// can be too many: there is a message where the first one beyond what is kept would be.
     #[cold]
     fn tell_one_ways(&mut self) {
-        if self.inbox.is_next_followed_by(self.engine.one_ways_left()) {
+        if self.inbox.is_next_followed_by(self.engine.one_ways.left()) {
             self.pump(None);
         }
         self.owes = true;

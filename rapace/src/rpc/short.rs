@@ -6,7 +6,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call_id::CallId;
 use super::engine::Ticket;
@@ -50,7 +50,7 @@ impl Core {
     pub(crate) fn begin_short(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
         let begun = self.begin_unannounced(target, lead, timeout_us)?;
         self.outbox.announce();
-        self.outbox.take_lines(|| self.engine.in_flight() >= MANY);
+        self.outbox.take_lines(|| self.engine.under_way() >= MANY);
         Some(begun)
     }
 
@@ -92,10 +92,10 @@ impl Core {
         }
     }
 
-    /// Puts a request to be started in its place, straight from the ring, if nothing is out of the ordinary; else nothing is done. What
-    /// follows it is taken out before it is begun if that can matter: a cancel, or a request whose time runs.
+    /// Puts a request to be started in its place, straight from the ring, if nothing is out of the ordinary; else nothing is done. Whether
+    /// the next message may be there. What follows the request is taken out before it is begun if that can matter: a cancel, or a request whose time runs.
     #[inline(always)]
-    pub(super) fn take_short_request(&mut self, place: &mut Option<Arrived>) -> Option<()> {
+    pub(super) fn take_short_request(&mut self, place: &mut Option<Arrived>) -> Option<bool> {
         if !self.is_ordinary() || !self.requests.is_empty() || !self.serves || self.parked_bytes > 0 {
             return None;
         }
@@ -111,7 +111,7 @@ impl Core {
         }
         self.inbox.consume();
         let call = CallId(head.call());
-        self.inbox.fetch_lines();
+        let is_followed = self.inbox.fetch_lines();
         let begun = if is_one_way { self.engine.handle_one_way(call) } else { self.engine.start_request(call) };
         if let Err(violation) = begun {
             self.fail(violation);
@@ -120,8 +120,8 @@ impl Core {
         if self.serves_streams && !is_one_way {
             self.open_streams(call, head.method());
         }
-        *place = Some(arrived(&head, inline));
-        Some(())
+        *place = Some(arrived(head, inline));
+        Some(is_followed)
     }
 
     /// A request that was made in the handler of this call, which this thread waits for, to be handled within the wait: straight from
@@ -147,20 +147,20 @@ impl Core {
             self.fail(violation);
             return None;
         }
-        *place = Some(arrived(&head, inline));
+        *place = Some(arrived(head, inline));
         Some(call)
     }
 
     /// Sends a one-way call that its descriptor carries, if nothing is out of the ordinary; else nothing is done.
     #[inline(always)]
     pub(crate) fn send_short_one_way(&mut self, method: u32, lead: Lead<'_>) -> Option<()> {
-        let may_begin = self.is_ordinary() && self.engine.may_send_one_way();
+        let may_begin = self.is_ordinary() && self.engine.one_ways.may_send();
         if !may_begin || !self.outbox.can_send_short(lead.len()) {
             return None;
         }
         self.outbox.send_short(&Head::message(method), lead);
         self.outbox.take_lines(|| true);
-        self.engine.sent_one_way();
+        self.engine.one_ways.sent();
         Some(())
     }
 
@@ -213,11 +213,11 @@ impl Core {
 
     /// Rings for the reply that was left [quiet](Self::reply_short), if one was.
     #[inline(always)]
-    pub(super) fn announce_reply(&mut self) {
+    pub(super) fn announce_reply(&mut self, is_followed: bool) {
         if std::mem::take(&mut self.has_quiet_reply) {
             self.outbox.announce();
             // If there is the next request already, its caller has several under way.
-            self.outbox.take_lines(|| self.inbox.is_ready());
+            self.outbox.take_lines(|| is_followed);
         }
     }
 
@@ -226,7 +226,7 @@ impl Core {
         let mut place = None;
         self.note_ordinary();
         match self.take_short_request(&mut place) {
-            Some(()) => place,
+            Some(_) => place,
             None => self.take_long_request(),
         }
     }
@@ -270,6 +270,15 @@ impl Core {
     /// The answer to a call, straight from the ring: if it comes next, and its descriptor carries it.
     #[inline(always)]
     pub(crate) fn take_short_answer(&mut self, begun: Begun) -> Option<(Status, Inline)> {
+        let answer = self.take_fresh_answer(begun)?;
+        let dropped = self.tickets.give_back(begun.ticket());
+        self.drop_later(dropped);
+        Some(answer)
+    }
+
+    /// As [`take_short_answer`](Self::take_short_answer); the ticket is still to be given back.
+    #[inline(always)]
+    pub(crate) fn take_fresh_answer(&mut self, begun: Begun) -> Option<(Status, Inline)> {
         if !self.is_ordinary() {
             return None;
         }
@@ -282,27 +291,25 @@ impl Core {
         self.inbox.consume();
         let has_streams = self.engine.has_streams();
         self.engine.end_awaited(begun.call(), matches!(status, Status::Ok | Status::App));
-        if self.engine.in_flight() > 0 {
+        if self.engine.under_way() > 0 {
             self.inbox.fetch_lines();
         }
         if has_streams {
             self.wake_streams();
         }
-        let dropped = self.tickets.give_back(begun.ticket());
-        self.drop_later(dropped);
         Some((status, inline))
     }
 }
 
 /// A request that its descriptor carried.
 #[inline(always)]
-fn arrived(head: &Head, inline: Inline) -> Arrived {
-    let deadline = if head.timeout_us() == 0 { None } else { deadline_of(head) };
+fn arrived(head: Head, inline: Inline) -> Arrived {
+    let deadline = if head.timeout_us() == 0 { None } else { deadline_of(head.timeout_us()) };
     let (call, parent) = (CallId(head.call()), NO_PARENT);
     Arrived { call, parent, method: head.method(), deadline, payload: Payload::inline(inline) }
 }
 
 #[cold]
-fn deadline_of(head: &Head) -> Option<Instant> {
-    head.timeout().and_then(|left| Instant::now().checked_add(left))
+fn deadline_of(timeout_us: u32) -> Option<Instant> {
+    Instant::now().checked_add(Duration::from_micros(timeout_us.into()))
 }

@@ -166,11 +166,11 @@ impl Core {
 
     /// Tells the peer what is owed to it of streams and one-way calls; true when nothing is left.
     pub(super) fn pay_streams(&mut self) -> bool {
-        if let Some(count) = self.engine.untold_one_ways() {
+        if let Some(count) = self.engine.one_ways.untold() {
             if !self.tell(&Head::credit(0, 0), &count.to_ne_bytes()) {
                 return false;
             }
-            self.engine.told_one_ways();
+            self.engine.one_ways.told();
         }
         while let Some(notice) = self.engine.streams.notice() {
             let told = match notice {

@@ -115,8 +115,8 @@ impl Inbox {
 
     /// See [`Consumer::fetch_lines`](crate::ring::Consumer::fetch_lines).
     #[inline(always)]
-    pub(crate) fn fetch_lines(&mut self) {
-        self.lane.fetch_lines();
+    pub(crate) fn fetch_lines(&mut self) -> bool {
+        self.lane.fetch_lines()
     }
 
     #[inline(always)]

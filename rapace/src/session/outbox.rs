@@ -138,8 +138,8 @@ impl Outbox {
     pub(crate) fn announce(&mut self) {
         let published = self.lane.published();
         let announced = std::mem::replace(&mut self.announced, published);
-        if !self.peer_never_sleeps {
-            self.shared.ring(self.peer.wants.wanted(Counter::Message, announced, published));
+        if !self.peer_never_sleeps && self.peer.wants.may_be_wanted(Counter::Message, announced, published) {
+            self.shared.announce_messages(announced, published);
         }
     }
 
@@ -240,8 +240,8 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn can_send_short(&mut self, len: usize) -> bool {
         // Relaxed: nothing else is read because of it.
-        let is_stopped = self.peer.signs.stopped.load(Ordering::Relaxed) != 0;
-        !self.shared.is_over() && !is_stopped && len <= self.short_max && self.lane.can_send_short()
+        let is_stopped = || self.peer.signs.stopped.load(Ordering::Relaxed) != 0;
+        len <= self.short_max && !self.shared.is_over() && !is_stopped() && self.lane.can_send_short()
     }
 
     /// Sends what its descriptor carries.

@@ -15,6 +15,8 @@ use super::liveness::{PeerState, Pulse};
 use super::stats::Seen;
 use super::waiting::{FIRST_LOOKS, Waker};
 use super::watcher;
+#[cfg(doc)]
+use crate::doorbell::Wants;
 use crate::doorbell::{Bed, Bell, Counter, Rings};
 use crate::error::{Death, Errno, Lost, Violation};
 use crate::limits::Limits;
@@ -336,8 +338,10 @@ impl Shared {
         self.bell.wake_all();
     }
 
-    /// To be called after messages up to `new` were published, `old` being the last one announced.
-    #[inline]
+    /// To be called after messages up to `new` were published, `old` being the last one announced, if somebody
+    /// [may be waiting](Wants::may_be_wanted) for one of them.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn announce_messages(&self, old: u64, new: u64) {
         if !self.terms.never_sleeps {
             self.ring(self.peer.words().wants.wanted(Counter::Message, old, new));
@@ -374,7 +378,7 @@ impl Shared {
     }
 
     #[inline]
-    pub(super) fn ring(&self, rings: Rings) {
+    fn ring(&self, rings: Rings) {
         if rings.any() {
             self.ring_any(rings);
         }
