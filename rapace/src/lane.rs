@@ -20,7 +20,7 @@ use crate::limits::Limits;
 use crate::os::fetch_for_reading;
 use crate::ring::{Consumer, Entry, Producer};
 use crate::segment::{Half, Sent, View, count};
-use crate::slots::bytes::{Area, PeerBytes, copy_in};
+use crate::slots::bytes::{Area, PeerBytes};
 use crate::slots::far::Distance;
 use crate::slots::{Acceptor, Claim, Pool, Share, release};
 use crate::sync::AtomicU64;
@@ -122,7 +122,7 @@ impl SendLane {
     fn send_in_slot(&mut self, head: &Head, lead: Inline, piece: &[u8]) -> bool {
         let Some(claim) = self.pool.claim(piece.len(), share(head)) else { return false };
         if let Some(place) = self.area.bytes_mut(&claim).get_mut(..piece.len()) {
-            copy_in(place, piece);
+            self.distance.copy_in(place, piece);
         }
         let descriptor = self.slot_descriptor(head, claim, lead.len().saturating_add(piece.len()));
         self.ring.push(Descriptor { inline_len: lead.len() as u8, inline: lead.words, ..descriptor });
@@ -151,8 +151,10 @@ impl SendLane {
     /// Brings the lines of the slot here that the next message takes if it is as long as this one.
     #[inline]
     pub(crate) fn take_slot_lines(&mut self, len: usize) {
-        let slot = if len > INLINE_MAX { self.pool.next(len) } else { None };
-        if let Some(slot) = slot {
+        if len <= INLINE_MAX || self.distance.is_far(len) {
+            return;
+        }
+        if let Some(slot) = self.pool.next(len) {
             self.area.take_lines(slot, len);
         }
     }
@@ -173,11 +175,7 @@ impl SendLane {
         let is_last = in_slot == left;
         let Some(claim) = self.pool.claim(in_slot, share(head)) else { return Ok(false) };
         if let Some(place) = self.area.bytes_mut(&claim).get_mut(..in_slot) {
-            if fragmented {
-                payload.copy_to(from, place, |to, from| self.distance.copy_in(to, from));
-            } else {
-                payload.copy_to(from, place, copy_in);
-            }
+            payload.copy_to(from, place, |to, from| self.distance.copy_in(to, from));
         }
         let mut descriptor = self.slot_descriptor(head, claim, in_slot.saturating_add(inline_len));
         descriptor.inline_len = inline_len as u8;
@@ -842,7 +840,7 @@ mod tests {
                     for len in [0, 1, 7, 60, expected.len() - from] {
                         let len = len.min(expected.len() - from);
                         let mut out = vec![0xa5; len];
-                        outgoing.copy_to(from, &mut out, copy_in);
+                        outgoing.copy_to(from, &mut out, crate::slots::bytes::copy_in);
                         assert_eq!(out, expected[from..from + len], "{len} bytes from {from}");
                     }
                 }
