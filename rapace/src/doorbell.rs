@@ -409,6 +409,7 @@ mod tests {
                 let hit = old < n && n <= new;
                 let expected = Rings { futex: hit && bed == Bed::Futex, socket: hit && bed == Bed::Socket };
                 let rings = wants.wanted(counter, old, new);
+                prop_assert_eq!(wants.may_be_wanted(counter, old, new), rings.any() || new != old.wrapping_add(1));
                 prop_assert_eq!((rings, rings.any()), (expected, hit));
                 let other = if counter == Counter::Message { Counter::Room } else { Counter::Message };
                 prop_assert_eq!(wants.wanted(other, old, new), Rings { futex: false, socket: false });

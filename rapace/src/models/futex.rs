@@ -66,7 +66,9 @@ impl Line {
     }
 
     pub(super) fn announce(&self, counter: Counter, old: u64, new: u64) {
-        if self.wants.wanted(counter, old, new).futex {
+        // As in life: of messages it is asked first whether somebody may wish for them.
+        let may_be = counter == Counter::Room || self.wants.may_be_wanted(counter, old, new);
+        if may_be && self.wants.wanted(counter, old, new).futex {
             self.futex.ring();
         }
     }
