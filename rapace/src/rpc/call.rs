@@ -96,13 +96,11 @@ impl<'a, M: Method> Call<'a, M> {
             let mut outcome = call_long(direct, target, &out, deadline, &watch);
             return decode::<M>(direct, &mut outcome, watch);
         };
-        match direct.link().call_short(target, lead, deadline) {
-            Ok((status @ (Status::Ok | Status::App), ref inline)) => {
-                read::<M, _>(status, &mut Reader::short(inline, &direct.link().budget), watch, |result| result)
-            }
-            Ok((status, inline)) => decode_any::<M>(direct, Outcome::Short(status, inline), watch),
-            Err(mut outcome) => decode::<M>(direct, &mut outcome, watch),
-        }
+        let mut outcome = match direct.link().call_short(target, lead, deadline) {
+            Ok((status, inline)) => Outcome::Short(status, inline),
+            Err(outcome) => *outcome,
+        };
+        decode::<M>(direct, &mut outcome, watch)
     }
 
     /// Makes the call in the session of now, and if need be in those that follow it.
