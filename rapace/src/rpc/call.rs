@@ -92,14 +92,7 @@ impl<'a, M: Method> Call<'a, M> {
         let target = direct.target(M::INDEX)?;
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
-        let Some(lead) = short(&out, &watch) else {
-            let mut outcome = call_long(direct, target, &out, deadline, &watch);
-            return decode::<M>(direct, &mut outcome, watch);
-        };
-        let mut outcome = match direct.link().call_short(target, lead, deadline) {
-            Ok((status, inline)) => Outcome::Short(status, inline),
-            Err(outcome) => *outcome,
-        };
+        let mut outcome = outcome(direct, target, &out, deadline, &watch);
         decode::<M>(direct, &mut outcome, watch)
     }
 
@@ -261,11 +254,11 @@ pub(crate) fn prepared<'v, M: Method>(
 }
 
 /// Makes a call in a session.
+#[inline(always)]
 fn outcome(direct: &Direct, target: Target, out: &Encoder<'_>, deadline: &mut Deadline, watch: &Watch) -> Outcome {
-    let Some(lead) = short(out, watch) else { return call_long(direct, target, out, deadline, watch) };
-    match direct.link().call_short(target, lead, deadline) {
-        Ok((status, inline)) => Outcome::Short(status, inline),
-        Err(outcome) => *outcome,
+    match short(out, watch) {
+        Some(lead) => direct.link().call_short(target, lead, deadline),
+        None => call_long(direct, target, out, deadline, watch),
     }
 }
 

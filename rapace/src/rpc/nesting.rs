@@ -33,7 +33,7 @@ impl Link {
         target: Target,
         lead: Lead<'_>,
         deadline: &mut Deadline,
-    ) -> Result<(Status, Inline), Box<Outcome>> {
+    ) -> Outcome {
         let begun = self.briefly(|core| {
             let begun = core.begin_short(target, lead, deadline.timeout_us())?;
             // What is called back is for this thread from the beginning. It does not park before it said so in another way.
@@ -41,7 +41,7 @@ impl Link {
             Some((begun, core.begin_look()))
         });
         let Some((begun, mut look)) = begun else {
-            return Err(self.call(target, &Outgoing::short(lead.to_inline()), deadline).into());
+            return self.call(target, &Outgoing::short(lead.to_inline()), deadline);
         };
         let mut place: Option<Arrived>;
         while self.look_for_it(look.next) {
@@ -53,8 +53,8 @@ impl Link {
                 }
                 answer
             });
-            if let Some(answer) = answer {
-                return Ok(answer);
+            if let Some((status, inline)) = answer {
+                return Outcome::Short(status, inline);
             }
             let Some(arrived) = &mut place else { break };
             self.handle_deeper(services, arrived);
@@ -68,7 +68,7 @@ impl Link {
                 None => break,
             }
         }
-        Err(self.wait_after_looks(begun, look, deadline).into())
+        self.wait_after_looks(begun, look, deadline)
     }
 
     /// What was looked for did not come soon, or is not short.

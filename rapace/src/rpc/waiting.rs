@@ -11,13 +11,12 @@ use super::engine::Ticket;
 use super::error::RpcError;
 use super::link::{Begin, Begun, Link, Locked, Target};
 use super::serving::{Awaiting, NO_PARENT};
-use super::status::Status;
 use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
 use crate::error::{Lost, RecvError};
 use crate::lane::Outgoing;
-use crate::layout::inline::{Inline, Lead, Several};
+use crate::layout::inline::{Lead, Several};
 use crate::ring;
 use crate::session::waiting::{Spinner, Wait, Waker};
 use crate::session::{Spin, Stall};
@@ -56,14 +55,8 @@ impl Link {
         self.outcome_slowly(begun, deadline)
     }
 
-    /// As [`call`](Self::call), of a request that its descriptor carries: its answer, if its descriptor carries that as well and it comes
-    /// soon, or else the outcome.
-    pub(crate) fn call_short(
-        self: &Arc<Self>,
-        target: Target,
-        lead: Lead<'_>,
-        deadline: &mut Deadline,
-    ) -> Result<(Status, Inline), Box<Outcome>> {
+    /// As [`call`](Self::call), of a request that its descriptor carries.
+    pub(crate) fn call_short(self: &Arc<Self>, target: Target, lead: Lead<'_>, deadline: &mut Deadline) -> Outcome {
         if let Some(services) = &self.services {
             return self.call_short_and_serve(services, target, lead, deadline);
         }
@@ -72,10 +65,10 @@ impl Link {
             Some((begun, core.inbox.next()))
         });
         let Some((begun, next)) = begun else {
-            return Err(self.call(target, &Outgoing::short(lead.to_inline()), deadline).into());
+            return self.call(target, &Outgoing::short(lead.to_inline()), deadline);
         };
         if !self.look_for_it(next) {
-            return Err(self.outcome_slowly(begun, deadline).into());
+            return self.outcome_slowly(begun, deadline);
         }
         // Apart from other answers, so that what was just taken out is not copied in
         // pieces of another size, which stalls the processor.
@@ -85,7 +78,10 @@ impl Link {
             core.tickets.give_back_unused(begun.ticket());
             Some(answer)
         });
-        answer.ok_or_else(|| self.outcome_slowly(begun, deadline).into())
+        match answer {
+            Some((status, inline)) => Outcome::Short(status, inline),
+            None => self.outcome_slowly(begun, deadline),
+        }
     }
 
     /// Looks, for about as long as a short handler takes, whether message `next` comes, before the long way of waiting. Whoever
