@@ -175,6 +175,18 @@ fn every_size_goes_both_ways_with_its_content_and_by_its_route() {
     }
 }
 
+/// In debug builds copies go through the caches and past them in turns, at both sides.
+#[test]
+fn long_messages_arrive_whole_whichever_way_they_are_written() {
+    let guard = guard!();
+    let (peer, mut session) = guard.open("mirror", "never", &config(Spin::Never));
+    for number in 1..=150 {
+        echo(&mut session, number, [16_384, 40_007, 65_536, 65_600, 200_001][number as usize % 5]);
+    }
+    session.close();
+    peer.join();
+}
+
 #[test]
 fn a_million_messages_arrive_whole_and_in_order() {
     const COUNT: u32 = 1_000_000;
