@@ -21,12 +21,8 @@ use crate::sync::{AtomicU64, Ordering};
 #[cfg(any(target_arch = "x86_64", test))]
 const BLOCKS_MAX: usize = 1_024;
 
-/// Bytes that are moved at once: four registers.
-#[cfg(target_arch = "x86_64")]
+/// Bytes that are moved at once: four registers, a cache line.
 const BLOCK: usize = 64;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// So much of a slot is brought here ahead.
 const TAKEN_MAX: usize = 4_096;
@@ -213,6 +209,35 @@ enum Order {
     Backward,
 }
 
+/// The loop of [`copy_blocks`] and [`stream`], which stores by this instruction.
+#[cfg(target_arch = "x86_64")]
+macro_rules! for_each_block {
+    ($store:literal, $from:expr, $to:expr, $at:expr, $step:expr) => {
+        std::arch::asm!(
+            "2:",
+            "movups {a}, [{from} + {at}]",
+            "movups {b}, [{from} + {at} + 16]",
+            "movups {c}, [{from} + {at} + 32]",
+            "movups {d}, [{from} + {at} + 48]",
+            concat!($store, " [{to} + {at}], {a}"),
+            concat!($store, " [{to} + {at} + 16], {b}"),
+            concat!($store, " [{to} + {at} + 32], {c}"),
+            concat!($store, " [{to} + {at} + 48], {d}"),
+            "add {at}, {step}",
+            "jnz 2b",
+            from = in(reg) $from,
+            to = in(reg) $to,
+            step = in(reg) $step,
+            at = inout(reg) $at => _,
+            a = out(xmm_reg) _,
+            b = out(xmm_reg) _,
+            c = out(xmm_reg) _,
+            d = out(xmm_reg) _,
+            options(nostack)
+        )
+    };
+}
+
 /// # Safety
 /// `source` is readable and `target` writable for `len` bytes, a multiple of [`BLOCK`]; they do not overlap. Nobody else of this process
 /// touches the target, and nobody else writes it; the source may be changing meanwhile, since the compiler sees no load of it.
@@ -228,30 +253,7 @@ unsafe fn copy_blocks(source: *const u8, target: *mut u8, len: usize, order: Ord
     };
     // SAFETY: by the contract: `at` goes from minus `len` up, of the ends, or from `len` down, of one block before the starts, so each
     // block between start and end is loaded and stored once, and nothing else.
-    unsafe {
-        std::arch::asm!(
-            "2:",
-            "movups {a}, [{from} + {at}]",
-            "movups {b}, [{from} + {at} + 16]",
-            "movups {c}, [{from} + {at} + 32]",
-            "movups {d}, [{from} + {at} + 48]",
-            "movups [{to} + {at}], {a}",
-            "movups [{to} + {at} + 16], {b}",
-            "movups [{to} + {at} + 32], {c}",
-            "movups [{to} + {at} + 48], {d}",
-            "add {at}, {step}",
-            "jnz 2b",
-            from = in(reg) from,
-            to = in(reg) to,
-            step = in(reg) step,
-            at = inout(reg) at => _,
-            a = out(xmm_reg) _,
-            b = out(xmm_reg) _,
-            c = out(xmm_reg) _,
-            d = out(xmm_reg) _,
-            options(nostack)
-        );
-    }
+    unsafe { for_each_block!("movups", from, to, at, step) };
 }
 
 /// Copies private memory into a slot of our own, as many bytes as both have.
@@ -284,11 +286,11 @@ fn copy_in_blocks(_: &mut [u8], _: &[u8]) -> usize {
 }
 
 /// As [`copy_in`], past the caches: what is written goes to memory, and no line of the target stays at this side. As many bytes as
-/// fill lines; before and behind them it is [`copy_in`].
+/// fill lines; before and behind them it is [`copy_in`], as on other architectures all.
 pub(crate) fn copy_past_caches(target: &mut [u8], source: &[u8]) {
     let len = target.len().min(source.len());
     let (Some(target), Some(source)) = (target.get_mut(..len), source.get(..len)) else { return };
-    let first = target.as_ptr().align_offset(LINE).min(len);
+    let first = target.as_ptr().align_offset(BLOCK).min(len);
     let ((to_first, to), (from_first, from)) = (target.split_at_mut(first), source.split_at(first));
     copy_in(to_first, from_first);
     let done = stream(to, from);
@@ -297,45 +299,24 @@ pub(crate) fn copy_past_caches(target: &mut [u8], source: &[u8]) {
     }
 }
 
-/// Copies whole lines past the caches, to a target that begins with one. How many bytes that is.
+/// Copies whole blocks past the caches, to a target that begins at a multiple of one. How many bytes that is.
 #[cfg(target_arch = "x86_64")]
 fn stream(target: &mut [u8], source: &[u8]) -> usize {
     let len = target.len().min(source.len());
-    let in_lines = len.wrapping_sub(len % LINE);
-    if in_lines == 0 || target.as_ptr().addr() % LINE != 0 {
+    let in_blocks = len.wrapping_sub(len % BLOCK);
+    if in_blocks == 0 || target.as_ptr().addr() % BLOCK != 0 {
         return 0;
     }
-    // Ends, of which `at` counts up to zero. Addresses only, made by wrapping.
-    let (from, to) = (source.as_ptr().wrapping_add(in_lines), target.as_mut_ptr().wrapping_add(in_lines));
-    // SAFETY: `at` goes from minus `in_lines` up, so each line between start and end is loaded and stored once, and nothing else; both
-    // have so many bytes, and the stores are aligned. The target is borrowed exclusively, so they do not overlap and nobody else of
-    // this process touches it; other processes cannot write it. The fence has the stores done before whatever is stored later, the
-    // number that publishes them above all: by themselves they may come after it, also after a Release.
-    unsafe {
-        std::arch::asm!(
-            "2:",
-            "movups {a}, [{from} + {at}]",
-            "movups {b}, [{from} + {at} + 16]",
-            "movups {c}, [{from} + {at} + 32]",
-            "movups {d}, [{from} + {at} + 48]",
-            "movntps [{to} + {at}], {a}",
-            "movntps [{to} + {at} + 16], {b}",
-            "movntps [{to} + {at} + 32], {c}",
-            "movntps [{to} + {at} + 48], {d}",
-            "add {at}, 64",
-            "jnz 2b",
-            "sfence",
-            from = in(reg) from,
-            to = in(reg) to,
-            at = inout(reg) in_lines.wrapping_neg() => _,
-            a = out(xmm_reg) _,
-            b = out(xmm_reg) _,
-            c = out(xmm_reg) _,
-            d = out(xmm_reg) _,
-            options(nostack)
-        );
-    }
-    in_lines
+    // Ends, of which the place counts up to zero. Addresses only, made by wrapping.
+    let (from, to) = (source.as_ptr().wrapping_add(in_blocks), target.as_mut_ptr().wrapping_add(in_blocks));
+    // SAFETY: the place goes from minus `in_blocks` up, so each block between start and end is loaded and stored once, and nothing else;
+    // both have so many bytes, and the stores are aligned. The target is borrowed exclusively, so they do not overlap and nobody
+    // else of this process touches it; other processes cannot write it.
+    unsafe { for_each_block!("movntps", from, to, in_blocks.wrapping_neg(), BLOCK) };
+    // SAFETY: touches no register, flag or memory. It has those stores done before whatever is stored later, the number that publishes
+    // them above all: by themselves they may come after it, also after a Release.
+    unsafe { std::arch::asm!("sfence", options(nostack, preserves_flags)) };
+    in_blocks
 }
 
 #[cfg(not(target_arch = "x86_64"))]
