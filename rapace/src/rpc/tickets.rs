@@ -28,22 +28,12 @@ impl Default for Outcome {
 }
 
 /// The users of the calls of one session that are begun and whose outcome was not fetched yet.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Tickets {
     places: Vec<Place>,
     free: Vec<Ticket>,
-    /// One more that is free, or [`NO_TICKET`]: who makes one call after the other has the same each time.
-    spare: Ticket,
     /// Places at which a task waits.
     waiting_tasks: usize,
-}
-
-const NO_TICKET: Ticket = Ticket::MAX;
-
-impl Default for Tickets {
-    fn default() -> Self {
-        Self { places: Vec::new(), free: Vec::new(), spare: NO_TICKET, waiting_tasks: 0 }
-    }
 }
 
 /// One that is free waits without a waker, so that taking it writes nothing.
@@ -57,14 +47,6 @@ impl Tickets {
     /// A new ticket, of which nobody waits yet.
     #[inline]
     pub(crate) fn take(&mut self) -> Ticket {
-        match std::mem::replace(&mut self.spare, NO_TICKET) {
-            NO_TICKET => self.take_another(),
-            spare => spare,
-        }
-    }
-
-    #[inline]
-    fn take_another(&mut self) -> Ticket {
         match self.free.pop() {
             Some(ticket) => ticket,
             None => self.grow(),
@@ -77,25 +59,19 @@ impl Tickets {
         self.places.len().saturating_sub(1) as Ticket
     }
 
-    /// A ticket is free.
-    #[inline(always)]
-    fn free(&mut self, ticket: Ticket) {
-        if self.spare == NO_TICKET { self.spare = ticket } else { self.free.push(ticket) }
-    }
-
     /// As [`give_back`](Self::give_back), of one for which nobody said that it waits, and nothing came.
     #[inline(always)]
     pub(crate) fn give_back_unused(&mut self, ticket: Ticket) {
         debug_assert!(matches!(self.places.get(ticket as usize), Some(Place::Waiting(None))));
-        self.free(ticket);
+        self.free.push(ticket);
     }
 
     /// Gives a ticket back. What was still there for it comes out, to be dropped where foreign code may run.
     #[inline(always)]
     pub(crate) fn give_back(&mut self, ticket: Ticket) -> Option<Dropped> {
-        let is_unused = matches!(self.places.get(ticket as usize)?, Place::Waiting(None));
-        self.free(ticket);
-        if is_unused { None } else { self.clear(ticket) }
+        let place = self.places.get(ticket as usize)?;
+        self.free.push(ticket);
+        if matches!(place, Place::Waiting(None)) { None } else { self.clear(ticket) }
     }
 
     #[cold]
@@ -148,8 +124,7 @@ impl Tickets {
     /// How many are taken and not given back.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn in_use(&self) -> usize {
-        let free = self.free.len().saturating_add((self.spare != NO_TICKET).into());
-        self.places.len().saturating_sub(free)
+        self.places.len().saturating_sub(self.free.len())
     }
 
     /// Whether the outcome is there.
@@ -163,9 +138,8 @@ impl Tickets {
         if !matches!(place, Place::Done(_)) {
             return None;
         }
-        let fetched = std::mem::replace(place, Place::Waiting(None));
-        self.free(ticket);
-        match fetched {
+        self.free.push(ticket);
+        match std::mem::replace(place, Place::Waiting(None)) {
             Place::Done(outcome) => Some(outcome),
             Place::Waiting(_) => None,
         }
