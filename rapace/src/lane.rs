@@ -142,6 +142,23 @@ impl SendLane {
         self.ring.push(short_descriptor(head, lead));
     }
 
+    /// As [`send_short`](Self::send_short), to be [shown](Self::show) with those behind it: see [`Producer::hold`].
+    #[inline(always)]
+    pub(crate) fn hold_short(&mut self, head: &Head, lead: Lead<'_>) {
+        self.ring.hold(short_descriptor(head, lead));
+    }
+
+    /// Shows what was held.
+    #[inline]
+    pub(crate) fn show(&mut self) {
+        self.ring.show();
+    }
+
+    /// Whether a message is held.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.ring.is_holding()
+    }
+
     /// See [`Producer::take_lines`].
     #[inline(always)]
     pub(crate) fn take_lines(&mut self, is_followed: impl FnOnce() -> bool) {

@@ -100,12 +100,14 @@ pub(crate) struct Producer<R, W> {
     entries: R,
     /// The consumer's word.
     consumed: W,
-    /// Number of the last message published. Always in sync with the ring.
+    /// Number of the last message published, or held.
     published: u64,
     /// The last value read of `consumed`. Can be stale, never ahead.
     seen_consumed: u64,
     /// The last message for whose line [`take_lines`](Self::take_lines) has seen.
     taken: u64,
+    /// A message that has its number and is [not written yet](Self::hold).
+    held: Option<(u64, Descriptor)>,
 }
 
 impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
@@ -113,7 +115,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
     pub(crate) fn new(entries: R, consumed: W, first: u64) -> Self {
         debug_assert!(entries.len().is_power_of_two());
         let published = first.wrapping_sub(1);
-        Self { entries, consumed, published, seen_consumed: published, taken: published }
+        Self { entries, consumed, published, seen_consumed: published, taken: published, held: None }
     }
 
     /// Number of the last message published.
@@ -156,6 +158,36 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
     pub(crate) fn push(&mut self, descriptor: Descriptor) {
         debug_assert!(self.in_use() < self.entries.len() as u64);
         let n = self.published.wrapping_add(1);
+        self.write(n, descriptor);
+        self.published = n;
+    }
+
+    /// Gives a message the next number and writes it later, when [`show`](Self::show) is called: before anything else is done than pushing
+    /// those behind it, of which the consumer, who looks at one entry after the other, sees nothing until then. So it finds them all at once; one that
+    /// takes out the first while the others are written comes so close behind its producer that each takes the lines away from the other
+    /// (36 ns a message instead of 15).
+    #[inline(always)]
+    pub(crate) fn hold(&mut self, descriptor: Descriptor) {
+        debug_assert!(self.held.is_none() && self.in_use() < self.entries.len() as u64);
+        self.published = self.published.wrapping_add(1);
+        self.held = Some((self.published, descriptor));
+    }
+
+    /// Writes the message that was held, if one was.
+    #[inline]
+    pub(crate) fn show(&mut self) {
+        if let Some((n, descriptor)) = self.held.take() {
+            self.write(n, descriptor);
+        }
+    }
+
+    /// Whether a message is held.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.held.is_some()
+    }
+
+    #[inline(always)]
+    fn write(&self, n: u64, descriptor: Descriptor) {
         let [first, rest @ ..] = Descriptor { seq: n as u32, ..descriptor }.into_words();
         let entry = entry(&self.entries, n);
         entry.begin_write();
@@ -164,7 +196,6 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Producer<R, W> {
         }
         // Pairs with the fence in `Consumer::peek`: who sees the number sees the other words, and the slot's bytes.
         entry.first().store(first, Ordering::Release);
-        self.published = n;
     }
 
     /// Has the lines of the entries that come next brought here, a [group](GROUP) at a time, by writing to them if they are free, where
@@ -302,7 +333,7 @@ impl<R: Deref<Target = [Entry]>, W: Deref<Target = AtomicU64>> Consumer<R, W> {
     #[cfg(not(loom))]
     fn fetch_group(&mut self) {
         let last = self.next.wrapping_add(GROUP.wrapping_sub(1));
-        // Relaxed: a hint. They are published in order, so if the last is there all are.
+        // Relaxed: a hint. They are published in order, but for one that is held, so if the last is there nearly always all are.
         if seq_of(entry(&self.entries, last).first().load(Ordering::Relaxed)) == last as u32 {
             (self.next..last).for_each(|n| fetch_for_reading(entry(&self.entries, n)));
             self.fetched = last.wrapping_add(1);
@@ -475,7 +506,14 @@ mod tests {
                 match step {
                     Some(words) if queue.len() < capacity => {
                         let descriptor = Descriptor::from_words(words);
-                        ring.producer.push(descriptor);
+                        if descriptor.method % 2 == 0 {
+                            ring.producer.push(descriptor);
+                        } else {
+                            ring.producer.hold(descriptor);
+                            prop_assert!(ring.producer.is_holding() && !is_published(&ring.entries, next_in));
+                            prop_assert_eq!(ring.consumer.is_ready(), !queue.is_empty());
+                            ring.producer.show();
+                        }
                         // It writes to what comes after those that wait, and to nothing else: they are compared below.
                         ring.producer.take_lines(|| descriptor.call % 2 == 0);
                         queue.push_back(Descriptor { seq: next_in as u32, ..descriptor });
@@ -562,6 +600,34 @@ mod tests {
                 ring.scribble(n, descriptor.into_words());
                 if let (Ok(found), true) = (ring.consumer.try_pop(), looks_right) {
                     prop_assert_eq!(found, Some(descriptor));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_seen_of_what_stands_behind_a_message_that_is_held() {
+        for (capacity, first) in [(2, 1), (4, u64::from(u32::MAX)), (8, 7)] {
+            let mut ring = Ring::new(capacity, first);
+            let content = |n: u64| Descriptor { call: n as u32, inline: [n; 3], ..Descriptor::default() };
+            for lap in 0..3 {
+                let numbers = first + lap * capacity as u64..first + (lap + 1) * capacity as u64;
+                for n in numbers.clone() {
+                    assert_eq!(ring.producer.has_room(), Ok(true));
+                    if n == numbers.start {
+                        ring.producer.hold(content(n))
+                    } else {
+                        ring.producer.push(content(n))
+                    }
+                    ring.producer.take_lines(|| true);
+                    assert_eq!(ring.consumer.try_pop(), Ok(None));
+                }
+                assert_eq!(ring.producer.has_room(), Ok(false), "one that is held is in the ring");
+                ring.producer.show();
+                ring.producer.show();
+                for n in numbers {
+                    let found = Descriptor { seq: n as u32, ..content(n) };
+                    assert_eq!(ring.consumer.try_pop(), Ok(Some(found)));
                 }
             }
         }

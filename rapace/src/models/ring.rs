@@ -26,8 +26,8 @@ pub(super) fn message(number: u64) -> Descriptor {
     }
 }
 
-/// Three messages through a ring of `capacity` entries, the first of them numbered `first`.
-fn three_messages(capacity: usize, first: u64) {
+/// Three messages through a ring of `capacity` entries, the first of them numbered `first`, and held until `batch` of them are written.
+fn three_messages_of_a_batch(capacity: usize, first: u64, batch: u64) {
     search(move || {
         let entries = Entry::on_heap(capacity);
         ring::initialise(&entries, first);
@@ -39,7 +39,14 @@ fn three_messages(capacity: usize, first: u64) {
                 while !producer.has_room().unwrap() {
                     thread::yield_now();
                 }
-                producer.push(message(number));
+                if number == first && batch > 0 {
+                    producer.hold(message(number))
+                } else {
+                    producer.push(message(number))
+                }
+                if number + 1 == first + batch {
+                    producer.show();
+                }
                 // To loom a write to an entry that is not free is a conflict.
                 producer.take_lines(|| true);
             }
@@ -57,6 +64,10 @@ fn three_messages(capacity: usize, first: u64) {
     });
 }
 
+fn three_messages(capacity: usize, first: u64) {
+    three_messages_of_a_batch(capacity, first, 0);
+}
+
 /// The second message is the one whose low 32 bits are zero.
 const BEFORE_THE_WRAP: u64 = u32::MAX as u64;
 
@@ -68,6 +79,13 @@ fn a_ring_of_one_entry_delivers_every_message_whole() {
 #[test]
 fn a_ring_of_two_entries_delivers_every_message_whole() {
     three_messages(2, BEFORE_THE_WRAP);
+}
+
+#[test]
+fn what_stands_behind_a_message_that_is_held_is_delivered_whole_behind_it() {
+    for (capacity, batch) in [(1, 1), (2, 1), (2, 2), (4, 2), (4, 3)] {
+        three_messages_of_a_batch(capacity, BEFORE_THE_WRAP, batch);
+    }
 }
 
 #[test]

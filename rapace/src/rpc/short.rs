@@ -18,7 +18,7 @@ use super::streams::EndKey;
 use super::taken::Taken;
 use super::tickets::Outcome;
 use crate::layout::head::{Arrival, Head, Kind};
-use crate::layout::inline::{Inline, Lead};
+use crate::layout::inline::{Inline, Lead, Several};
 use crate::segment::count;
 use crate::session::Payload;
 
@@ -48,15 +48,35 @@ impl Core {
     /// no timeout.
     #[inline(always)]
     pub(crate) fn begin_short(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
-        let begun = self.begin_unannounced(target, lead, timeout_us)?;
+        let begun = self.begin_unannounced(target, lead, timeout_us, false)?;
         self.outbox.announce();
         self.outbox.take_lines(|| self.engine.under_way() >= MANY);
         Some(begun)
     }
 
-    /// As [`begin_short`](Self::begin_short); the caller then [announces](crate::session::Outbox::announce) it, maybe with others.
+    /// Begins requests that their descriptors carry, without a timeout, from one of them on, as long as nothing is out of the ordinary. The
+    /// peer finds them all at once. The one that was not begun.
     #[inline(always)]
-    pub(super) fn begin_unannounced(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32) -> Option<Begun> {
+    pub(super) fn begin_several(
+        &mut self,
+        target: Target,
+        several: &Several,
+        from: usize,
+        mut note: impl FnMut(Begun),
+    ) -> usize {
+        let mut next = from;
+        while let Some(inline) = several.get(next) {
+            let Some(begun) = self.begin_unannounced(target, inline.as_lead(), 0, next == from) else { break };
+            note(begun);
+            next = next.saturating_add(1);
+        }
+        self.outbox.announce_batch();
+        next
+    }
+
+    /// As [`begin_short`](Self::begin_short), to be announced; held if it is the first of a batch.
+    #[inline(always)]
+    fn begin_unannounced(&mut self, target: Target, lead: Lead<'_>, timeout_us: u32, is_held: bool) -> Option<Begun> {
         if !self.is_ordinary() || !self.outbox.can_send_short(lead.len()) {
             return None;
         }
@@ -68,7 +88,11 @@ impl Core {
         };
         let head = Head::request(call.0, target.method).with_parent(target.parent);
         let head = head.with_timeout_us(timeout_us);
-        self.outbox.send_unannounced(&head, lead);
+        if is_held {
+            self.outbox.hold(&head, lead)
+        } else {
+            self.outbox.send_unannounced(&head, lead)
+        }
         self.note_request(&head);
         count(&self.outbox.counts().calls_begun, 1);
         Some(Begun::new(ticket, call))

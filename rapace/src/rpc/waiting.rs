@@ -130,13 +130,7 @@ impl Link {
     ) -> usize {
         let mut next = from;
         self.briefly(|core| {
-            while let Some(inline) = several.get(next) {
-                let Some(call) = core.begin_unannounced(target, inline.as_lead(), 0) else { break };
-                begun.push_back(Some(call));
-                next = next.saturating_add(1);
-            }
-            core.outbox.announce();
-            core.outbox.take_lines(|| true);
+            next = core.begin_several(target, several, from, |call| begun.push_back(Some(call)));
             Some(())
         });
         next

@@ -136,6 +136,7 @@ impl Outbox {
     /// Rings for what was published and not announced.
     #[inline(always)]
     pub(crate) fn announce(&mut self) {
+        debug_assert!(!self.lane.is_holding(), "its sleeper would be rung for what it does not see");
         let published = self.lane.published();
         let announced = std::mem::replace(&mut self.announced, published);
         if !self.peer_never_sleeps && self.peer.wants.may_be_wanted(Counter::Message, announced, published) {
@@ -179,8 +180,7 @@ impl Outbox {
     /// As [`send`](Self::send), of one piece. What a descriptor carries goes in a straight line, if nothing is out of the ordinary.
     #[inline(never)]
     pub(crate) fn send_bytes(&mut self, head: Head, payload: &[u8], patience: Patience) -> Result<(), SendError> {
-        let is_short = payload.len() <= INLINE_MAX && head.kind().fixed_len().is_none();
-        if is_short && !self.shared.is_forked() && self.can_send_short(payload.len()) {
+        if !self.shared.is_forked() && self.can_send_bytes_short(&head, payload) {
             self.lane.send_short(&head, Inline::of(payload).as_lead());
             self.announce();
             self.lane.take_lines(|| true);
@@ -244,6 +244,12 @@ impl Outbox {
         len <= self.short_max && !self.shared.is_over() && !is_stopped() && self.lane.can_send_short()
     }
 
+    /// The same of a message that nothing else was asked of.
+    #[inline(always)]
+    fn can_send_bytes_short(&mut self, head: &Head, payload: &[u8]) -> bool {
+        payload.len() <= INLINE_MAX && head.kind().fixed_len().is_none() && self.can_send_short(payload.len())
+    }
+
     /// Sends what its descriptor carries.
     #[inline(always)]
     pub(crate) fn send_short(&mut self, head: &Head, lead: Lead<'_>) {
@@ -256,6 +262,21 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn send_unannounced(&mut self, head: &Head, lead: Lead<'_>) {
         self.lane.send_short(head, lead);
+    }
+
+    /// As [`send_unannounced`](Self::send_unannounced), of the first of a batch: the peer sees it with those behind it, when they are
+    /// [announced together](Self::announce_batch). Until then nothing else is done than sending those.
+    #[inline(always)]
+    pub(crate) fn hold(&mut self, head: &Head, lead: Lead<'_>) {
+        self.lane.hold_short(head, lead);
+    }
+
+    /// Shows and announces a batch.
+    #[inline]
+    pub(crate) fn announce_batch(&mut self) {
+        self.lane.show();
+        self.announce();
+        self.lane.take_lines(|| true);
     }
 
     /// See [`Producer::take_lines`](crate::ring::Producer::take_lines). To be called after what was sent is announced, which waits
@@ -362,35 +383,39 @@ impl Outbox {
     /// Sends several messages in order, with one look for a sleeping peer at the end instead of one for each.
     pub(crate) fn send_batch(&mut self, messages: &[(Head, &[u8])]) -> Result<(), SendError> {
         self.check_open()?;
-        let mut outcome = Ok(true);
-        for (head, payload) in messages {
+        let mut outcome = Ok(());
+        for (index, (head, payload)) in messages.iter().enumerate() {
             self.lane.take_lines(|| true);
-            let payload = Outgoing::whole(payload);
-            outcome = self.check_message(head, payload.len()).and_then(|()| self.advance_unannounced(head, &payload));
-            if outcome == Ok(false) {
-                // It waits, or announces its own; what was published before must not wait with it.
-                self.announce();
-                outcome = self.send(*head, &payload, Patience::Forever).map(|()| true);
-            }
+            outcome = self.send_in_batch(head, payload, index == 0);
             if outcome.is_err() {
                 break;
             }
         }
-        self.announce();
-        self.lane.take_lines(|| true);
-        outcome.map(drop)
+        self.announce_batch();
+        outcome
     }
 
-    /// Sends a small message without announcing it; false when it needs the long way.
-    fn advance_unannounced(&mut self, head: &Head, payload: &Outgoing<'_>) -> Result<bool, SendError> {
-        if self.lane.is_fragmented(payload) {
-            return Ok(false);
+    #[inline]
+    fn send_in_batch(&mut self, head: &Head, payload: &[u8], is_first: bool) -> Result<(), SendError> {
+        if self.can_send_bytes_short(head, payload) {
+            let lead = Inline::of(payload);
+            if is_first {
+                self.hold(head, lead.as_lead())
+            } else {
+                self.send_unannounced(head, lead.as_lead())
+            }
+            return Ok(());
         }
-        let sent = self.lane.advance(head, payload, &mut 0).map_err(|violation| self.fail(violation))?;
-        if sent {
-            self.count_cancel(head);
+        let payload = Outgoing::whole(&payload);
+        self.check_message(head, payload.len())?;
+        // A cancel is counted when it is seen.
+        let may_wait = head.kind() == Kind::Cancel || self.lane.is_fragmented(&payload);
+        if !may_wait && self.lane.advance(head, &payload, &mut 0).map_err(|violation| self.fail(violation))? {
+            return Ok(());
         }
-        Ok(sent)
+        // It waits, or announces its own; what was published before must not wait with it.
+        self.announce_batch();
+        self.send(*head, &payload, Patience::Forever)
     }
 
     /// A cancel that was published is counted, so that the peer looks for it before it begins what came before.

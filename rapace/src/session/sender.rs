@@ -65,8 +65,8 @@ impl<R: Role> Sender<R> {
         self.outbox.send_bytes(head, payload, Patience::timeout(timeout))
     }
 
-    /// Sends several messages in order, with one look for a sleeping peer at the end instead of one for each. Waits
-    /// for room as [`send`](Self::send) does.
+    /// Sends several messages in order, with one look for a sleeping peer at the end instead of one for each; the peer finds them there
+    /// all at once, as far as there is room. Waits for room as [`send`](Self::send) does.
     ///
     /// # Errors
     /// As [`send`](Self::send), of the first message that failed; those before it are sent.
