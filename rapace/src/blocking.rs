@@ -292,6 +292,9 @@ struct Serving {
 pub(crate) struct Guests {
     stage: Stage,
     handshakes: usize,
+    /// Handshakes that are over, and how many that were when there were as many as may be and none of them ended for a while.
+    shaken: u64,
+    stuck: Option<u64>,
     /// Sessions that are open or in their handshake, by user.
     by_uid: HashMap<u32, usize>,
     open: HashMap<u64, Weak<Link>>,
@@ -299,7 +302,7 @@ pub(crate) struct Guests {
     is_accepting: bool,
     /// The accepting task, to be told when nobody is let in any more.
     accepting: Option<waiting::Waker>,
-    /// Who waits for the others to leave.
+    /// Who waits for others to be done, or to leave.
     watchers: Vec<waiting::Waker>,
     /// What became of the calls of those that left after a goodbye.
     left: Farewell,
@@ -347,6 +350,7 @@ impl Guests {
     /// The handshake is over; if it brought a session, it can be closed from now on by its key.
     fn shook_hands(&mut self, session: Option<&Arc<Link>>) -> Option<u64> {
         self.handshakes = self.handshakes.saturating_sub(1);
+        self.shaken = self.shaken.wrapping_add(1);
         let session = session?;
         if self.stage == Stage::Closed {
             return None;
@@ -409,6 +413,7 @@ impl Serving {
     fn welcome(self: &Arc<Self>, incoming: Incoming) {
         let Ok(credentials) = incoming.credentials() else { return };
         let uid = credentials.uid;
+        self.house.wait_for_turn(incoming.config().limits.handshakes);
         // Apart, so that nobody waits for the house while a client is turned away.
         let entered = self.house.lock().enter(uid, incoming.config());
         if let Err(reason) = entered {

@@ -351,6 +351,29 @@ fn a_clients_own_timeout_travels_and_one_beyond_the_wire_is_none() {
 }
 
 #[test]
+fn a_call_whose_time_is_over_is_not_sent() {
+    let guard = guard!();
+    let over = RpcError::DeadlineExceeded { may_have_executed: false };
+    for role in ROLES {
+        let served = open(&guard, role, "", None);
+        let client = served.client();
+        for _ in 0..20 {
+            let works = || client.works().timeout(Duration::ZERO);
+            assert_eq!(works().wait(), Err(rapace::CallError::Rpc(over.clone())));
+            assert_eq!(works().start().map(drop), Err(over.clone()));
+            assert!(matches!(works().try_start(), Err(TryStartError::Rpc(error)) if error == over));
+            assert_eq!(client.echo(vec![1; 1 << 20]).timeout(Duration::ZERO).wait(), Err(over.clone()));
+            #[cfg(feature = "tokio")]
+            {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                assert_eq!(runtime.block_on(async { works().await }), Err(rapace::CallError::Rpc(over.clone())));
+            }
+        }
+        assert_eq!(client.worked().wait(), Ok((0, 0)));
+    }
+}
+
+#[test]
 fn values_beyond_the_limits_of_a_server_are_refused_by_their_names() {
     let guard = guard!();
     for role in ROLES {
@@ -411,6 +434,25 @@ fn whoever_comes_when_a_server_is_full_is_told_by_which_limit_and_room_comes_bac
         clients.pop();
         until(|| served.client_with("").is_ok_and(|client| client.add(1, 2).wait() == Ok(3)));
         assert_eq!(clients[0].add(1, 2).wait(), Ok(3));
+    }
+}
+
+#[test]
+fn clients_that_come_all_at_once_wait_for_their_turn() {
+    const CLIENTS: i32 = 24;
+    let guard = guard!();
+    for role in ROLES {
+        let served = open(&guard, role, "handshakes=2", None);
+        let start = std::sync::Barrier::new(CLIENTS as usize);
+        std::thread::scope(|scope| {
+            for number in 0..CLIENTS {
+                let (served, start) = (&served, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    assert_eq!(served.client().add(number, 1).wait(), Ok(number + 1));
+                });
+            }
+        });
     }
 }
 

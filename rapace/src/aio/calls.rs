@@ -158,7 +158,7 @@ impl<'a, M: Method> Starting<'a, M> {
         let watch = prepared::<M>(direct, &call.args, &mut out)?;
         awaited.watch = watch.begin();
         let short = if awaited.watch.has_metadata() { None } else { out.short() };
-        if let Some(begun) = short.and_then(|lead| link.start_short(target, lead, awaited.deadline.timeout_us())) {
+        if let Some(begun) = short.and_then(|lead| link.start_short(target, lead, awaited.deadline.timeout_us()?)) {
             awaited.state = State::Sent(begun);
             return Ok(());
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinHandle, consume_budget};
@@ -199,9 +199,14 @@ impl fmt::Debug for ServerHandle {
 
 /// Waits until everybody has left; false when that takes too long.
 async fn wait_until_empty(house: &House, patience: Duration) -> bool {
-    let (mut timer, mut deadline) = (Timer::default(), Deadline::After(patience));
+    wait(Instant::now().checked_add(patience), |waker| house.is_empty_or_tells(waker)).await
+}
+
+/// Waits until something is so, or else tells this task; false when that takes too long, or in a runtime without time.
+async fn wait(end: Option<Instant>, is_so_or_tells: impl Fn(Waker) -> bool) -> bool {
+    let (mut timer, mut deadline) = (Timer::default(), end.map_or(Deadline::None, Deadline::At));
     poll_fn(|cx| {
-        if house.is_empty_or_tells(Waker::Task(cx.waker().clone())) {
+        if is_so_or_tells(Waker::Task(cx.waker().clone())) {
             return Poll::Ready(true);
         }
         timer.poll(cx, &mut deadline).map(|_| false)
@@ -241,7 +246,7 @@ impl Serving {
     async fn accept(self: Arc<Self>, mut door: Door) -> Result<(), OpenError> {
         loop {
             match self.knock(&mut door.listener).await {
-                Some(Ok(incoming)) => self.welcome(incoming.0),
+                Some(Ok(incoming)) => self.welcome(incoming.0).await,
                 Some(Err(error)) => {
                     self.house.close();
                     return Err(error);
@@ -266,9 +271,14 @@ impl Serving {
         .await
     }
 
-    fn welcome(self: &Arc<Self>, incoming: session::Incoming) {
+    async fn welcome(self: &Arc<Self>, incoming: session::Incoming) {
         let Ok(credentials) = incoming.credentials() else { return };
         let uid = credentials.uid;
+        let handshakes_max = incoming.config().limits.handshakes;
+        let is_turn = wait(House::end_of_turn(), |waker| self.house.is_turn_or_tells(handshakes_max, waker));
+        if !is_turn.await {
+            self.house.gives_up();
+        }
         // Apart, so that nobody waits for the house while a client is turned away.
         let entered = self.house.lock().enter(uid, incoming.config());
         if let Err(reason) = entered {

@@ -17,6 +17,9 @@ use crate::session::waiting::Waker;
 /// How long handlers that were cancelled have for their last word.
 pub(crate) const LAST_WORD: Duration = Duration::from_millis(500);
 
+/// How long a client waits for its handshake, if there are as many as may be and none of them ends.
+const TURN: Duration = Duration::from_millis(500);
+
 /// How far a server has come with its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stage {
@@ -72,12 +75,11 @@ impl House {
     fn enter(&self, stage: Stage) -> Vec<Arc<Link>> {
         let mut guests = self.lock();
         guests.stage = guests.stage.max(stage);
-        let (open, accepting) = (guests.sessions(), guests.accepting.take());
+        let (open, mut woken) = (guests.sessions(), std::mem::take(&mut guests.watchers));
+        woken.extend(guests.accepting.take());
         drop(guests);
         self.sign.show();
-        if let Some(accepting) = accepting {
-            accepting.notify();
-        }
+        woken.iter().for_each(Notify::notify);
         open
     }
 
@@ -107,13 +109,42 @@ impl House {
     /// The handshake of one that was [let in](Guests::enter) is over. A session that comes late is told goodbye; when none
     /// is kept any more, there is no key.
     pub(crate) fn shook_hands(&self, link: Option<&Arc<Link>>) -> Option<u64> {
-        let mut guests = self.lock();
-        let (key, stage) = (guests.shook_hands(link), guests.stage);
-        drop(guests);
+        let (key, stage) = self.change(|guests| (guests.shook_hands(link), guests.stage));
         if let (Some(link), Stage::Leaving) = (link, stage) {
             link.lock().say_goodbye();
         }
         key
+    }
+
+    /// Whether a client that has knocked is to be [let in](Guests::enter) or turned away now: others shake hands, so many that it may not
+    /// yet. If not, `waker` is told when one of them is done.
+    pub(crate) fn is_turn_or_tells(&self, handshakes_max: usize, waker: Waker) -> bool {
+        let mut guests = self.lock();
+        let is_turn =
+            guests.stage != Stage::Open || guests.handshakes < handshakes_max || guests.stuck == Some(guests.shaken);
+        if !is_turn {
+            guests.watchers.push(waker);
+        }
+        is_turn
+    }
+
+    /// Until when to wait for that. Then it [is said](Self::gives_up) that none is done.
+    pub(crate) fn end_of_turn() -> Option<Instant> {
+        Instant::now().checked_add(TURN)
+    }
+
+    /// Nobody was done in time: those who do not go on shaking hands are not to hold up the others one after the other, so they are turned
+    /// away at once until somebody is done.
+    pub(crate) fn gives_up(&self) {
+        let mut guests = self.lock();
+        guests.stuck = Some(guests.shaken);
+    }
+
+    /// Waits until it is the turn of a client that has knocked.
+    pub(crate) fn wait_for_turn(&self, handshakes_max: usize) {
+        if !Self::wait(Self::end_of_turn(), |waker| self.is_turn_or_tells(handshakes_max, waker)) {
+            self.gives_up();
+        }
     }
 
     /// Cancels the calls that are not answered yet.
@@ -135,9 +166,13 @@ impl House {
     /// Waits until everybody has left; false when that takes too long.
     pub(crate) fn wait_until_empty(&self, patience: Duration) -> bool {
         // Beyond the clock is never.
-        let end = Instant::now().checked_add(patience);
+        Self::wait(Instant::now().checked_add(patience), |waker| self.is_empty_or_tells(waker))
+    }
+
+    /// Waits until something is so, or else tells this thread; false when that takes too long.
+    fn wait(end: Option<Instant>, is_so_or_tells: impl Fn(Waker) -> bool) -> bool {
         loop {
-            if self.is_empty_or_tells(Waker::Thread(std::thread::current())) {
+            if is_so_or_tells(Waker::Thread(std::thread::current())) {
                 return true;
             }
             match end.map(|end| end.saturating_duration_since(Instant::now())) {
@@ -166,12 +201,13 @@ impl House {
         self.change(|guests| guests.leave(uid, session));
     }
 
-    fn change(&self, change: impl FnOnce(&mut Guests)) {
+    fn change<X>(&self, change: impl FnOnce(&mut Guests) -> X) -> X {
         let mut guests = self.lock();
-        change(&mut guests);
+        let changed = change(&mut guests);
         let woken = std::mem::take(&mut guests.watchers);
         drop(guests);
         woken.iter().for_each(Notify::notify);
+        changed
     }
 }
 

@@ -25,14 +25,10 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// The head of a request with what is left of its time.
+    /// The head of a request.
     #[inline]
-    pub(crate) fn head(self, call: CallId, deadline: Deadline) -> Head {
-        let head = Head::request(call.0, self.method).with_parent(self.parent);
-        match deadline.left() {
-            None => head,
-            Some(left) => head.with_timeout(left),
-        }
+    pub(super) fn head(self, call: CallId) -> Head {
+        Head::request(call.0, self.method).with_parent(self.parent)
     }
 }
 
@@ -109,6 +105,9 @@ impl Core {
             return Err(error);
         }
         if matches!(begin.state, BeginState::Waiting) {
+            let Some(timeout_us) = deadline.timeout_us() else {
+                return Err(RpcError::DeadlineExceeded { may_have_executed: false });
+            };
             let first = Head::request(0, begin.target.method);
             self.outbox.check(&first, payload.len()).map_err(|error| self.send_error(error))?;
             let ticket = self.tickets.take();
@@ -118,7 +117,7 @@ impl Core {
                 return if begin.target.parent == 0 { Ok(None) } else { Err(self.too_many_nested()) };
             };
             self.engine.open_streams(call, begin.flows);
-            let head = begin.target.head(call, deadline);
+            let head = begin.target.head(call).with_timeout_us(timeout_us);
             #[cfg(feature = "tracing")]
             let head = head.with_metadata(payload.has_metadata());
             begin.state = BeginState::Sending(ticket, call, head, Sending::default());

@@ -148,7 +148,8 @@ impl<'a, M: Method> Call<'a, M> {
         let kept = direct.clone();
         let mut out = Encoder::new();
         let watch = prepared::<M>(direct, &self.args, &mut out)?.begin();
-        let short = short(&out, &watch).and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us()));
+        let short =
+            short(&out, &watch).and_then(|lead| direct.link().start_short(target, lead, deadline.timeout_us()?));
         let (begun, watch) = match short {
             Some(begun) => (begun, watch),
             None => start_long(direct, target, &out, deadline, watch)?,

@@ -57,26 +57,20 @@ impl Deadline {
         at
     }
 
-    /// What is left now.
+    /// What is left now, as a request says it; nothing when nothing is.
     #[inline]
-    pub(crate) fn left(self) -> Option<Duration> {
-        match self {
-            Self::None => None,
-            Self::After(timeout) => Some(timeout),
-            Self::At(instant) => Some(instant.saturating_duration_since(Instant::now())),
-        }
-    }
-
-    /// What is left now, as a request says it.
-    #[inline]
-    pub(crate) fn timeout_us(self) -> u32 {
+    pub(crate) fn timeout_us(self) -> Option<u32> {
         #[cold]
         #[inline(never)]
-        fn of(deadline: Deadline) -> u32 {
-            let head = Head::message(0);
-            deadline.left().map_or(0, |left| head.with_timeout(left).timeout_us())
+        fn of(deadline: Deadline) -> Option<u32> {
+            let left = match deadline {
+                Deadline::None => return Some(0),
+                Deadline::After(timeout) => timeout,
+                Deadline::At(instant) => instant.saturating_duration_since(Instant::now()),
+            };
+            (!left.is_zero()).then(|| Head::message(0).with_timeout(left).timeout_us())
         }
-        if self == Self::None { 0 } else { of(self) }
+        if self == Self::None { Some(0) } else { of(self) }
     }
 
     pub(crate) fn is_past(&mut self) -> bool {
@@ -117,7 +111,11 @@ mod tests {
         assert_eq!(Deadline::new(None), Deadline::At(soon));
         assert_eq!(Deadline::new(Some(LONG)), Deadline::At(soon));
         assert!(Deadline::new(Some(Duration::ZERO)).is_past());
+        assert_eq!(Deadline::new(Some(Duration::ZERO)).timeout_us(), None);
+        assert!(Deadline::new(None).timeout_us().is_some_and(|us| us > 0));
         drop(inherit);
+        assert_eq!(Deadline::new(None).timeout_us(), Some(0));
+        assert_eq!(Deadline::new(Some(Duration::from_nanos(1))).timeout_us(), Some(1));
         assert_eq!(Deadline::new(None), Deadline::None);
     }
 

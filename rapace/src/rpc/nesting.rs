@@ -35,7 +35,7 @@ impl Link {
         deadline: &mut Deadline,
     ) -> Outcome {
         let begun = self.briefly(|core| {
-            let begun = core.begin_short(target, lead, deadline.timeout_us())?;
+            let begun = core.begin_short(target, lead, deadline.timeout_us()?)?;
             // What is called back is for this thread from the beginning. It does not park before it said so in another way.
             core.awaiting.push(Awaiting { call: begun.call(), thread: None, handles: NO_PARENT });
             Some((begun, core.begin_look()))

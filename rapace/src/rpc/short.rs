@@ -86,8 +86,7 @@ impl Core {
             self.untake(ticket);
             return None;
         };
-        let head = Head::request(call.0, target.method).with_parent(target.parent);
-        let head = head.with_timeout_us(timeout_us);
+        let head = target.head(call).with_timeout_us(timeout_us);
         if is_held {
             self.outbox.hold(&head, lead)
         } else {

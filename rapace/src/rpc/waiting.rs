@@ -61,7 +61,7 @@ impl Link {
             return self.call_short_and_serve(services, target, lead, deadline);
         }
         let begun = self.briefly(|core| {
-            let begun = core.begin_short(target, lead, deadline.timeout_us())?;
+            let begun = core.begin_short(target, lead, deadline.timeout_us()?)?;
             Some((begun, core.inbox.next()))
         });
         let Some((begun, next)) = begun else {
