@@ -281,7 +281,7 @@ fn inline_descriptor(head: &Head, inline: Inline) -> Descriptor {
 /// What the receiving end found.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// A part of a message was put away. A slot was released if `released`, which the peer must be told.
+    /// A part of a message was put away. A slot was released if `released`.
     Part { released: bool },
     /// A whole message.
     Message(Head, Body),
@@ -290,6 +290,14 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// Whether a slot was released, which the peer must be told: it may wait for just that.
+    pub(crate) fn has_released(&self) -> bool {
+        match self {
+            Self::Part { released } => *released,
+            Self::Message(_, body) | Self::WithMetadata(_, body) => matches!(body, Body::Fragments { .. }),
+        }
+    }
+
     fn whole(arrival: &Arrival, body: Body) -> Self {
         if arrival.has_metadata { Self::WithMetadata(arrival.head, body) } else { Self::Message(arrival.head, body) }
     }

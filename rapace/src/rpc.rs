@@ -30,6 +30,8 @@ pub(crate) mod engine;
 pub(crate) mod error;
 pub(crate) mod extensions;
 pub(crate) mod farewell;
+#[cfg(test)]
+mod forgotten;
 pub(crate) mod guarded;
 pub(crate) mod handling;
 #[cfg(feature = "hooks")]

@@ -24,6 +24,7 @@ fn peer_entry() {
         ("mirrors", mirror),
         ("leaves a child with its socket", leave_a_child),
         ("forks", fork_and_use),
+        ("forks with calls under way", fork_and_call),
     ]);
 }
 
@@ -429,4 +430,72 @@ fn a_forked_child_cannot_use_the_session_and_does_not_disturb_it() {
         assert_eq!(session.recv().map(drop), Err(RecvError::Closed));
         peer.join();
     }
+}
+
+#[rapace::service]
+trait Forker {
+    /// Items that are short enough to lie in the ring until they are read.
+    fn give(&self, items: u32, out: rapace::Tx<u32>);
+    /// The status of a child that goes on in the place of this thread, as if the call had been its own.
+    fn fork(&self) -> i32;
+}
+
+struct Forking;
+
+impl Forker for Forking {
+    fn give(&self, items: u32, mut out: rapace::Tx<u32>) {
+        for item in 0..items {
+            out.send(item).wait().unwrap();
+        }
+    }
+    fn fork(&self) -> i32 {
+        // SAFETY: this thread goes on in the child with nothing but the library's own code, which is what is tested.
+        match unsafe { libc::fork() } {
+            0 => 0,
+            child => wait_for(child),
+        }
+    }
+}
+
+/// Serves and calls, and forks at both ends.
+fn fork_and_call(_: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("forker.sock");
+    let server = rapace::Server::new(ForkerServer::new(Forking)).bind(&path).unwrap();
+    let client = ForkerClient::connect(&path).unwrap();
+    for items in [1, 3, 20] {
+        let (tx, rx) = rapace::stream();
+        let mut rx = Some(rx);
+        let call = client.give(items + 1, tx).start().unwrap();
+        // All have come, so the first look takes some out at once.
+        std::thread::sleep(Duration::from_millis(20));
+        assert_eq!(rx.as_mut().unwrap().recv().wait(), Ok(Some(0)));
+        let child = fork(|| {
+            let Some(mut rx) = rx.take() else { return 1 };
+            // Those that were taken out before are read, and then there is an end.
+            let ends = (0..=items).find_map(|_| rx.recv().wait().err());
+            let is_told = ends.is_some_and(|error| error.to_string().contains("fork"));
+            if is_told { 0 } else { 2 }
+        });
+        assert_eq!(wait_for(child), 0, "a signal, or 256 times the code of what failed");
+        for item in 1..=items {
+            assert_eq!(rx.as_mut().unwrap().recv().wait(), Ok(Some(item)));
+        }
+        assert_eq!(rx.unwrap().recv().wait(), Ok(None));
+        call.wait().unwrap();
+    }
+    for _ in 0..3 {
+        let status = client.fork().wait().unwrap();
+        assert_eq!(status & 0x7f, 0, "the signal by which the child ended");
+    }
+    server.shut_down();
+    say("done");
+}
+
+#[test]
+fn a_child_that_is_forked_amid_calls_is_told_so_at_both_ends() {
+    let guard = guard!();
+    let mut peer = guard.spawn("forks with calls under way", "");
+    assert_eq!(peer.hear(), "done");
+    peer.join();
 }

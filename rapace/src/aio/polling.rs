@@ -137,7 +137,7 @@ impl Link {
         loop {
             let mut core = self.lock();
             // Counted before the try, so that what is given back after it is noticed.
-            let freed = if wants_room { shared.freed() } else { 0 };
+            let freed = if wants_room && core.end.is_none() { shared.freed() } else { 0 };
             if let Some(done) = attempt(&mut core) {
                 if let Some(look) = look
                     && look.0.is_some()

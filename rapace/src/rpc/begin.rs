@@ -55,6 +55,11 @@ impl Begin {
         Self::with_streams(target, &[])
     }
 
+    /// Whether it waits for one of the places that the peer has for calls, and not for room.
+    pub(super) fn waits_for_place(&self) -> bool {
+        matches!(self.state, BeginState::Waiting)
+    }
+
     #[inline]
     pub(crate) fn with_streams(target: Target, flows: &'static [Flow]) -> Self {
         Self { target, flows, state: BeginState::Waiting }
@@ -153,9 +158,9 @@ impl Core {
     }
 
     pub(crate) fn give_up(&mut self, begin: &mut Begin) {
-        let mut was_in_fragments = false;
+        let mut had_place = false;
         if let BeginState::Sending(ticket, call, head, sending) = &mut begin.state {
-            was_in_fragments = sending.is_begun();
+            had_place = true;
             self.outbox.give_up(head, sending);
             self.engine.unbegin(*call);
             let dropped = self.tickets.give_back(*ticket);
@@ -163,7 +168,7 @@ impl Core {
             begin.state = BeginState::Waiting;
         }
         // Also when it had no number yet: its own waker is among the blocked, and would stay for ever.
-        if was_in_fragments || !self.blocked.is_empty() {
+        if had_place || !self.blocked.is_empty() {
             self.wake_blocked();
         }
     }

@@ -99,13 +99,13 @@ impl Core {
     }
 
     /// The lock is about to be released by who looked: the sleeper is rung for again, or nudged for what came meanwhile. It
-    /// waits for requests and for the end only.
+    /// waits for requests and for the end only; but if it woke meanwhile, whoever leads by now may wait for anything.
     pub(super) fn end_beside(&mut self) {
         self.beside = Beside::Nobody;
         let (shared, next) = (&self.inbox.shared, self.inbox.next());
         shared.own.words().wants.unhush();
         shared.step_back(Bed::Futex, Counter::Message, next);
-        let has_come = !self.requests.is_empty() || self.end.is_some();
+        let has_come = !self.requests.is_empty() || self.end.is_some() || !self.serving_sleeps;
         if has_come || ring::may_be_there(shared.peer.entries(), next) || shared.peer_closed() || shared.is_over() {
             self.nudge_leader();
         }

@@ -297,7 +297,7 @@ impl Link {
     pub(crate) fn look_for_end(&self) -> Option<RecvError> {
         self.shared.look_for_death();
         let mut core = self.lock();
-        if self.shared.is_over() || self.shared.peer_closed() {
+        if core.end.is_none() && (self.shared.is_over() || self.shared.peer_closed()) {
             core.pump(None);
             core.check_end();
         }

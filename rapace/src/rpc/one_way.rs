@@ -16,6 +16,7 @@ use super::waiting::Awaited;
 use crate::codec::Encoder;
 use crate::lane::Outgoing;
 use crate::layout::head::Head;
+use crate::session::Stall;
 
 /// A call that has no answer, and was not sent: [`send`](Self::send) it, or [`wait`](Self::wait) or `.await` room for it.
 ///
@@ -194,13 +195,15 @@ impl Link {
         }
     }
 
-    fn send_one_way_in_time(
+    /// As [`send_one_way`](Self::send_one_way), waiting for room.
+    pub(super) fn send_one_way_in_time(
         &self,
         method: u32,
         payload: &Outgoing<'_>,
         deadline: &mut Deadline,
     ) -> Result<(), RpcError> {
         let mut core = self.lock();
+        let mut stall = Stall::default();
         loop {
             if core.send_one_way(method, payload)? {
                 return Ok(());
@@ -217,7 +220,19 @@ impl Link {
             if *deadline != Deadline::None && deadline.is_past() {
                 return Err(RpcError::DeadlineExceeded { may_have_executed: false });
             }
-            core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, deadline.instant());
+            stall.look(core.outbox.published());
+            if !core.engine.one_ways.may_send() {
+                // Those that are kept are handled in their time, however much the peer takes.
+                stall = Stall::default();
+            }
+            let until = match self.end_of_wait(&mut stall, deadline) {
+                Ok(until) => until,
+                Err(lost) => {
+                    core.finish(lost.into());
+                    continue;
+                }
+            };
+            core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until);
         }
     }
 }

@@ -118,14 +118,11 @@ impl Link {
         loop {
             core.pump(None);
             let freed = self.shared.freed();
-            let before = core.outbox.published();
             core.check_end();
             if core.reply(&mut reply, payload) {
                 return;
             }
-            if core.outbox.published() != before {
-                stall = Stall::default();
-            }
+            stall.look(core.outbox.published());
             match self.stall_end(&mut stall) {
                 Ok(until) => core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until),
                 Err(lost) => core.finish(lost.into()),

@@ -257,7 +257,7 @@ impl Core {
     /// As [`take_any_request`](Self::take_any_request), after [`take_short_request`](Self::take_short_request) found none.
     #[inline(never)]
     pub(super) fn take_long_request(&mut self) -> Option<Arrived> {
-        if self.requests.is_empty() && !self.owes && !self.inbox.is_ready() {
+        if self.requests.is_empty() && !self.owes && (self.end.is_some() || !self.inbox.is_ready()) {
             return None;
         }
         self.pump(None);

@@ -15,8 +15,8 @@ use crate::lane::Outgoing;
 use crate::layout::head::Head;
 use crate::layout::inline::Inline;
 use crate::ring;
-use crate::session::Sending;
 use crate::session::waiting::{Spinner, Wait, Waker};
+use crate::session::{Sending, Stall};
 
 /// An item on its way.
 #[derive(Debug)]
@@ -266,6 +266,7 @@ impl Link {
         let end = item.end;
         let mut core = self.lock();
         let mut looks = true;
+        let mut stall = Stall::default();
         loop {
             // What came may be what makes room.
             core.pump(None);
@@ -274,6 +275,11 @@ impl Link {
             let put = core.send_item(&mut item, payload)?;
             if put == Put::Sent {
                 return Ok(());
+            }
+            stall.look(core.outbox.published());
+            if put == Put::NoCredit {
+                // It comes back when the reader reads, however much the peer takes.
+                stall = Stall::default();
             }
             if core.check_end() {
                 continue;
@@ -288,8 +294,15 @@ impl Link {
                 continue;
             }
             looks = true;
+            let until = match self.end_of_wait(&mut stall, deadline) {
+                Ok(until) => until,
+                Err(lost) => {
+                    core.finish(lost.into());
+                    continue;
+                }
+            };
             let freed = (put == Put::NoRoom).then_some(freed);
-            core = self.wait(core, Awaited { freed, end: Some(end), ..Awaited::default() }, deadline.instant());
+            core = self.wait(core, Awaited { freed, end: Some(end), ..Awaited::default() }, until);
         }
     }
 
@@ -315,7 +328,7 @@ impl Link {
         deadline: &mut Deadline,
     ) -> Result<bool, StreamError> {
         let mut core = self.lock();
-        if items.came_few() && core.inbox.is_ready() {
+        if items.came_few() && core.end.is_none() && core.inbox.is_ready() {
             // This reader is faster, and so close behind its writer that each takes every line away from the other.
             let enough = core.inbox.next().wrapping_add(FEW as u64);
             drop(core);

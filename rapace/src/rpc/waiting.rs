@@ -205,6 +205,11 @@ impl Link {
             if let Some(begun) = core.begin(&mut begin, payload, *deadline)? {
                 return Ok((core, begun));
             }
+            stall.look(core.outbox.published());
+            if begin.waits_for_place() {
+                // It comes back when a handler is done, however much the peer takes.
+                stall = Stall::default();
+            }
             if core.check_end() {
                 core.give_up(&mut begin);
                 continue;
@@ -213,8 +218,8 @@ impl Link {
                 core.give_up(&mut begin);
                 return Err(RpcError::DeadlineExceeded { may_have_executed: false });
             }
-            let until = match self.stall_end(&mut stall) {
-                Ok(end) => [deadline.instant(), end].into_iter().flatten().min(),
+            let until = match self.end_of_wait(&mut stall, deadline) {
+                Ok(until) => until,
                 Err(lost) => {
                     core.finish(lost.into());
                     continue;
@@ -230,6 +235,12 @@ impl Link {
             None => Ok(None),
             Some(stall_max) => stall.end(stall_max).map_err(|lost| self.shared.fail(lost)),
         }
+    }
+
+    /// When a wait for room ends without it.
+    pub(super) fn end_of_wait(&self, stall: &mut Stall, deadline: &mut Deadline) -> Result<Option<Instant>, Lost> {
+        let stall_end = self.stall_end(stall)?;
+        Ok([deadline.instant(), stall_end].into_iter().flatten().min())
     }
 
     /// Waits for the outcome of a call that was sent.
@@ -424,7 +435,10 @@ impl Link {
         // Those who are blocked and do not lead are woken by whoever does: it waits for room on their behalf, and for what
         // is owed. What comes to be owed later ends this wait.
         core.note_room();
-        let room = awaited.freed.or_else(|| core.room_for_blocked()).or_else(|| core.room_owed());
+        let owed = core.room_owed();
+        let room = awaited.freed.or_else(|| core.room_for_blocked()).or(owed);
+        // None comes any more of a peer that says it takes nothing. If it does not say that it closed, too, it lies.
+        let room = room.filter(|_| !shared.peer_stopped());
         core.leader_minds_room = room.is_some();
         // Read under the lock: a nudge from now on ends the wait, also before the sleep begins.
         let epoch = shared.epoch.load(Ordering::Acquire);

@@ -154,18 +154,18 @@ impl Inbox {
     /// have it in memory.
     #[inline(never)]
     fn understand(&mut self, words: [u64; WORDS]) -> Result<Option<Inbound>, RecvError> {
-        match self.lane.understand(&Descriptor::from_words(words)) {
+        let step = self.lane.understand(&Descriptor::from_words(words));
+        // The slot of each fragment is free as soon as it is taken out. Another one is when its payload is dropped, which tells the peer.
+        if step.as_ref().is_ok_and(Step::has_released) {
+            self.shared.announce_room();
+        }
+        match step {
             Ok(Step::Message(head, body)) => Ok(Some(Inbound::new(&self.shared, head, body))),
             Ok(Step::WithMetadata(head, body)) => {
                 let message = Inbound::new(&self.shared, head, body).without_metadata();
                 message.map(Some).map_err(|violation| self.fail(violation.into()))
             }
-            Ok(Step::Part { released }) => {
-                if released {
-                    self.shared.announce_room();
-                }
-                Ok(None)
-            }
+            Ok(Step::Part { .. }) => Ok(None),
             Err(lost) => Err(self.fail(lost)),
         }
     }
@@ -265,5 +265,24 @@ impl Drop for Inbox {
         if !self.shared.is_forked() {
             self.shared.stop_receiving();
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use crate::Head;
+    use crate::session::{Config, pair_with};
+
+    #[test]
+    fn the_slot_of_each_fragment_is_said_to_be_free_also_that_of_the_last() {
+        let (mut a, mut b) = pair_with(&Config::default()).unwrap();
+        let fragment = crate::Geometry::default().classes.last().unwrap().bytes as usize;
+        let freed = a.control().shared.freed();
+        a.send(Head::message(1), &vec![1; 4 * fragment]).unwrap();
+        assert_eq!(b.try_recv().unwrap().len(), 4 * fragment);
+        // Nothing of it is held, and nobody waits, so nothing more would be said.
+        assert_eq!(a.control().shared.freed().wrapping_sub(freed), 4);
     }
 }

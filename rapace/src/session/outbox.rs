@@ -90,13 +90,22 @@ impl Sending {
     }
 }
 
-/// Since when one send has gained nothing. That the peer says it gave back counts for nothing, only room does.
+/// Since when nothing went, while one send waits. That the peer says it gave back counts for nothing, only room does.
 #[derive(Debug, Default)]
 pub(crate) struct Stall {
     since: Option<Instant>,
+    /// Number of the last message that went.
+    published: u64,
 }
 
 impl Stall {
+    /// Looks whether something went, whoever sent it: `published` is the number of the last message.
+    pub(crate) fn look(&mut self, published: u64) {
+        if self.published != published {
+            *self = Self { since: None, published };
+        }
+    }
+
     /// When the peer is to be given up, or that this is now.
     pub(crate) fn end(&mut self, stall_max: Duration) -> Result<Option<Instant>, Lost> {
         let since = *self.since.get_or_insert_with(Instant::now);
@@ -370,9 +379,11 @@ impl Outbox {
             if self.advance(head, payload, &mut sending)? {
                 return Ok(());
             }
+            stall.look(self.lane.published());
             if sending.sent > progress {
-                stall = Stall::default();
-            } else if let Err(error) = self.wait_for_room(freed, patience, &mut stall) {
+                continue;
+            }
+            if let Err(error) = self.wait_for_room(freed, patience, &mut stall) {
                 break error;
             }
         };
