@@ -77,6 +77,9 @@ enum Mode {
         /// In seconds.
         #[arg(long, default_value_t = 30)]
         time: u64,
+        /// With room for a few messages, so that somebody always waits for it.
+        #[arg(long)]
+        narrow: bool,
         #[arg(long)]
         seed: Option<u64>,
     },
@@ -148,7 +151,12 @@ fn main() -> ExitCode {
             ("scribble", scribble::run(Duration::from_secs(time), seeded("scribble", seed)))
         }
         Mode::Restart { rounds, seed } => ("restart", restart::run(rounds, seeded("restart", seed))),
-        Mode::Soak { time, seed } => ("soak", soak::run(Duration::from_secs(time), seeded("soak", seed))),
+        Mode::Soak { time, narrow, seed } => {
+            if narrow {
+                serving::be_narrow();
+            }
+            ("soak", soak::run(Duration::from_secs(time), seeded("soak", seed)))
+        }
         Mode::Stop { rounds, seed } => ("stop", stop::run(rounds, seeded("stop", seed))),
         Mode::Hang { rounds, seed } => ("hang", hang::run(rounds, seeded("hang", seed))),
         Mode::Fork { rounds, seed } => ("fork", fork::run(rounds, seeded("fork", seed))),

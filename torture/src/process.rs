@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::serving::{NARROW, is_narrow};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// What a process in a role does, by its arguments.
@@ -45,6 +46,9 @@ impl Process {
         let program = std::env::current_exe().expect("the path of this program");
         let mut command = Command::new(program);
         command.arg("role").arg(role).args(arguments.iter().map(ToString::to_string));
+        if is_narrow() {
+            command.env(NARROW, "");
+        }
         let mut child = command.stdin(input).stdout(Stdio::piped()).spawn().expect("another process");
         let pidfd = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).expect("its pidfd");
         let mouth = BufReader::new(child.stdout.take().expect("its standard output"));

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rapace::{Config, Server};
+use rapace::{Config, Server, SlotClass};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::process::{argument, say, told};
@@ -35,10 +36,29 @@ impl FromStr for Face {
     }
 }
 
+/// Sessions have room for a few messages, so that somebody always waits for it.
+static IS_NARROW: AtomicBool = AtomicBool::new(false);
+
+/// Tells a process that it was started to be so.
+pub(crate) const NARROW: &str = "RAPACE_TORTURE_NARROW";
+
+/// From now on sessions are narrow, in the processes that are started as well.
+pub(crate) fn be_narrow() {
+    IS_NARROW.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn is_narrow() -> bool {
+    IS_NARROW.load(Ordering::Relaxed) || std::env::var_os(NARROW).is_some()
+}
+
 /// Time for handshakes on a machine that is loaded.
 pub(crate) fn config() -> Config {
     let mut config = Config::default();
     config.limits.handshake_time = Duration::from_secs(20);
+    if is_narrow() {
+        config.geometry.ring_entries = 16;
+        config.geometry.classes = [(64, 2), (256, 2), (1_024, 2)].map(|(bytes, count)| SlotClass { bytes, count });
+    }
     config
 }
 

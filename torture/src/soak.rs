@@ -16,7 +16,7 @@ use crate::load::{Load, Plan};
 use crate::process::Process;
 use crate::random::Random;
 use crate::report::{Counters, Outcome, Progress, Table, Times, lock, watch};
-use crate::serving::{Face, config, runtime};
+use crate::serving::{Face, config, is_narrow, runtime};
 use crate::work::{Bench, HomeServer, WorkClient, answer, content};
 
 /// A call that takes longer has lost a wake-up: nothing here takes a hundredth of it.
@@ -36,7 +36,8 @@ struct Seen {
 }
 
 pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
-    let replay = format!("soak --time {} --seed {seed}", time.as_secs());
+    let narrow = if is_narrow() { " --narrow" } else { "" };
+    let replay = format!("soak --time {}{narrow} --seed {seed}", time.as_secs());
     watch("the soak", &replay, time + Duration::from_secs(20));
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let [path, ledger] = ["socket", "ledger"].map(|name| directory.path().join(name));
