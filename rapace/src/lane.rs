@@ -262,7 +262,11 @@ impl SendLane {
 
 /// How much of a class a message with this head may take.
 pub(crate) fn share(head: &Head) -> Share {
-    if head.kind().begins_work() { Share::ThreeQuarters } else { Share::All }
+    match (head.kind().begins_work(), head.parent()) {
+        (false, _) => Share::All,
+        (true, 0) => Share::Work,
+        (true, _) => Share::Nested,
+    }
 }
 
 #[inline(always)]

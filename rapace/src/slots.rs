@@ -43,8 +43,12 @@ impl Claim {
 pub(crate) enum Share {
     /// All of it: messages that end or continue work.
     All,
-    /// Three quarters: messages that begin work, so that answers always find room in the end.
-    ThreeQuarters,
+    /// Requests that are made within a handler, of whoever waits for it. They are begun at once, since that is who handles them, but there
+    /// must be room for their answers.
+    Nested,
+    /// Three quarters at most, of more than one slot: messages that begin work, and keep their slot until it is begun, which may be when a
+    /// handler ends that waits for an answer or for a nested call. So those always find room in the end.
+    Work,
 }
 
 /// The sender's side of all slots of one half.
@@ -159,10 +163,13 @@ impl Class {
     }
 
     fn available(&self, share: Share) -> usize {
+        // At least one of a class can be used for anything.
+        let most = self.count.saturating_sub(1);
+        let of_work = (self.count / 4).max(2).min(most);
         let kept = match share {
             Share::All => 0,
-            // At least one of a class can be used for anything.
-            Share::ThreeQuarters => (self.count / 4).min(self.count.saturating_sub(1)),
+            Share::Nested => (of_work / 2).max(1).min(most),
+            Share::Work => of_work,
         };
         self.free.len().saturating_sub(kept)
     }
@@ -315,7 +322,7 @@ mod tests {
     }
 
     fn share() -> impl Strategy<Value = Share> {
-        prop_oneof![Just(Share::All), Just(Share::ThreeQuarters)]
+        prop_oneof![Just(Share::All), Just(Share::Nested), Just(Share::Work)]
     }
 
     fn honest() -> impl Strategy<Value = Do> {
@@ -417,7 +424,15 @@ mod tests {
             let expected = (0_u8..).zip(self.geometry.classes).find(|&(class, shape)| {
                 let usable = |&(number, id): &(usize, &SlotId)| id.class() == class && self.is_usable(number);
                 let usable = self.ids.iter().enumerate().filter(usable).count();
-                let kept = if share == Share::All { 0 } else { shape.count as usize / 4 };
+                // By hand: one slot is for anything, of few one is left, and of two that are left one is for nested calls.
+                let kept = match (share, shape.count) {
+                    (Share::All, _) | (_, 1) => 0,
+                    (_, 2) => 1,
+                    (Share::Work, 3..=11) => 2,
+                    (Share::Nested, 3..=15) => 1,
+                    (Share::Work, count) => count as usize / 4,
+                    (Share::Nested, count) => count as usize / 8,
+                };
                 shape.room() as usize >= len && usable > kept
             });
             // Words that were taken back later may have been seen or not, so only an honest receiver makes it exact.
@@ -524,11 +539,19 @@ mod tests {
 
     #[test]
     fn messages_that_begin_work_leave_a_quarter_to_the_others() {
-        let mut pool = Pool::new(&geometry([8, 4, 1]), words(13));
-        let begun = claim_all(&mut pool, Share::ThreeQuarters);
-        // Of a class of one all may be used, else nothing could be sent in it.
-        assert_eq!(begun.len(), 6 + 3 + 1);
-        assert_eq!(claim_all(&mut pool, Share::All).len(), 2 + 1);
+        let mut pool = Pool::new(&geometry([16, 8, 4]), words(28));
+        assert_eq!(claim_all(&mut pool, Share::Work).len(), 12 + 6 + 2);
+        // Half of the rest is left to answers.
+        assert_eq!(claim_all(&mut pool, Share::Nested).len(), 2 + 1 + 1);
+        assert_eq!(claim_all(&mut pool, Share::All).len(), 2 + 1 + 1);
+    }
+
+    #[test]
+    fn of_few_slots_one_is_left_to_answers_but_not_of_a_single_one() {
+        let mut pool = Pool::new(&geometry([3, 2, 1]), words(6));
+        assert_eq!(claim_all(&mut pool, Share::Work).len(), 1 + 1 + 1);
+        assert_eq!(claim_all(&mut pool, Share::Nested).len(), 1);
+        assert_eq!(claim_all(&mut pool, Share::All).len(), 1 + 1);
     }
 
     #[test]
@@ -542,7 +565,7 @@ mod tests {
         for number in [0, 2, 3, 4, 5, 6, 7] {
             release(&released[number], 1);
         }
-        assert_eq!(claim_all(&mut pool, Share::ThreeQuarters).len(), 5);
+        assert_eq!(claim_all(&mut pool, Share::Work).len(), 5);
     }
 
     #[test]

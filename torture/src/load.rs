@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::random::Random;
 use crate::report::{Counters, Times};
-use crate::serving::Face;
+use crate::serving::{Face, is_narrow};
 use crate::work::{WorkClient, answer, content, kind_of};
 
 /// A call with the deadline that is asked for, if one is.
@@ -362,9 +362,11 @@ impl Load {
     }
 
     fn tell(&self, client: &WorkClient, mut random: Random) {
+        // It must fit a slot.
+        let body_max = if is_narrow() { 1_000 } else { 10_000 };
         loop {
             let (id, begun) = self.begin();
-            let body = content(id, random.size(10_000));
+            let body = content(id, random.size(body_max));
             let call = client.tell(id, &body);
             let sent = if random.once_in(2) { call.send() } else { call.wait() };
             let is_over = match sent {

@@ -42,7 +42,8 @@ pub(crate) fn run(time: Duration, seed: u64) -> Outcome {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let [path, ledger] = ["socket", "ledger"].map(|name| directory.path().join(name));
     let mut random = Random::new(seed);
-    let mut server = Process::start("serve", &[&path.display(), &ledger.display(), &Face::Threads]);
+    let face = if is_narrow() { random.choose(&[Face::Threads, Face::Tasks]) } else { Face::Threads };
+    let mut server = Process::start("serve", &[&path.display(), &ledger.display(), &face]);
     server.expect("ready")?;
     let (seen, is_over, runtime) = (Seen::default(), AtomicBool::new(false), runtime()?);
     let (began, mut progress) = (Instant::now(), Progress::new());

@@ -43,7 +43,8 @@ pub(crate) mod offset {
 pub struct SlotClass {
     /// Payload bytes of a slot; a multiple of 64. The slot has room for 64 more.
     pub bytes: u32,
-    /// Slots of this class in each half.
+    /// Slots of this class in each half. Of two or more some are left to answers, and of three or more to calls within calls; of a single
+    /// one, calls that wait for their handler keep the others waiting.
     pub count: u32,
 }
 

@@ -81,6 +81,25 @@ fn a_peer_that_says_it_takes_nothing_more_and_stays_is_no_reason_to_look_all_the
 }
 
 #[test]
+fn a_call_within_a_call_and_its_answer_find_slots_though_calls_that_wait_for_their_handler_fill_theirs() {
+    let mut config = small(64);
+    config.geometry.classes = [64, 128, 256].map(|bytes| SlotClass { bytes, count: 3 });
+    let [a, b] = links(&config);
+    let bytes = vec![1; 100];
+    let bytes = bytes.as_slice();
+    let large = Outgoing::whole(&bytes);
+    let soon = || Deadline::After(Duration::from_millis(20));
+    while a.start(TARGET, &large, &mut soon()).is_ok() {}
+    while a.lock().send_one_way(1, &large).unwrap() {}
+    // For the first of them the peer calls back, and the one who handles that calls in turn.
+    let outer = b.lock().take_any_request().unwrap();
+    b.start(Target { method: 1, parent: outer.call.0 }, &nothing(), &mut soon()).unwrap();
+    let back = a.lock().take_any_request().unwrap();
+    a.start(Target { method: 1, parent: back.call.0 }, &large, &mut soon()).unwrap();
+    assert!(a.lock().reply(&mut Replying::new(back.call, Status::Ok), &large));
+}
+
+#[test]
 fn a_leader_that_waits_for_a_place_is_told_when_one_is_given_up() {
     let mut config = small(64);
     config.geometry.classes = [64, 128, 256].map(|bytes| SlotClass { bytes, count: 1 });
