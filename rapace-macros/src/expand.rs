@@ -12,7 +12,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let args = ServiceArgs::parse(args, &mut errors);
     let Some(mut service) = parse::service(args, item.clone(), &mut errors) else {
         let mut tokens = errors.finish();
-        tokens.extend(parse::without_ours(item));
+        // What is no item at all would be reported once more, at the attribute.
+        if syn::parse2::<syn::Item>(item.clone()).is_ok() {
+            tokens.extend(parse::without_ours(item));
+        }
         return tokens;
     };
     check::service(&mut service, &mut errors);

@@ -361,18 +361,20 @@ impl Guests {
         Some(key)
     }
 
-    fn leave(&mut self, uid: u32, session: Option<Left>) {
+    /// A session is over.
+    fn count(&mut self, Left { key, farewell, counts }: Left) {
+        self.open.remove(&key);
+        self.left.add(farewell);
+        self.past.add(&counts);
+        self.ended = self.ended.saturating_add(1);
+    }
+
+    fn leave(&mut self, uid: u32) {
         if let Some(of_user) = self.by_uid.get_mut(&uid) {
             *of_user = of_user.saturating_sub(1);
             if *of_user == 0 {
                 self.by_uid.remove(&uid);
             }
-        }
-        if let Some(Left { key, farewell, counts }) = session {
-            self.open.remove(&key);
-            self.left.add(farewell);
-            self.past.add(&counts);
-            self.ended = self.ended.saturating_add(1);
         }
     }
 
@@ -446,8 +448,7 @@ impl Serving {
             serve_session(link, &self.services, &self.workers);
             link.close();
         }
-        let left = key.zip(link).map(|(key, link)| Left::new(key, &link));
-        self.house.leave(uid, left);
+        self.house.leave(uid, key.zip(link));
     }
 }
 

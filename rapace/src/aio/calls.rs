@@ -222,7 +222,12 @@ impl<M: Method> Starting<'_, M> {
             let watch = std::mem::take(&mut awaited.watch);
             match outcome.unwrap_or_else(Outcome::End) {
                 Outcome::End(error) => self.survive(watch.failed(error), M::IDEMPOTENT)?,
-                mut outcome => return decode_as::<M, _>(direct, &mut outcome, watch, Poll::Ready),
+                mut outcome => {
+                    // The place is borrowed from it.
+                    let direct = direct.clone();
+                    roaming.iter().for_each(|roaming| roaming.trial.settle(&mut outcome));
+                    return decode_as::<M, _>(&direct, &mut outcome, watch, Poll::Ready);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use tokio::task::{AbortHandle, JoinHandle, consume_budget};
 
 use super::polling::{Look, Timer};
 use super::{Incoming, Listener, on_blocking_pool_or_told, spawn_blocking};
-use crate::blocking::{Accepting, House, LAST_WORD, Left, ServerStats};
+use crate::blocking::{Accepting, House, LAST_WORD, ServerStats};
 use crate::error::OpenError;
 use crate::os::Credentials;
 use crate::rpc::call_id::{CallId, ONE_WAY};
@@ -326,8 +326,7 @@ impl Drop for Guest {
         if self.is_shaking_hands {
             house.shook_hands(None);
         }
-        let session = self.session.take().map(|(key, link)| Left::new(key, &link));
-        house.leave(self.uid, session);
+        house.leave(self.uid, self.session.take());
     }
 }
 

@@ -36,16 +36,20 @@ pub(crate) enum Stage {
 pub(crate) struct Sign {
     ours: UnixStream,
     shown: UnixStream,
+    /// A forked child shares the stream, and its copy of the server is not the server.
+    pid: u32,
 }
 
 impl Sign {
     pub(crate) fn new() -> Result<Self, OpenError> {
         let (ours, shown) = UnixStream::pair().map_err(OpenError::io("creating a socket pair"))?;
-        Ok(Self { ours, shown })
+        Ok(Self { ours, shown, pid: std::process::id() })
     }
 
     fn show(&self) {
-        let _ = self.ours.shutdown(std::net::Shutdown::Both);
+        if self.pid == std::process::id() {
+            let _ = self.ours.shutdown(std::net::Shutdown::Both);
+        }
     }
 }
 
@@ -196,9 +200,14 @@ impl House {
         farewell
     }
 
-    /// One that was [let in](Guests::enter) is gone, with its session if it had one.
-    pub(crate) fn leave(&self, uid: u32, session: Option<Left>) {
-        self.change(|guests| guests.leave(uid, session));
+    /// One that was [let in](Guests::enter) is gone, with its session if it had one. That is counted before it is dropped, which may
+    /// take its time.
+    pub(crate) fn leave(&self, uid: u32, session: Option<(u64, Arc<Link>)>) {
+        if let Some((key, link)) = session {
+            let left = Left::new(key, &link);
+            self.lock().count(left);
+        }
+        self.change(|guests| guests.leave(uid));
     }
 
     fn change<X>(&self, change: impl FnOnce(&mut Guests) -> X) -> X {

@@ -220,7 +220,8 @@ impl<T, C> ViaNothing for Composed<T, C> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot travel in a call",
     label = "lacks `serde::Serialize`, `serde::Deserialize` or both",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or pass something that has them"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or pass something that has them",
+    note = "rapace's own `&Context`, `Tx<T>` and `Rx<T>` are no such arguments, and are known by these names: written so, under any path"
 )]
 pub trait Wire {}
 

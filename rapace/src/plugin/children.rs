@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -121,7 +121,7 @@ impl Children {
         let at_once: Ends = |stop| stop == Stop::AtOnce;
         let mut was_killed = false;
         if running.wait(out, None, Some((standing, at_once)), patience) != Woken::Ended {
-            was_killed = running.child.kill().is_ok();
+            was_killed = running.kill();
             if running.wait(out, None, None, DYING) != Woken::Ended {
                 // It became another user's, or is stuck in the kernel. Somebody has to wait for it, so that it leaves
                 // nothing behind when it ends; if that cannot be, it stays until this process ends.
@@ -138,8 +138,18 @@ impl Children {
 }
 
 impl Running {
-    fn has_ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    /// By its pidfd: the process of its number may be another one by now.
+    fn kill(&mut self) -> bool {
+        match &self.pidfd {
+            Some(pidfd) => rustix::process::pidfd_send_signal(pidfd, Signal::KILL).is_ok(),
+            None => self.child.kill().is_ok(),
+        }
+    }
+
+    /// Also if it was waited for elsewhere: by the system, where the program ignores SIGCHLD, or by the program. From then on its
+    /// number may be another process's.
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Waits until the process ends, something comes at `other`, or the standing is told to stop in such a way; passing on
@@ -155,7 +165,7 @@ impl Running {
         let end = Instant::now().checked_add(longest);
         loop {
             self.stderr.read(out);
-            if self.has_ended().is_some() {
+            if self.has_ended() {
                 return Woken::Ended;
             }
             if let Some((standing, is_it)) = standing {
@@ -213,7 +223,7 @@ impl Source for Children {
         let others = [Some(readable(tug)), pidfd, stderr].into_iter().flatten();
         sleep_beside(link, others, longest.into_iter().chain(tick).min());
         running.stderr.read(out);
-        running.has_ended().is_none()
+        !running.has_ended()
     }
 
     fn close(&mut self, link: &Arc<Link>, left: Left, standing: &Standing) -> Option<Exit> {

@@ -4,7 +4,7 @@
 //! waits, as one does that writes there itself.
 
 use std::collections::VecDeque;
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::os::fd::AsFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ChildStderr;
@@ -12,6 +12,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Mode, OFlags};
 
 use crate::error::OpenError;
 
@@ -57,17 +58,24 @@ impl Out {
         match self {
             Self::PassedOn(rest) => {
                 let own = std::io::stderr();
+                // A terminal that says it has room may have less than this; as one of our own it is not waited for.
+                let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+                let is_terminal = !rest.is_empty() && own.is_terminal();
+                let apart =
+                    is_terminal.then(|| rustix::fs::open("/proc/self/fd/2", flags, Mode::empty()).ok()).flatten();
+                let own = apart.as_ref().map_or(own.as_fd(), |apart| apart.as_fd());
                 while !rest.is_empty() {
-                    let mut fds = [PollFd::new(&own, PollFlags::OUT)];
+                    let mut fds = [PollFd::from_borrowed_fd(own, PollFlags::OUT)];
                     let ready = poll(&mut fds, Some(&Timespec::default()));
                     let [own_fd] = &fds;
                     if ready == Ok(0) || !own_fd.revents().intersects(PollFlags::OUT) && !is_gone(own_fd) {
                         return false;
                     }
                     // Not through its lock, which somebody may hold who waits for this thread.
-                    match rustix::io::write(own.as_fd(), rest) {
+                    match rustix::io::write(own, rest) {
                         Ok(written) => drop(rest.drain(..written)),
                         Err(rustix::io::Errno::INTR) => {}
+                        Err(rustix::io::Errno::AGAIN) => return false,
                         // Nobody can be told that it failed.
                         Err(_) => rest.clear(),
                     }

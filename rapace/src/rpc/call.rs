@@ -107,7 +107,10 @@ impl<'a, M: Method> Call<'a, M> {
             let watch = prepared::<M>(&direct, &self.args, &mut out)?.begin();
             match outcome(&direct, target, &out, &mut trial.deadline, &watch) {
                 Outcome::End(error) => trial.survive(lasting, &direct, watch.failed(error), M::IDEMPOTENT)?,
-                mut outcome => return decode::<M>(&direct, &mut outcome, watch),
+                mut outcome => {
+                    trial.settle(&mut outcome);
+                    return decode::<M>(&direct, &mut outcome, watch);
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ use super::client::ConnectError;
 use super::deadline::Deadline;
 use super::error::RpcError;
 use super::link::{Link, Target};
+use super::owed::bounded;
 use super::service::{Agreement, DESCRIBE, Description, Service, read};
 use super::standing::Keeper;
 use super::status::Status;
@@ -208,7 +209,7 @@ pub(super) fn agree(link: &Arc<Link>, service: &'static Service) -> Result<Arc<[
     match agreement {
         Agreement::Methods(methods) => link.agreed(service, Ok(methods.into())).map_err(differs),
         Agreement::NoService(served) => {
-            Err(ConnectError::NoService { service: service.name(), served: served.join(", ") })
+            Err(ConnectError::NoService { service: service.name(), served: harmless(&served.join(", ")) })
         }
         Agreement::Differs(methods) => {
             let differences = explain(link, service, &methods).map_err(ConnectError::Describe)?;
@@ -217,22 +218,37 @@ pub(super) fn agree(link: &Arc<Link>, service: &'static Service) -> Result<Arc<[
     }
 }
 
+/// Bytes of a text that are kept of what the other side says of its services.
+const TEXT_MAX: usize = 4_096;
+
+/// A part of a text of the other side, in which what could change how a terminal shows it is one harmless character.
+fn harmless(text: &str) -> String {
+    let plain = |c: char| match c {
+        '\n' => ' ',
+        _ if c.is_control() => '?',
+        _ => c,
+    };
+    bounded(text, TEXT_MAX).chars().map(plain).collect()
+}
+
 /// Asks the server for its texts, to say in words what differs.
 #[cold]
 fn explain(link: &Arc<Link>, service: &Service, methods: &[usize]) -> Result<Vec<String>, Box<RpcError>> {
     let mut deadline = Deadline::After(link.shared.limits.handshake_time);
-    let described =
-        match link.call(Target { method: DESCRIBE, parent: 0 }, &Outgoing::short(Inline::default()), &mut deadline) {
-            Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
-            Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
-            Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
-            Outcome::End(error) => return Err(Box::new(error)),
-        };
+    // Not within the wait of a handler's: who asks may be the thread that watches over the session.
+    let (target, nothing) = (Target { method: DESCRIBE, parent: 0 }, Outgoing::short(Inline::default()));
+    let described = match link.call_alone(target, &nothing, &mut deadline) {
+        Outcome::Answer(Status::Ok, payload) => read::<Vec<Description>>(&payload.into_vec()),
+        Outcome::Short(Status::Ok, inline) => read::<Vec<Description>>(inline.as_slice()),
+        Outcome::Answer(..) | Outcome::Short(..) => Ok(Vec::new()),
+        Outcome::End(error) => return Err(Box::new(error)),
+    };
     let theirs = described.unwrap_or_default();
     let text = |index: &usize| {
-        service.difference(*index, &theirs).unwrap_or_else(|| {
+        let difference = service.difference(*index, &theirs).unwrap_or_else(|| {
             format!("method `{}` differs, and the server does not say how", service.method_name(*index))
-        })
+        });
+        harmless(&difference)
     };
     Ok(methods.iter().map(text).collect())
 }
@@ -271,5 +287,83 @@ mod tests {
         assert!(is_kept(&links[0]) && !is_kept(&links[1]));
         drop(outer);
         assert_eq!(links.each_ref().map(Arc::strong_count), [1, 1]);
+    }
+
+    #[test]
+    fn what_a_server_says_of_its_services_is_harmless_text() {
+        use crate::codec::Encoder;
+        use crate::session::{PeerA, PeerB, Session};
+        use std::os::unix::net::UnixStream;
+
+        let mut encoder = Encoder::new();
+        let name = format!("\u{1b}]0;owned\u{7}\u{1b}[2J{}", "x".repeat(30_000));
+        let catalogue: Vec<(String, Vec<(u64, u64)>)> = vec![(name, Vec::new())];
+        encoder.serialize(&catalogue).unwrap();
+        let said = encoder.to_vec();
+        let (a, b) = UnixStream::pair().unwrap();
+        let liar = std::thread::spawn(move || Session::<PeerA>::over_with(a, &Config::default(), &said).unwrap());
+        let session = Session::<PeerB>::over(b, &Config::default()).unwrap();
+        let _liar = liar.join().unwrap();
+        let link = Link::new(session, None);
+        let error = Direct::new(&link, service(), 0, Holds::default()).unwrap_err().to_string();
+        assert!(!error.chars().any(char::is_control), "{:?}", error.chars().take(60).collect::<String>());
+        assert!(error.len() < 5_000, "{} bytes", error.len());
+    }
+
+    struct Slow;
+    impl crate::rpc::service::Serve for Slow {
+        fn service(&self) -> &'static Service {
+            static SERVICE: OnceLock<Service> = OnceLock::new();
+            SERVICE.get_or_init(|| {
+                Service::new("Slow", vec![crate::rpc::service::MethodInfo::new("slow", "fn slow()", |_| {})])
+            })
+        }
+        fn call(&self, _: usize, request: crate::rpc::request::Request<'_>) -> crate::rpc::request::Handled {
+            // As one that waits for the other side.
+            std::thread::sleep(std::time::Duration::from_secs(2));
+            request.unknown_method()
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_asked_for_its_texts_has_nothing_handled_by_who_asks() {
+        use crate::codec::Encoder;
+        use crate::layout::head::Head;
+        use crate::rpc::call_id::{CallId, Side};
+        use crate::rpc::service::{MethodInfo, Services, method_id};
+        use crate::rpc::setting::Setting;
+        use crate::session::{PeerA, PeerB, Session};
+        use std::os::unix::net::UnixStream;
+        use std::time::{Duration, Instant};
+
+        static ASKED: OnceLock<Service> = OnceLock::new();
+        let asked =
+            ASKED.get_or_init(|| Service::new("Asked", vec![MethodInfo::new("ask", "fn ask()", |b| b.one_way())]));
+        let mut encoder = Encoder::new();
+        let catalogue = vec![("Asked".to_owned(), vec![(method_id("Asked", "ask"), 1_u64)])];
+        encoder.serialize(&catalogue).unwrap();
+        let said = encoder.to_vec();
+        let (a, b) = UnixStream::pair().unwrap();
+        let liar = std::thread::spawn(move || {
+            let mut session = Session::<PeerA>::over_with(a, &Config::default(), &said).unwrap();
+            let asked = session.recv().unwrap();
+            let parent = asked.head().call();
+            let call = CallId::new(Side::A, 0, 1).0;
+            session.send(Head::request(call, 1).with_parent(parent), b"").unwrap();
+            std::thread::sleep(Duration::from_secs(3));
+        });
+        let mut config = Config::default();
+        config.limits.handshake_time = Duration::from_millis(300);
+        let services = Services::new(vec![Arc::new(Slow)], Setting::default()).unwrap();
+        let session = Session::<PeerB>::over_serving(b, &config, services.catalogue()).unwrap();
+        let link = Link::new(session, Some(Arc::clone(&services)));
+        crate::blocking::serve_in_thread(&link, &services).unwrap();
+        let began = Instant::now();
+        let outcome = agree(&link, asked);
+        assert!(outcome.is_err());
+        let took = began.elapsed();
+        assert!(took < Duration::from_millis(1_500), "{took:?} beyond the time of a handshake: {outcome:?}");
+        link.close();
+        liar.join().unwrap();
     }
 }

@@ -2,7 +2,8 @@
 
 use std::any::{Any, TypeId, type_name};
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
 
 /// At most one value of each type, for the handlers of a session: [`Context::extension`](crate::Context::extension).
 #[derive(Clone, Default)]
@@ -30,6 +31,32 @@ impl Extensions {
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<&T> {
         let id = TypeId::of::<T>();
         self.values.iter().find(|known| known.id == id)?.value.downcast_ref()
+    }
+}
+
+/// Those of a session, once it has begun. Whoever holds the session last drops them, in the midst of work of its own, so a panic of theirs
+/// ends there.
+#[derive(Debug, Default)]
+pub(crate) struct OfSession(OnceLock<Extensions>);
+
+impl OfSession {
+    pub(crate) fn get(&self) -> Option<&Extensions> {
+        self.0.get()
+    }
+
+    /// False when there were some before.
+    pub(crate) fn set(&self, extensions: Extensions) -> bool {
+        self.0.set(extensions).is_ok()
+    }
+}
+
+impl Drop for OfSession {
+    fn drop(&mut self) {
+        let extensions = self.0.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(extensions))) {
+            // What it carries is the user's as well.
+            std::mem::forget(panic);
+        }
     }
 }
 

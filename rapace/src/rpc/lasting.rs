@@ -15,6 +15,8 @@ use super::error::RpcError;
 use super::link::Begun;
 use super::service::Service;
 use super::standing::{Found, Keeper, Standing};
+use super::status::Status;
+use super::tickets::Outcome;
 use super::watch::Watch;
 use crate::error::Lost;
 use crate::lane::{Kept, Outgoing};
@@ -155,13 +157,15 @@ pub(crate) struct Trial {
     patience: Option<Instant>,
     /// How often it was made again though it may have run.
     repeats: u32,
+    /// How it was lost when it was made again though it may have run.
+    lost: Option<RpcError>,
 }
 
 impl Trial {
     /// From here on the call's time runs.
     pub(crate) fn new(mut deadline: Deadline) -> Self {
         deadline.fix();
-        Self { deadline, patience: None, repeats: 0 }
+        Self { deadline, patience: None, repeats: 0, lost: None }
     }
 
     /// Until when to wait for a session.
@@ -189,7 +193,23 @@ impl Trial {
     /// The error of one attempt as that of all there were.
     #[cold]
     pub(crate) fn of_all(&self, error: RpcError) -> RpcError {
-        if self.repeats > 0 { error.of_one_that_may_have_run() } else { error }
+        match (&self.lost, error) {
+            (None, error) => error,
+            // That it did not run is true of the last attempt only.
+            (Some(lost), RpcError::Overloaded(_) | RpcError::Full { .. }) => lost.clone(),
+            (Some(_), error) => error.of_one_that_may_have_run(),
+        }
+    }
+
+    /// What the last attempt brought, as the outcome of all: its server says that it did not run, but another one may have run it.
+    pub(crate) fn settle(&self, outcome: &mut Outcome) {
+        let Some(lost) = &self.lost else { return };
+        let (Outcome::Answer(status, _) | Outcome::Short(status, _)) = outcome else { return };
+        match status {
+            Status::Expired => *outcome = Outcome::End(RpcError::DeadlineExceeded { may_have_executed: true }),
+            Status::Overloaded => *outcome = Outcome::End(lost.clone()),
+            _ => {}
+        }
     }
 
     /// What was found, if it ends the wait for a session.
@@ -267,6 +287,7 @@ impl Trial {
                 return Err(self.of_all(error));
             }
             self.repeats = self.repeats.saturating_add(1);
+            self.lost = Some(error);
         }
         Ok(())
     }

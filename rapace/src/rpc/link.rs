@@ -15,7 +15,7 @@ use super::beside::Beside;
 use super::call_id::{CallId, ONE_WAY, Side};
 use super::engine::{Cancel, Engine, Forgotten, Keeps, Ticket};
 use super::error::RpcError;
-use super::extensions::Extensions;
+use super::extensions::OfSession;
 use super::farewell::Leave;
 pub(crate) use super::locked::{After, Locked};
 use super::service::{Service, Services};
@@ -50,7 +50,7 @@ pub(crate) struct Link {
     #[cfg(feature = "tokio")]
     pub(crate) watches: Mutex<Vec<tokio::runtime::Id>>,
     /// What its handlers find in their context, once it is served.
-    pub(crate) extensions: OnceLock<Extensions>,
+    pub(crate) extensions: OfSession,
     /// Who is told of its calls, in both directions.
     #[cfg(feature = "hooks")]
     pub(crate) hooks: OnceLock<Arc<super::hooks::HookList>>,
@@ -214,7 +214,7 @@ impl Link {
             agreements: Mutex::default(),
             #[cfg(feature = "tokio")]
             watches: Mutex::default(),
-            extensions: OnceLock::new(),
+            extensions: OfSession::default(),
             #[cfg(feature = "hooks")]
             hooks: OnceLock::new(),
             instead_of_waiting: OnceLock::new(),

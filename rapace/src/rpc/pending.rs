@@ -92,7 +92,11 @@ impl<M: Method> Pending<M> {
     pub(crate) fn end(&mut self, outcome: Outcome) -> Option<Outcome> {
         let (again, error) = match (&mut self.again, outcome) {
             (Some(again), Outcome::End(error)) => (again, error),
-            (_, outcome) => return Some(outcome),
+            (Some(again), mut outcome) => {
+                again.trial.settle(&mut outcome);
+                return Some(outcome);
+            }
+            (None, outcome) => return Some(outcome),
         };
         let error = std::mem::take(&mut self.watch).failed(error);
         again.survive(&self.direct, error, M::IDEMPOTENT).err().map(Outcome::End)

@@ -37,7 +37,7 @@ impl Setting {
             extensions
         });
         match catch_unwind(run) {
-            Ok(extensions) => link.extensions.set(extensions).is_ok(),
+            Ok(extensions) => link.extensions.set(extensions),
             Err(panic) => {
                 panic_text(panic);
                 false

@@ -55,6 +55,30 @@ impl Link {
         self.outcome_slowly(begun, deadline)
     }
 
+    /// As [`call`](Self::call), but what is called back is left to whoever serves: no handler runs within this wait.
+    #[cold]
+    pub(crate) fn call_alone(&self, target: Target, payload: &Outgoing<'_>, deadline: &mut Deadline) -> Outcome {
+        let core = self.lock();
+        let (mut core, begun) = match self.begin_slowly(core, Begin::new(target), payload, deadline) {
+            Ok(begun) => begun,
+            Err(error) => return Outcome::End(error),
+        };
+        loop {
+            if let Some(outcome) = core.take_answer(begun) {
+                return outcome;
+            }
+            if core.end.is_some() || core.tickets.is_done(begun.ticket()) {
+                continue;
+            }
+            if deadline.is_past() {
+                core.forget(begun);
+                return Outcome::End(RpcError::DeadlineExceeded { may_have_executed: true });
+            }
+            let awaited = Awaited { ticket: Some(begun.ticket()), ..Awaited::default() };
+            core = self.wait(core, awaited, deadline.instant());
+        }
+    }
+
     /// As [`call`](Self::call), of a request that its descriptor carries.
     pub(crate) fn call_short(self: &Arc<Self>, target: Target, lead: Lead<'_>, deadline: &mut Deadline) -> Outcome {
         if let Some(services) = &self.services {
