@@ -63,7 +63,7 @@ pub struct Limits {
     /// How long a peer may make no step while messages wait for it before it is reported as
     /// [`PeerState::Unresponsive`](crate::PeerState::Unresponsive). 1 s by default.
     pub hang_after: Duration,
-    /// How long a send waits without gaining any room, whatever the peer says it gave back, before the session ends with
+    /// How long a send waits while nothing that this side sends gains any room, whatever the peer says it gave back, before the session ends with
     /// [`Lost::Stalled`](crate::Lost::Stalled). No bound by default. Of blocking sends only: an awaited one is bounded by
     /// the timeout that the program puts around it.
     pub stall_max: Option<Duration>,

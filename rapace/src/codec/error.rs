@@ -64,6 +64,9 @@ pub enum EncodeError {
     /// A sequence or map does not say how long it is before its elements come, and the length is written first.
     #[error("a sequence or map of unknown length cannot be encoded: collect it first")]
     LengthUnknown,
+    /// A field is left out, by serde's `skip_serializing_if`. The receiver, who expects every field, would read what follows in its place.
+    #[error("the field `{field}` is left out (`skip_serializing_if`), and the receiver expects it: send it always")]
+    Skipped { field: &'static str },
 }
 
 impl EncodeError {

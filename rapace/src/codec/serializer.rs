@@ -168,11 +168,15 @@ impl ser::Serializer for Walk<'_, '_, '_> {
 }
 
 macro_rules! compounds {
-    ($($trait:ident: $method:ident($($key:ident: $key_type:ty)?)),* $(,)?) => {
+    ($($trait:ident: $method:ident($($key:ident: $key_type:ty)?) $($skips:ident)?),* $(,)?) => {
         $(
             impl ser::$trait for Walk<'_, '_, '_> {
                 type Ok = ();
                 type Error = EncodeError;
+
+                $(fn $skips(&mut self, field: &'static str) -> Result<(), EncodeError> {
+                    Err(EncodeError::Skipped { field })
+                })?
 
                 #[inline]
                 fn $method<T: Serialize + ?Sized>(&mut self, $($key: $key_type,)? value: &T) -> Result<(), EncodeError> {
@@ -192,8 +196,8 @@ compounds! {
     SerializeTuple: serialize_element(),
     SerializeTupleStruct: serialize_field(),
     SerializeTupleVariant: serialize_field(),
-    SerializeStruct: serialize_field(_key: &'static str),
-    SerializeStructVariant: serialize_field(_key: &'static str),
+    SerializeStruct: serialize_field(_key: &'static str) skip_field,
+    SerializeStructVariant: serialize_field(_key: &'static str) skip_field,
 }
 
 impl ser::SerializeMap for Walk<'_, '_, '_> {
@@ -226,6 +230,27 @@ mod tests {
         let path = Path::new(OsStr::from_bytes(&[0xff]));
         let error = Encoder::new().serialize(&(1, Some(path))).unwrap_err();
         assert_eq!(error, EncodeError::Refused { reason: "path contains invalid UTF-8 characters".to_owned() });
+    }
+
+    #[test]
+    fn a_field_that_is_skipped_now_and_then_is_refused_when_it_is() {
+        #[derive(Serialize)]
+        struct Note {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            author: Option<u8>,
+            text: u8,
+        }
+        #[derive(Serialize)]
+        enum Notes {
+            One {
+                #[serde(skip_serializing_if = "Option::is_none")]
+                author: Option<u8>,
+            },
+        }
+        let skipped = Err(EncodeError::Skipped { field: "author" });
+        assert_eq!(Encoder::new().serialize(&Note { author: Some(1), text: 2 }), Ok(()));
+        assert_eq!(Encoder::new().serialize(&Note { author: None, text: 2 }), skipped);
+        assert_eq!(Encoder::new().serialize(&Notes::One { author: None }), skipped);
     }
 
     #[test]

@@ -96,7 +96,8 @@ impl Context {
         self.link.extensions.get()?.get()
     }
 
-    /// When the caller stops waiting, by this process's clock, if it set a deadline.
+    /// When the caller stops waiting, by this process's clock, if it set a deadline that is at most 71 minutes away: one beyond that
+    /// does not travel.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }

@@ -47,8 +47,8 @@ pub enum RpcError {
     /// The arguments could not be turned into bytes, or are too long. Nothing was sent.
     #[error("the arguments cannot be sent: {0}")]
     Encode(Box<EncodeError>),
-    /// The arguments are longer than a limit. Nothing was sent.
-    #[error("the arguments take {} bytes, above the limit {} ({} bytes)", .0.size, .0.limit, .0.max)]
+    /// The arguments, or the item of a stream, are longer than a limit. Nothing was sent.
+    #[error("a message of {} bytes is above the limit {} ({} bytes), so nothing was sent", .0.size, .0.limit, .0.max)]
     TooLarge(Box<TooLarge>),
     /// The server could not read the arguments.
     #[error("the server cannot read the arguments: {0}")]

@@ -170,7 +170,7 @@ impl Core {
     fn send_long_one_way(&mut self, head: &Head, payload: &Outgoing<'_>) -> Result<bool, RpcError> {
         if self.outbox.is_fragmented(payload) {
             let max = self.outbox.slot_bytes_max();
-            let limit = "the largest slot, which a one-way call must fit";
+            let limit = "of a one-way call, which must fit the largest slot";
             return Err(RpcError::TooLarge(Box::new(TooLarge { size: payload.len(), limit, max })));
         }
         let sent = self.outbox.check(head, payload.len());
