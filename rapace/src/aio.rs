@@ -23,6 +23,8 @@
 //! ```
 
 pub(crate) mod calls;
+#[cfg(test)]
+mod forgotten;
 pub(crate) mod polling;
 mod reactor;
 mod roaming;
@@ -36,12 +38,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::io::unix::AsyncFd;
 use tokio::task::{JoinHandle, consume_budget};
 
 pub use calls::{CallFuture, StartFuture};
 pub(crate) use reactor::Reactor;
-use reactor::ReactorError;
+use reactor::{Entry, ReactorError};
 pub use router::Router;
 pub use serve::{Server, ServerHandle, serve, serve_on};
 pub(crate) use serve::{serve_in_task, serve_session};
@@ -230,7 +231,7 @@ impl<R: Role> Receiver<R> {
 
 /// Where clients knock; see [`session::Listener`].
 #[derive(Debug)]
-pub struct Listener(AsyncFd<session::Listener>);
+pub struct Listener(Entry<session::Listener>);
 
 impl Listener {
     /// Listens at `path` with the default [`Config`]; see [`session::Listener::bind`].

@@ -291,6 +291,12 @@ impl<N: Notify> Bell<N> {
         key
     }
 
+    /// Whether anybody is registered.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_waiters(&self) -> bool {
+        !self.lock().waiters.is_empty()
+    }
+
     /// Replaces how a registered waiter is told.
     #[cfg(any(test, feature = "tokio"))]
     pub(crate) fn renew(&self, key: Key, notify: N) {

@@ -7,11 +7,15 @@
 
 mod peer;
 
+use std::future::{Future, IntoFuture};
 use std::path::PathBuf;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_core::Stream;
 use peer::{say, until};
 use rapace::{
     Config, Context, Credentials, Extensions, Plugin, Retry, RpcError, Server, ServerHandle, SupervisionState,
@@ -91,6 +95,7 @@ fn peer_entry() {
         ("ignores the ends of its children", ignore_ends),
         ("has a terminal that takes nothing", shout_at_a_terminal),
         ("drops a copy of its server in a child", drop_a_copy),
+        ("forks with futures under way", fork_with_futures),
     ]);
 }
 
@@ -300,4 +305,149 @@ fn a_host_whose_terminal_takes_nothing_goes_on() {
     let mut host = guard.spawn("has a terminal that takes nothing", "");
     assert_eq!(host.hear(), "dropped");
     host.join();
+}
+
+// ---- runtimes -------------------------------------------------------------------------------------------------------
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// The status of a child that does this. It has its parent's runtime, as one that goes on by mistake has.
+fn in_child(act: impl FnOnce() -> bool) -> i32 {
+    // SAFETY: the child does what is tested, on this thread, and ends without its parent's exit handlers.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let is_so = act();
+        // SAFETY: as above.
+        unsafe { libc::_exit(i32::from(!is_so)) };
+    }
+    let mut status = 0;
+    // SAFETY: the pointer is to a live local.
+    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+    status
+}
+
+/// Receives in a runtime, from a thread that sends a little later, and says how long it took.
+fn hear_from(
+    a: &mut rapace::Session<rapace::PeerA>,
+    b: &mut rapace::aio::Session<rapace::PeerB>,
+    runtime: &tokio::runtime::Runtime,
+) -> Duration {
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            a.send(rapace::Head::message(1), b"x").unwrap();
+        });
+        // The timeout looks as well when it is over.
+        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), b.recv()).await }).unwrap().unwrap();
+    });
+    began.elapsed()
+}
+
+fn fork_with_futures(_: &str) {
+    let runtime = runtime();
+    let _entered = runtime.enter();
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    let office = open(|server| server);
+    for _ in 0..10 {
+        // A call that looks for its answer when its process forks.
+        let client = DeskClient::connect(&office.path).unwrap();
+        client.pid().wait().unwrap();
+        let mut call = pin!(client.hold(Vec::new()).into_future());
+        assert!(call.as_mut().poll(&mut cx).is_pending());
+        let is_told = |ended: Poll<Result<u32, RpcError>>| matches!(ended, Poll::Ready(Err(error)) if error.to_string().contains("fork"));
+        assert_eq!(in_child(|| is_told(call.as_mut().poll(&mut cx))), 0, "a signal, or that it was not told");
+    }
+    office.clerk.is_let_go.store(true, Ordering::Relaxed);
+    // A receive that waits.
+    let (mut a, b) = rapace::session::pair().unwrap();
+    let mut b = rapace::aio::Session::from(b);
+    {
+        let mut receive = pin!(b.recv());
+        assert!(receive.as_mut().poll(&mut cx).is_pending());
+        let is_told = |ended: Poll<Result<rapace::Inbound, rapace::RecvError>>| matches!(ended, Poll::Ready(Err(error)) if error.to_string().contains("fork"));
+        assert_eq!(in_child(|| is_told(receive.as_mut().poll(&mut cx))), 0, "a signal, or that it was not told");
+    }
+    // What a child drops is still in its parent's reactor.
+    hear_from(&mut a, &mut b, &runtime);
+    let mut b = Some(b);
+    let mut listener = Some(rapace::aio::Listener::bind(office.path.with_extension("other")).unwrap());
+    assert_eq!(in_child(|| b.take().is_some() && listener.take().is_some()), 0);
+    assert!(hear_from(&mut a, b.as_mut().unwrap(), &runtime) < Duration::from_secs(4));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(50));
+            let _ = std::os::unix::net::UnixStream::connect(office.path.with_extension("other"));
+        });
+        let accept = async { tokio::time::timeout(Duration::from_secs(5), listener.as_mut().unwrap().accept()).await };
+        assert!(runtime.block_on(accept).is_ok() && began.elapsed() < Duration::from_secs(4));
+    });
+    say("done");
+}
+
+#[test]
+fn a_child_that_is_forked_with_futures_under_way_is_told_and_takes_nothing_from_its_parent() {
+    let guard = guard!();
+    let mut peer = guard.spawn("forks with futures under way", "");
+    assert_eq!(peer.hear(), "done");
+    peer.join();
+}
+
+#[rapace::service]
+trait Counter {
+    fn next(&self, number: u32) -> u32;
+    fn count(&self, numbers: rapace::Tx<u32>);
+    fn take(&self, numbers: rapace::Rx<u32>);
+}
+
+struct Endless;
+
+impl Counter for Endless {
+    fn next(&self, number: u32) -> u32 {
+        number.wrapping_add(1)
+    }
+    fn count(&self, mut numbers: rapace::Tx<u32>) {
+        (0..).map_while(|number| numbers.send(number).wait().ok()).count();
+    }
+    fn take(&self, mut numbers: rapace::Rx<u32>) {
+        while let Ok(Some(_)) = numbers.recv().wait() {}
+    }
+}
+
+/// Polls in a task that has had its turn: what is there at once is not, so that others run.
+async fn spent<T>(mut poll: impl FnMut(&mut std::task::Context<'_>) -> T) -> T {
+    std::future::poll_fn(|cx| {
+        let has_budget = |_: &u32| pin!(tokio::task::consume_budget()).poll(cx).is_ready();
+        assert!((0..1_000).take_while(has_budget).count() < 1_000);
+        Poll::Ready(poll(cx))
+    })
+    .await
+}
+
+#[test]
+fn a_task_whose_calls_and_items_are_there_at_once_lets_others_run() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("counter.sock");
+    let _server = Server::new(CounterServer::new(Endless)).bind(&path).unwrap();
+    let client = CounterClient::connect(&path).unwrap();
+    runtime().block_on(async {
+        let mut call = pin!(client.next(1).into_future());
+        assert!(spent(|cx| call.as_mut().poll(cx)).await.is_pending());
+        assert_eq!(client.session().stats().own.calls_begun, 0);
+        assert_eq!(call.await, Ok(2));
+        let (tx, mut rx) = rapace::stream();
+        let _call = client.count(tx).start_async().await.unwrap();
+        assert_eq!(rx.recv().await, Ok(Some(0)));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(spent(|cx| pin!(rx.recv().into_future()).poll(cx)).await.is_pending());
+        assert!(spent(|cx| Pin::new(&mut rx).poll_next(cx)).await.is_pending());
+        assert_eq!(rx.recv().await, Ok(Some(1)));
+        let (mut tx, rx) = rapace::stream();
+        let _call = client.take(rx).start_async().await.unwrap();
+        assert!(spent(|cx| pin!(tx.send(1).into_future()).poll(cx)).await.is_pending());
+        tx.send(2).await.unwrap();
+    });
 }

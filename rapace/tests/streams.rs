@@ -212,8 +212,8 @@ fn a_writer_to_a_server_that_does_not_read_stops_as_well() {
         let call = client.ends(20_000, pipes::Then::Returns, out, numbers).start().unwrap();
         let mut sent = 0;
         one_thread().block_on(async {
-            // As many as are taken at once, and after those none, however often it is tried.
-            for _ in 0..20 {
+            // As many as are taken at once, in several turns of this task, and after those none, however often it is tried.
+            for _ in 0..100 {
                 loop {
                     let mut sending = tx.send(sent).into_future();
                     match poll_fn(|cx| Poll::Ready(Pin::new(&mut sending).poll(cx))).await {

@@ -6,9 +6,11 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+
+use tokio::task::consume_budget;
 
 use super::polling::{CallWait, poll_begun};
 use super::roaming::{Roaming, place, poll_place, survive};
@@ -199,6 +201,10 @@ impl<M: Method> Future for CallFuture<'_, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let starting = &mut self.get_mut().0;
+        if matches!(starting.awaited.state, State::Fresh) {
+            // A task whose calls are answered at once lets others run.
+            ready!(pin!(consume_budget()).poll(cx));
+        }
         let client = starting.call.client;
         let Ok(direct) = client.direct() else { return starting.poll_lastingly(cx) };
         Starting::begin(&starting.call, &mut starting.awaited, direct)?;

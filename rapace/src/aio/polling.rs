@@ -27,6 +27,9 @@ const PAUSES: u32 = 24;
 /// A runtime that comes round later than this has other work, and is not kept from it by looking. One without takes a
 /// system call.
 const ROUND: Duration = Duration::from_micros(10);
+/// How often one poll finds that something came just when it was about to sleep: a peer that never stops outlasts no deadline of
+/// the same task, and keeps no other task from running.
+const ROUNDS: u32 = 4;
 
 /// How far the wait of one future has got; nothing before its first look, with which most waits end.
 #[derive(Debug, Default)]
@@ -134,13 +137,16 @@ impl Link {
         let learns = shared.spin == Spin::Adaptive;
         let mut may_look = learns;
         let mut waker = None;
+        let mut rounds: u32 = 0;
         loop {
             let mut core = self.lock();
             // Counted before the try, so that what is given back after it is noticed.
             let freed = if wants_room && core.end.is_none() { shared.freed() } else { 0 };
             if let Some(done) = attempt(&mut core) {
+                // A forked child has nothing to write to what was learnt.
                 if let Some(look) = look
                     && look.0.is_some()
+                    && core.end.is_none()
                 {
                     look.learn(shared, &mut core.spinner_of_tasks);
                 }
@@ -172,6 +178,12 @@ impl Link {
                 waker = (!looks).then(|| cx.waker().clone());
                 continue;
             };
+            let owes = core.room_owed();
+            if wants_room || owes.is_some() {
+                // The wish below may take the place of one that somebody else raised and whose number has come: that is told now, as
+                // the peer may look at the new one only. Before this one is among the blocked.
+                core.note_room();
+            }
             register(&mut core, Waker::Task(known));
             if let Some(look) = &mut look
                 && learns
@@ -179,7 +191,6 @@ impl Link {
             {
                 look.sleep(shared, &mut core.spinner_of_tasks);
             }
-            let owes = core.room_owed();
             drop(core);
             // The peer may be waiting for room just as this side is.
             shared.report_room();
@@ -193,14 +204,18 @@ impl Link {
                 return Poll::Ready(Err(error));
             }
             shared.raise(Bed::Socket, Counter::Message, next);
-            if let Some(freed) = owes.or(wants_room.then_some(freed)) {
+            let room = owes.or(wants_room.then_some(freed));
+            if let Some(freed) = room {
                 shared.raise(Bed::Socket, Counter::Room, freed.wrapping_add(1));
-                if shared.freed() != freed {
-                    continue;
-                }
             }
-            if !is_there() && !shared.is_over() && !shared.peer_closed() {
+            let has_moved = room.is_some_and(|freed| shared.freed() != freed);
+            if !has_moved && !is_there() && !shared.is_over() && !shared.peer_closed() {
                 shared.note(&shared.own.words().noted.sleeps);
+                return Poll::Pending;
+            }
+            rounds = rounds.saturating_add(1);
+            if rounds >= ROUNDS {
+                cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
         }

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::future::{Future, IntoFuture, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use tokio::task::consume_budget;
 
 use super::calls::Awaited;
 use super::polling::Timer;
@@ -137,6 +138,9 @@ impl<T> Future for SendItemFuture<'_, T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { send, awaited } = self.get_mut();
+        if awaited.is_none() {
+            ready!(pin!(consume_budget()).poll(cx));
+        }
         let connection = send.tx.connection()?;
         let awaited = match awaited {
             Some(awaited) => awaited,
@@ -227,6 +231,8 @@ impl<T> Future for RecvFuture<'_, T> {
     type Output = Result<Option<T>, StreamError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A task that always finds items lets others run.
+        ready!(pin!(consume_budget()).poll(cx));
         let Self { rx, timer } = self.get_mut();
         rx.poll_item(timer, cx)
     }
@@ -249,6 +255,7 @@ impl<T> Stream for Rx<T> {
     type Item = Result<T, StreamError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        ready!(pin!(consume_budget()).poll(cx));
         let this = self.get_mut();
         let mut timer = std::mem::take(&mut this.timer);
         let item = this.poll_item(&mut timer, cx);

@@ -59,6 +59,10 @@ pub(crate) async fn wait(shared: &Arc<Shared>, wait: &Wait<'_>) -> Result<(), Wa
     let mut place = Place { shared, key: None };
     let mut readable = pin!(socket.readable());
     poll_fn(|cx| {
+        if shared.is_forked() {
+            // The mappings are not there; the caller finds that out.
+            return Poll::Ready(Ok(()));
+        }
         let key = place.renew(cx);
         shared.raise_all(Bed::Socket, wait);
         if shared.is_over_or(wait) {
@@ -98,7 +102,7 @@ async fn look_for_ever(shared: &Shared, wait: &Wait<'_>) {
     loop {
         for _ in 0..ROUNDS {
             yield_now().await;
-            if shared.is_over_or(wait) {
+            if shared.is_forked() || shared.is_over_or(wait) {
                 return;
             }
         }

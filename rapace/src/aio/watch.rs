@@ -46,6 +46,19 @@ pub(super) fn keep_watch(link: &Arc<Link>) -> Result<(), RpcError> {
     Ok(())
 }
 
+/// How often one look goes round, as in a [poll](super::polling) of a future.
+const ROUNDS: u32 = 4;
+
+/// What a look found.
+enum Found {
+    /// Nothing is left, and whoever waits is rung for.
+    Nothing,
+    /// It was not the last: more comes all the time.
+    Much,
+    /// The session is over, or nobody has it any more.
+    End,
+}
+
 /// Listens until the session is over, nobody has it any more, or the runtime ends.
 struct Watch {
     link: Weak<Link>,
@@ -63,8 +76,14 @@ impl Watch {
         poll_fn(|cx| {
             loop {
                 let key = self.renew(cx);
-                if !self.look() {
-                    return Poll::Ready(());
+                match self.look() {
+                    Found::Nothing => {}
+                    Found::Much => {
+                        // A peer that never stops keeps no other task from running.
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Found::End => return Poll::Ready(()),
                 }
                 match self.shared.bell.turn(key, Sleeper::Task) {
                     Turn::Again => continue,
@@ -93,21 +112,22 @@ impl Watch {
         .await;
     }
 
-    /// The receive step, and the wishes of the tasks that still wait after it. False when there is nobody any more.
-    fn look(&self) -> bool {
-        let Some(link) = self.link.upgrade() else { return false };
-        loop {
+    /// The receive step, and the wishes of the tasks that still wait after it.
+    fn look(&self) -> Found {
+        let Some(link) = self.link.upgrade() else { return Found::End };
+        for _ in 0..ROUNDS {
             let mut core = link.lock();
             core.pump(None);
             core.note_room();
             if core.check_end() {
-                return false;
+                return Found::End;
             }
-            if !core.has_waiting_tasks() {
-                return true;
+            // What is owed is this one's to pay also when nobody waits.
+            let owed = core.room_owed();
+            if !core.has_waiting_tasks() && owed.is_none() {
+                return Found::Nothing;
             }
             let next = core.inbox.next();
-            let owed = core.room_owed();
             let room = core.room_for_blocked().or(owed);
             drop(core);
             self.shared.report_room();
@@ -117,9 +137,10 @@ impl Watch {
             }
             let moved = room.is_some_and(|freed| self.shared.freed() != freed);
             if !moved && !ring::may_be_there(self.shared.peer.entries(), next) {
-                return true;
+                return Found::Nothing;
             }
         }
+        Found::Much
     }
 
     fn renew(&mut self, cx: &Context<'_>) -> Key {

@@ -36,7 +36,7 @@ pub(crate) const IN_FLIGHT_MAX: u32 = u16::MAX as u32;
 pub(super) const GENERATION_MAX: u16 = (1 << 15) - 1;
 
 impl CallId {
-    pub(super) fn new(side: Side, index: u16, generation: u16) -> Self {
+    pub(crate) fn new(side: Side, index: u16, generation: u16) -> Self {
         Self(side.bit() | u32::from(generation) << 16 | u32::from(index))
     }
 
@@ -51,7 +51,7 @@ impl CallId {
     }
 
     #[inline]
-    pub(super) fn is_of(self, side: Side) -> bool {
+    pub(crate) fn is_of(self, side: Side) -> bool {
         self.0 & Side::B.bit() == side.bit()
     }
 }

@@ -90,7 +90,7 @@ pub(crate) struct Core {
     /// Terminals and cancels that the receive step owes, in order: at most one of each for a call; and one goodbye.
     pub(crate) owed: VecDeque<(Head, Box<[u8]>)>,
     /// Something is owed: one of these, or by the engine.
-    pub(super) owes: bool,
+    pub(crate) owes: bool,
     /// Whoever waited when something came to be owed that there was no room for was told.
     pub(super) is_debt_known: bool,
     /// Requests that wait for a handler.

@@ -48,7 +48,7 @@ impl Core {
 
     fn has_waiting(&self) -> bool {
         #[cfg(feature = "tokio")]
-        let has_tasks = self.has_waiting_tasks();
+        let has_tasks = self.has_waiting_tasks() || self.inbox.shared.bell.has_waiters();
         #[cfg(not(feature = "tokio"))]
         let has_tasks = false;
         self.leading || has_tasks

@@ -38,7 +38,7 @@ pub(crate) fn links(config: &Config) -> [Arc<Link>; 2] {
 
 /// Waits for what another thread does.
 #[track_caller]
-pub(crate) fn until(condition: impl Fn() -> bool) {
+pub(crate) fn until(mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(20));
