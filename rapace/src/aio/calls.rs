@@ -260,6 +260,9 @@ impl<M: Method> Future for StartFuture<'_, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let starting = &mut self.get_mut().0;
+        if matches!(starting.awaited.state, State::Fresh) {
+            ready!(pin!(consume_budget()).poll(cx));
+        }
         // From here on time runs.
         starting.awaited.deadline.fix();
         let client = starting.call.client;
@@ -321,6 +324,10 @@ impl<M: Method> Future for Pending<M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
+        if this.wait.is_none() {
+            // A task whose answers are there already lets others run.
+            ready!(pin!(consume_budget()).poll(cx));
+        }
         if this.again.is_some() {
             return this.poll_lastingly(cx);
         }

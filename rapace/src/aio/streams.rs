@@ -183,6 +183,7 @@ where
                 })?;
                 drop(items);
                 for message in messages.drain(..) {
+                    consume_budget().await;
                     send_bytes(connection, &message).await?;
                 }
             }
@@ -421,6 +422,9 @@ impl<M: Method> Future for OneWayFuture<'_, M> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { one_way, sending, roaming } = self.get_mut();
+        if sending.payload.is_none() {
+            ready!(pin!(consume_budget()).poll(cx));
+        }
         loop {
             let direct = ready!(poll_place(one_way.client, roaming, &mut sending.deadline, cx))?;
             match ready!(sending.poll(one_way, direct, cx)) {

@@ -253,7 +253,7 @@ impl Drop for Children {
     fn drop(&mut self) {
         // Only if the supervisor panicked.
         if let Some(mut running) = self.running.take() {
-            let _ = running.child.kill();
+            running.kill();
             let _ = running.child.wait();
         }
     }

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::beside::Beside;
@@ -116,14 +116,14 @@ fn a_leader_that_waits_for_a_place_is_told_when_one_is_given_up() {
         move || a.start(TARGET, &nothing(), &mut Deadline::None).map(drop)
     });
     until(|| a.lock().leader_is_blocked && sleeps(&a) > 0);
-    let mut core = b.lock();
-    core.pump(None);
-    core.engine.start(first.call());
-    assert!(core.reply(&mut Replying::new(first.call(), Status::Ok), &nothing()));
-    drop(core);
     // Another call has the place before that thread looks, waits for a slot in vain, and is given up.
     let mut begin = Begin::new(TARGET);
     let mut core = a.lock();
+    let mut theirs = b.lock();
+    theirs.pump(None);
+    theirs.engine.start(first.call());
+    assert!(theirs.reply(&mut Replying::new(first.call(), Status::Ok), &nothing()));
+    drop(theirs);
     core.pump(None);
     let begun = core.begin(&mut begin, &large, Deadline::None).unwrap();
     assert!(begun.is_none() && !begin.waits_for_place());
@@ -177,20 +177,20 @@ fn whoever_leads_when_a_look_beside_ends_is_told_of_what_was_found() {
 fn a_request_that_goes_slowly_does_not_stall() {
     let mut config = small(4);
     config.geometry.classes = [(64, 2), (128, 2), (256, 4)].map(|(bytes, count)| SlotClass { bytes, count });
-    let stall_max = Duration::from_millis(500);
+    let stall_max = Duration::from_millis(300);
     config.limits.stall_max = Some(stall_max);
     let [a, b] = links(&config);
     let taking = std::thread::spawn(move || {
         let start = Instant::now();
         while b.lock().requests.is_empty() {
             assert!(start.elapsed() < Duration::from_secs(20));
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(30));
             b.lock().pump(None);
             b.shared.report_room();
         }
         start.elapsed()
     });
-    let bytes = vec![1; 60_000];
+    let bytes = vec![1; 120_000];
     a.start(TARGET, &Outgoing::whole(&bytes.as_slice()), &mut Deadline::None).unwrap();
     assert!(taking.join().unwrap() > stall_max);
 }
@@ -229,4 +229,71 @@ fn a_peer_that_takes_nothing_stalls_whatever_is_sent() {
     b.lock().pump(None);
     while a.send_item(ends[0], &nothing(), &mut Deadline::None).is_ok() {}
     assert!(is_stalled(&a));
+}
+
+#[test]
+fn who_waits_for_a_place_and_never_sleeps_is_told_though_another_thread_waits_as_well() {
+    let mut config = small(64);
+    config.spin = Spin::Forever;
+    config.geometry.classes = [64, 128, 256].map(|bytes| SlotClass { bytes, count: 1 });
+    config.limits.in_flight = 1;
+    let [a, b] = links(&config);
+    let bytes = vec![1; 100];
+    let bytes = bytes.as_slice();
+    let large = Outgoing::whole(&bytes);
+    // No slot is left, and the only place is with a call that waits for one.
+    while a.lock().send_one_way(1, &large).unwrap() {}
+    let mut begin = Begin::new(TARGET);
+    assert!(a.lock().begin(&mut begin, &large, Deadline::None).unwrap().is_none());
+    assert!(!begin.waits_for_place());
+    let waiting = std::thread::spawn({
+        let a = Arc::clone(&a);
+        move || a.start(TARGET, &nothing(), &mut Deadline::None).map(drop)
+    });
+    until(|| a.lock().leader_is_blocked);
+    std::thread::sleep(Duration::from_millis(20));
+    // Another thread waits for something else, and leads as well, as one does that never sleeps.
+    let other = std::thread::spawn({
+        let a = Arc::clone(&a);
+        move || a.request(&mut None)
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    a.lock().give_up(&mut begin);
+    until(|| waiting.is_finished());
+    waiting.join().unwrap().unwrap();
+    a.close();
+    drop(b);
+    assert!(!other.join().unwrap());
+}
+
+#[test]
+fn handlers_that_take_their_time_are_no_stall_though_requests_keep_their_slots() {
+    let mut config = small(64);
+    config.geometry.classes = [64, 128, 256].map(|bytes| SlotClass { bytes, count: 3 });
+    config.limits.stall_max = Some(Duration::from_millis(50));
+    let [a, b] = links(&config);
+    let bytes = vec![1; 100];
+    let bytes = bytes.as_slice();
+    let large = Outgoing::whole(&bytes);
+    let soon = || Deadline::After(Duration::from_millis(300));
+    // The peer takes out all that comes, and its handlers are busy.
+    let stop = Arc::new(AtomicBool::new(false));
+    let taking = std::thread::spawn({
+        let (b, stop) = (Arc::clone(&b), Arc::clone(&stop));
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                b.lock().pump(None);
+                b.shared.report_room();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        }
+    });
+    let outcome = loop {
+        if let Err(error) = a.start(TARGET, &large, &mut soon()) {
+            break error;
+        }
+    };
+    stop.store(true, Ordering::Relaxed);
+    taking.join().unwrap();
+    assert_eq!(outcome, RpcError::DeadlineExceeded { may_have_executed: false });
 }

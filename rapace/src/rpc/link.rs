@@ -115,8 +115,11 @@ pub(crate) struct Core {
     pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
     /// A thread looks at the ring or sleeps where the peer rings.
     pub(crate) leading: bool,
-    /// That thread waits for room, or for its turn to send.
+    /// How many do; more than one only where they never sleep.
+    pub(super) leaders: usize,
+    /// One of those waits for room, or for its turn to send.
     pub(crate) leader_is_blocked: bool,
+    pub(super) leaders_blocked: usize,
     /// It waits for requests, and sleeps or is about to.
     pub(super) serving_sleeps: bool,
     pub(super) beside: Beside,
@@ -184,7 +187,9 @@ impl Link {
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
             leading: false,
+            leaders: 0,
             leader_is_blocked: false,
+            leaders_blocked: 0,
             serving_sleeps: false,
             beside: Beside::Nobody,
             spinner_beside: Spinner::new(),

@@ -221,7 +221,7 @@ impl Link {
                 return Err(RpcError::DeadlineExceeded { may_have_executed: false });
             }
             stall.look(core.outbox.published());
-            if !core.engine.one_ways.may_send() {
+            if !core.engine.one_ways.may_send() || core.waits_for_handlers() {
                 // Those that are kept are handled in their time, however much the peer takes.
                 stall = Stall::default();
             }

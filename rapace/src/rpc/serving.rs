@@ -176,9 +176,14 @@ impl Core {
 
     /// A request that was made in the handler of a call of this side, to be handled by the thread that waits for that.
     pub(super) fn take_nested(&mut self, parent: CallId) -> Option<Arrived> {
-        let place = self.requests.iter().position(|request| request.parent == parent)?;
-        let request = self.requests.remove(place)?;
-        self.start(request)
+        loop {
+            let place = self.requests.iter().position(|request| request.parent == parent)?;
+            let request = self.requests.remove(place)?;
+            // If its time is over it is answered, and nobody else takes the one behind it.
+            if let Some(request) = self.start(request) {
+                return Some(request);
+            }
+        }
     }
 
     /// Who is told of requests.

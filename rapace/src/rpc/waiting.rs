@@ -230,8 +230,8 @@ impl Link {
                 return Ok((core, begun));
             }
             stall.look(core.outbox.published());
-            if begin.waits_for_place() {
-                // It comes back when a handler is done, however much the peer takes.
+            if begin.waits_for_place() || !core.outbox.is_fragmented(payload) && core.waits_for_handlers() {
+                // It comes back when a handler is done or begun, however much the peer takes.
                 stall = Stall::default();
             }
             if core.check_end() {
@@ -433,15 +433,21 @@ impl Link {
                 Err(core) => self.follow(core, awaited, deadline),
             };
         }
-        let led_by_another = std::mem::replace(&mut core.leading, true);
+        // Of those that never sleep several lead at once, and end in any order.
+        core.leaders = core.leaders.saturating_add(1);
+        core.leading = true;
         let spinner = std::mem::replace(&mut core.spinner, Spinner::new());
-        core.leader_is_blocked = awaited.freed.is_some();
+        let blocked = usize::from(awaited.freed.is_some());
+        core.leaders_blocked = core.leaders_blocked.saturating_add(blocked);
+        core.leader_is_blocked = core.leaders_blocked > 0;
         let at_end = usize::from(awaited.end.is_some());
         core.leaders_at_ends = core.leaders_at_ends.saturating_add(at_end);
         let mut core = self.lead(core, spinner, awaited, deadline);
         core.leaders_at_ends = core.leaders_at_ends.saturating_sub(at_end);
-        core.leading = led_by_another;
-        core.leader_is_blocked = false;
+        core.leaders = core.leaders.saturating_sub(1);
+        core.leading = core.leaders > 0;
+        core.leaders_blocked = core.leaders_blocked.saturating_sub(blocked);
+        core.leader_is_blocked = core.leaders_blocked > 0;
         core.note_room();
         core
     }
@@ -620,5 +626,52 @@ mod tests {
         assert!(matches!(calling.join().unwrap(), Outcome::Answer(Status::Ok, _) | Outcome::Short(Status::Ok, _)));
         until(|| serving.is_finished());
         assert!(serving.join().unwrap());
+    }
+
+    /// Takes its time for the first one.
+    struct Answers(std::sync::atomic::AtomicBool);
+
+    impl Serve for Answers {
+        fn service(&self) -> &'static Service {
+            static SERVICE: OnceLock<Service> = OnceLock::new();
+            SERVICE.get_or_init(|| Service::new("Answers", vec![MethodInfo::new("", "", |_| {})]))
+        }
+
+        fn call(&self, _: usize, request: Request<'_>) -> Handled {
+            if !self.0.swap(true, Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            request.unknown_method()
+        }
+    }
+
+    #[test]
+    fn a_call_back_is_handled_though_the_time_of_the_one_before_it_is_over() {
+        let services = Services::new(vec![Arc::new(Answers(false.into()))], Setting::default()).unwrap();
+        let (a, b) = pair_with(&Config { spin: Spin::Never, ..Config::default() }).unwrap();
+        let (a, b) = (Link::new(a, Some(Arc::clone(&services))), Link::new(b, Some(services)));
+        let nothing = Outgoing::short(Inline::default());
+        let calling = std::thread::spawn({
+            let b = Arc::clone(&b);
+            move || {
+                let nothing = Outgoing::short(Inline::default());
+                b.call(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None)
+            }
+        });
+        until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        let outer = a.lock().take_any_request().unwrap();
+        let back = Target { method: 1, parent: outer.call.0 };
+        let first = a.start(back, &nothing, &mut Deadline::None).unwrap();
+        std::thread::sleep(Duration::from_millis(30));
+        // While that is handled two more come, and the time of one of them does not last that long.
+        let late = a.start(back, &nothing, &mut Deadline::After(Duration::from_millis(5))).unwrap();
+        let second = a.start(back, &nothing, &mut Deadline::None).unwrap();
+        b.lock().pump(None);
+        assert_eq!(b.lock().requests.len(), 2);
+        until(|| a.try_outcome(first).is_some());
+        until(|| a.try_outcome(late).is_some());
+        until(|| a.try_outcome(second).is_some());
+        assert!(a.lock().reply(&mut Replying::new(outer.call, Status::Ok), &nothing));
+        calling.join().unwrap();
     }
 }

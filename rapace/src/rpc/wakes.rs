@@ -30,6 +30,13 @@ impl Core {
         (!self.blocked.is_empty()).then_some(self.freed)
     }
 
+    /// Whether the peer has taken out all that was sent. Then what a request waits for is a slot, and requests keep theirs until their
+    /// handlers begin.
+    #[cold]
+    pub(super) fn waits_for_handlers(&mut self) -> bool {
+        matches!(self.outbox.pending(), Ok(0))
+    }
+
     #[inline]
     pub(super) fn wake_serving(&mut self) {
         if let Some(waker) = self.serving.take() {
