@@ -38,7 +38,7 @@ pub(crate) fn service(service: &Service, is_sound: bool) -> TokenStream {
     let describe = describe::function(&generator);
     let client_impls = client::impls(&generator);
     let server_impls = server::impls(&generator);
-    let cfg = cfg(&service.cfgs);
+    let (cfg, allowed) = (cfg(&service.cfgs), &service.allowed);
     quote! {
         #item
         #client
@@ -47,6 +47,7 @@ pub(crate) fn service(service: &Service, is_sound: bool) -> TokenStream {
 
         #cfg
         #[allow(dead_code, deprecated, non_snake_case)]
+        #(#allowed)*
         const _: () = {
             #(#methods)*
             #index

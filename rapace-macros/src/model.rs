@@ -16,6 +16,8 @@ pub(crate) struct Service {
     pub(crate) attrs: Vec<Attribute>,
     /// Attributes of the trait that its client and server get too.
     pub(crate) inherited: Vec<TokenStream>,
+    /// Lints that are allowed in the trait, and so in the `impl`s of what is generated.
+    pub(crate) allowed: Vec<TokenStream>,
     /// The predicates under which the trait exists.
     pub(crate) cfgs: Vec<TokenStream>,
     pub(crate) vis: Visibility,

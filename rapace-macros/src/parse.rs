@@ -37,6 +37,7 @@ pub(crate) fn service(args: ServiceArgs, item: TokenStream, errors: &mut Errors)
     Some(Service {
         attrs: attributes.kept,
         inherited: attributes.inherited,
+        allowed: attributes.allowed,
         cfgs: attributes.cfgs,
         vis: trait_.vis,
         unsafety: trait_.unsafety,
@@ -245,6 +246,8 @@ struct Attributes {
     docs: Vec<TokenStream>,
     /// Others that generated items get too.
     inherited: Vec<TokenStream>,
+    /// Those of them that allow something.
+    allowed: Vec<TokenStream>,
 }
 
 impl Attributes {
@@ -298,16 +301,22 @@ impl Attributes {
                 }
             }
             "doc" => self.docs.push(attribute(conditions, meta)),
-            "deprecated" | "allow" => self.inherited.push(attribute(conditions, meta)),
+            "deprecated" => self.inherited.push(attribute(conditions, meta)),
+            "allow" => self.allow(attribute(conditions, meta)),
             "must_use" => {
                 self.inherited.push(attribute(conditions, meta));
                 // What is generated returns a type that must be used anyway.
                 self.inherited.push(quote!(#[allow(clippy::double_must_use)]));
             }
             // It is fulfilled in the trait, and need not be so elsewhere.
-            "expect" => self.inherited.push(attribute(conditions, &quote!(allow(#tokens)))),
+            "expect" => self.allow(attribute(conditions, &quote!(allow(#tokens)))),
             _ => {}
         }
+    }
+
+    fn allow(&mut self, attribute: TokenStream) {
+        self.allowed.push(attribute.clone());
+        self.inherited.push(attribute);
     }
 }
 

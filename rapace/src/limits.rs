@@ -55,8 +55,8 @@ pub struct Limits {
     /// default: a `Vec<u8>` of 16 MiB within a struct (of any length, with `serde_bytes`).
     pub decode_elements: usize,
     /// Memory that decoding one message may take beyond its byte strings, in bytes: the sizes of all elements, fields,
-    /// members, enums and newtypes, nested ones counted on each level, and the items of a stream that came in one message. A byte can become an
-    /// element of a kilobyte. 64 MiB by default.
+    /// members, enums and newtypes, and what a struct is larger than its fields; nested ones counted on each level, and the
+    /// items of a stream that came in one message. A byte can become an element of a kilobyte. 64 MiB by default.
     pub decode_bytes: usize,
     /// Time for the whole handshake. 2 s by default.
     pub handshake_time: Duration,

@@ -73,6 +73,7 @@ pub struct AttributedServer<T> {
     .debug_struct("AttributedMock").finish_non_exhaustive() } } };
 }
 #[allow(dead_code, deprecated, non_snake_case)]
+#[allow(clippy::wrong_self_convention)]
 const _: () = {
     #[doc(hidden)]
     pub struct Old<Signature>(::core::marker::PhantomData<fn() -> (Signature,)>);

@@ -48,6 +48,18 @@ impl<'r, 'm> Walk<'r, 'm> {
     fn parts<V: Visitor<'m>>(self, left: usize, visitor: V) -> Result<V::Value, DecodeError> {
         self.descend(|reader| visitor.visit_seq(Parts { reader, left }))
     }
+
+    /// The fields of a struct. What it is larger than they are, by fields that are skipped and by its alignment, counts too:
+    /// behind a `Box` it is no element, field or member.
+    fn fields<V: Visitor<'m>>(self, left: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.descend(|reader| {
+            let mut spent: usize = 0;
+            let parts = Parts { reader: &mut *reader, left };
+            let value = visitor.visit_seq(Fields { parts, spent: &mut spent })?;
+            reader.charge_bytes(size_of::<V::Value>().saturating_sub(spent))?;
+            Ok(value)
+        })
+    }
 }
 
 impl Reader<'_> {
@@ -78,7 +90,11 @@ impl Reader<'_> {
 
     #[inline]
     fn charge_size<T>(&mut self) -> Result<(), DecodeError> {
-        let size = if size_of::<T>() == 0 { NODE_BYTES } else { size_of::<T>() };
+        self.charge_bytes(if size_of::<T>() == 0 { NODE_BYTES } else { size_of::<T>() })
+    }
+
+    #[inline]
+    fn charge_bytes(&mut self, size: usize) -> Result<(), DecodeError> {
         self.left.bytes = match self.left.bytes.checked_sub(size) {
             Some(left) => left,
             None => return Err(self.too_large()),
@@ -134,6 +150,27 @@ impl<'m> de::SeqAccess<'m> for Parts<'_, 'm> {
     #[inline]
     fn size_hint(&self) -> Option<usize> {
         Some(self.reader.hint(self.left))
+    }
+}
+
+/// The fields of a struct, and the sizes of those that were read.
+struct Fields<'r, 'm> {
+    parts: Parts<'r, 'm>,
+    spent: &'r mut usize,
+}
+
+impl<'m> de::SeqAccess<'m> for Fields<'_, 'm> {
+    type Error = DecodeError;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'m>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
+        *self.spent = self.spent.saturating_add(size_of::<T::Value>());
+        self.parts.next_element_seed(seed)
+    }
+
+    #[inline]
+    fn size_hint(&self) -> Option<usize> {
+        self.parts.size_hint()
     }
 }
 
@@ -257,7 +294,7 @@ impl<'m> de::Deserializer<'m> for Walk<'_, 'm> {
         len: usize,
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.parts(len, visitor)
+        self.fields(len, visitor)
     }
 
     fn deserialize_struct<V: Visitor<'m>>(
@@ -266,7 +303,7 @@ impl<'m> de::Deserializer<'m> for Walk<'_, 'm> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, DecodeError> {
-        self.parts(fields.len(), visitor)
+        self.fields(fields.len(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'m>>(
@@ -466,6 +503,31 @@ mod tests {
         };
         assert_eq!(decode(&[1, 1, 0]), Ok(()));
         assert_eq!(decode(&[1, 1, 1, 0]), Err(above("decode_bytes", 3 * size_of::<Chain>())));
+    }
+
+    #[test]
+    fn structs_behind_a_pointer_count_as_what_they_take_with_what_is_skipped() {
+        fn much() -> [u64; 64] {
+            [0; 64]
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Cached {
+            id: u8,
+            #[serde(skip, default = "much")]
+            cache: [u64; 64],
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        #[repr(align(128))]
+        struct Line(u8, u8);
+        let limits = Limits { decode_bytes: 2_000, ..Limits::default() };
+        let message = |bytes: Vec<u8>| Message::from_bytes(bytes, Budget::new(&limits));
+        let three = message(vec![3, 1, 1, 1]);
+        assert_eq!(three.reader().deserialize::<Vec<Box<Cached>>>().map(|decoded| decoded.len()), Ok(3));
+        let four = message(vec![4, 1, 1, 1, 1]).reader().deserialize::<Vec<Box<Cached>>>();
+        assert_eq!(four, Err(above("decode_bytes", 2_000)));
+        let lines = |count: u8| message([vec![count], [1, 2].repeat(count.into())].concat());
+        assert_eq!(lines(14).reader().deserialize::<Vec<Box<Line>>>().map(|decoded| decoded.len()), Ok(14));
+        assert_eq!(lines(16).reader().deserialize::<Vec<Box<Line>>>(), Err(above("decode_bytes", 2_000)));
     }
 
     #[test]

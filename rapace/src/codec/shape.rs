@@ -139,22 +139,26 @@ impl Shape {
         self.nodes.get(at)
     }
 
-    /// The node that counts in the place of `at`: newtypes have no bytes of their own.
-    fn inner(&self, at: usize) -> Option<&Node> {
-        let mut node = self.node(at)?;
-        // A newtype around itself has no value, and no end either.
-        for _ in 0..self.nodes.len() {
-            match node.parts.first() {
-                Some(inner) if node.kind == Kind::Newtype => node = self.node(inner.node)?,
-                _ => break,
-            }
+    /// For each node the one that counts in its place: newtypes have no bytes of their own.
+    ///
+    /// Every round doubles the newtypes that are stepped through, since the peer may send a long chain of them. One around
+    /// itself has no value, and stands for itself or another of its circle.
+    fn places(&self) -> Vec<usize> {
+        let step = |(at, node): (usize, &Node)| match node.parts.first() {
+            Some(inner) if node.kind == Kind::Newtype => inner.node,
+            _ => at,
+        };
+        let mut places: Vec<usize> = self.nodes.iter().enumerate().map(step).collect();
+        for _ in 0..usize::BITS.saturating_sub(places.len().leading_zeros()) {
+            places = places.iter().map(|place| places.get(*place).copied().unwrap_or(*place)).collect();
         }
-        Some(node)
+        places
     }
 
     /// What a node is on the wire, and the parts that matter there.
-    fn on_wire<'a>(&'a self, node: &'a Node) -> (Kind, &'a [Part]) {
-        let is_byte = |part: &Part| self.inner(part.node).is_some_and(|node| node.kind == Kind::U8);
+    fn on_wire<'a>(&'a self, node: &'a Node, places: &[usize]) -> (Kind, &'a [Part]) {
+        let inner = |part: &Part| places.get(part.node).and_then(|place| self.node(*place));
+        let is_byte = |part: &Part| inner(part).is_some_and(|node| node.kind == Kind::U8);
         match node.kind {
             Kind::Seq if node.parts.iter().all(is_byte) => (Kind::Bytes, &[]),
             Kind::Tuple | Kind::Struct if node.parts.is_empty() => (Kind::Unit, &[]),
@@ -167,38 +171,31 @@ impl Shape {
     /// It is a 64-bit FNV-1a over the type unfolded to 64 levels, so that it does not matter how often, or where, a
     /// type occurs that is described once.
     pub fn fingerprint(&self) -> u64 {
-        let places: Vec<Option<usize>> = self.nodes.iter().map(|node| self.place_within(node)).collect();
-        let labels: Vec<u64> = self.nodes.iter().map(|node| self.label(node)).collect();
+        let places = self.places();
+        let labels: Vec<u64> = self.nodes.iter().map(|node| self.label(node, &places)).collect();
         let mut level = vec![0_u64; self.nodes.len()];
         for _ in 0..LEVELS {
             let deeper = self.nodes.iter().zip(&labels).map(|(node, label)| {
-                let (_, parts) = self.on_wire(node);
+                let (_, parts) = self.on_wire(node, &places);
                 parts.iter().fold(*label, |hash, part| {
-                    let of_part = places.get(part.node).copied().flatten().and_then(|place| level.get(place));
+                    let of_part = places.get(part.node).and_then(|place| level.get(*place));
                     fnv1a(hash, &of_part.copied().unwrap_or_default().to_le_bytes())
                 })
             });
-            level = deeper.collect();
+            let deeper: Vec<u64> = deeper.collect();
+            // Without recursion it stays as it is from some level on.
+            if deeper == level {
+                break;
+            }
+            level = deeper;
         }
-        let root = places.first().copied().flatten().unwrap_or_default();
+        let root = places.first().copied().unwrap_or_default();
         level.get(root).copied().unwrap_or_default()
     }
 
-    /// Where the node lies that counts in the place of this one.
-    fn place_within(&self, node: &Node) -> Option<usize> {
-        let mut node = node;
-        for _ in 0..self.nodes.len() {
-            match node.parts.first() {
-                Some(inner) if node.kind == Kind::Newtype => node = self.node(inner.node)?,
-                _ => break,
-            }
-        }
-        self.nodes.iter().position(|other| std::ptr::eq(other, node))
-    }
-
     /// What counts of a node, without its parts' own.
-    fn label(&self, node: &Node) -> u64 {
-        let (kind, parts) = self.on_wire(node);
+    fn label(&self, node: &Node, places: &[usize]) -> u64 {
+        let (kind, parts) = self.on_wire(node, places);
         let mut hash = fnv1a(FNV_START, &[kind as u8]);
         if kind == Kind::Opaque {
             hash = fnv1a(hash, node.name.as_bytes());

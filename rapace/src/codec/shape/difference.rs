@@ -11,13 +11,17 @@ const PAIRS_MAX: usize = 1 << 16;
 impl Shape {
     /// The first difference between this side's shape and the other side's; `None` when their bytes mean the same.
     pub fn difference(&self, theirs: &Self) -> Option<String> {
-        Comparison { ours: self, theirs, seen: HashSet::new() }.of(0, 0, &mut String::new(), LEVELS)
+        let places = [self.places(), theirs.places()];
+        let mut comparison = Comparison { ours: self, theirs, places, seen: HashSet::new() };
+        comparison.of(0, 0, &mut String::new(), LEVELS)
     }
 }
 
 struct Comparison<'a> {
     ours: &'a Shape,
     theirs: &'a Shape,
+    /// What counts in the place of each node, of both.
+    places: [Vec<usize>; 2],
     /// Pairs that are compared already, or are being compared further out.
     seen: HashSet<(usize, usize)>,
 }
@@ -28,9 +32,11 @@ impl Comparison<'_> {
         if levels == 0 || self.seen.len() >= PAIRS_MAX || !self.seen.insert((ours, theirs)) {
             return None;
         }
-        let (our_node, their_node) = (self.ours.inner(ours)?, self.theirs.inner(theirs)?);
-        let (kind, our_parts) = self.ours.on_wire(our_node);
-        let (their_kind, their_parts) = self.theirs.on_wire(their_node);
+        let [our_places, their_places] = &self.places;
+        let our_node = self.ours.node(*our_places.get(ours)?)?;
+        let their_node = self.theirs.node(*their_places.get(theirs)?)?;
+        let (kind, our_parts) = self.ours.on_wire(our_node, our_places);
+        let (their_kind, their_parts) = self.theirs.on_wire(their_node, their_places);
         let opaque = kind == Kind::Opaque && our_node.name != their_node.name;
         let arity = kind == Kind::Tuple && our_parts.len() != their_parts.len();
         if kind != their_kind || opaque || arity {

@@ -148,8 +148,15 @@ impl Tracer {
     }
 
     /// The place of the struct or enum that a visitor of type `V` makes, which is at `at`.
-    fn container<V>(&mut self, at: usize, kind: Kind, name: &'static str, parts: &[&'static str]) -> usize {
-        let key = format!("{name} {}", type_name::<V>());
+    fn container<V: Visitor<'static>>(
+        &mut self,
+        at: usize,
+        kind: Kind,
+        name: &'static str,
+        parts: &[&'static str],
+    ) -> usize {
+        // Two types in one function, or of two versions of a crate, may have one name; mostly their parts differ.
+        let key = format!("{name} {} {kind:?} {} {parts:?}", type_name::<V>(), size_of::<V::Value>());
         let place = match self.containers.get(&key) {
             Some(place) => *place,
             None => {
@@ -247,27 +254,32 @@ impl Tracer {
     /// What was found. `None` when the outermost type is not known.
     fn into_shape(self) -> Option<Shape> {
         let mut shape = Shape { nodes: Vec::new() };
-        self.build(0, &mut shape, &mut HashMap::new()).map(|_| shape)
+        self.build(0, None, &mut shape, &mut HashMap::new()).map(|_| shape)
     }
 
-    /// Appends the node of a place and all that it leads to. What is not known makes the struct or enum around it
-    /// opaque.
-    fn build(&self, at: usize, shape: &mut Shape, built: &mut HashMap<usize, usize>) -> Option<usize> {
+    /// Appends the node of a place and all that it leads to. What is not known is opaque, under the name of the struct or
+    /// enum around it.
+    fn build(
+        &self,
+        at: usize,
+        around: Option<&str>,
+        shape: &mut Shape,
+        built: &mut HashMap<usize, usize>,
+    ) -> Option<usize> {
         let place = self.places.get(at)?;
-        match place.kind? {
+        let Some(kind) = place.kind else {
+            shape.nodes.push(Node { kind: Kind::Opaque, name: around?.to_owned(), parts: Vec::new() });
+            return shape.nodes.len().checked_sub(1);
+        };
+        match kind {
             PlaceKind::At(container) => {
                 if let Some(node) = built.get(&container) {
                     return Some(*node);
                 }
                 let node = shape.nodes.len();
                 built.insert(container, node);
-                if self.build(container, shape, built).is_none() {
-                    let name = self.places.get(container).map_or("", |place| place.name);
-                    shape.nodes.truncate(node);
-                    shape.nodes.push(Node { kind: Kind::Opaque, name: name.to_owned(), parts: Vec::new() });
-                    built.retain(|_, other| *other <= node);
-                }
-                Some(node)
+                let name = self.places.get(container).map(|place| place.name);
+                self.build(container, name, shape, built)
             }
             PlaceKind::Is(kind) => {
                 let node = shape.nodes.len();
@@ -275,7 +287,7 @@ impl Tracer {
                 let mut parts = Vec::new();
                 for (name, part) in &place.parts {
                     let name = if matches!(kind, Kind::Struct | Kind::Enum) { *name } else { "" };
-                    parts.push(Part { name: name.to_owned(), node: self.build(*part, shape, built)? });
+                    parts.push(Part { name: name.to_owned(), node: self.build(*part, around, shape, built)? });
                 }
                 shape.nodes.get_mut(node)?.parts = parts;
                 Some(node)
@@ -718,7 +730,36 @@ mod tests {
     }
 
     #[test]
-    fn what_refuses_everything_makes_the_struct_around_it_known_by_name_only() {
+    fn two_types_of_one_name_are_two() {
+        #[derive(serde::Deserialize)]
+        #[expect(dead_code, reason = "traced only")]
+        struct Both<A, B> {
+            one: A,
+            two: B,
+        }
+        fn both<A>() -> String
+        where
+            A: de::DeserializeOwned,
+        {
+            #[derive(serde::Deserialize)]
+            #[expect(dead_code, reason = "traced only")]
+            struct Point {
+                x: u8,
+            }
+            text::<Both<A, Point>>()
+        }
+        #[derive(serde::Deserialize)]
+        #[expect(dead_code, reason = "traced only")]
+        struct Point {
+            x: u8,
+            y: String,
+        }
+        let shown = both::<Point>();
+        assert!(shown.contains("x: u8, y: String") && shown.contains("Point { x: u8 }"), "{shown}");
+    }
+
+    #[test]
+    fn what_lies_behind_something_that_refuses_everything_is_known_by_name_only() {
         #[derive(serde::Deserialize)]
         #[serde(try_from = "String")]
         struct Refuses(String);
@@ -739,8 +780,8 @@ mod tests {
             beyond: u8,
         }
         assert_eq!(text::<Refuses>(), "String", "all it asks for is known");
-        assert_eq!(text::<Unknown>(), "Unknown");
-        assert_eq!(text::<Vec<Unknown>>(), "Vec<Unknown>");
+        assert_eq!(text::<Unknown>(), "struct Unknown { refuses: String, beyond: Unknown }");
+        assert_eq!(text::<Vec<Unknown>>(), "Vec<struct Unknown { refuses: String, beyond: Unknown }>");
         assert_eq!(text::<Known>(), "struct Known { optional: Option<String>, beyond: u8 }");
     }
 
