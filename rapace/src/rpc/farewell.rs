@@ -222,7 +222,7 @@ mod tests {
             let b = Arc::clone(&b);
             move || b.request(&mut None)
         });
-        until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        until(|| b.lock().is_led() && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
         std::thread::sleep(Duration::from_millis(20));
         b.lock().finish_one_way();
         until(|| serving.is_finished());

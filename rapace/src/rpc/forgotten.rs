@@ -115,7 +115,7 @@ fn a_leader_that_waits_for_a_place_is_told_when_one_is_given_up() {
         let a = Arc::clone(&a);
         move || a.start(TARGET, &nothing(), &mut Deadline::None).map(drop)
     });
-    until(|| a.lock().leader_is_blocked && sleeps(&a) > 0);
+    until(|| a.lock().leader_is_blocked() && sleeps(&a) > 0);
     // Another call has the place before that thread looks, waits for a slot in vain, and is given up.
     let mut begin = Begin::new(TARGET);
     let mut core = a.lock();
@@ -128,7 +128,7 @@ fn a_leader_that_waits_for_a_place_is_told_when_one_is_given_up() {
     let begun = core.begin(&mut begin, &large, Deadline::None).unwrap();
     assert!(begun.is_none() && !begin.waits_for_place());
     drop(core);
-    until(|| a.lock().leader_is_blocked);
+    until(|| a.lock().leader_is_blocked());
     a.lock().give_up(&mut begin);
     until(|| waiting.is_finished());
     waiting.join().unwrap().unwrap();
@@ -157,7 +157,7 @@ fn whoever_leads_when_a_look_beside_ends_is_told_of_what_was_found() {
         let b = Arc::clone(&b);
         move || b.outcome(theirs, &mut Deadline::None)
     });
-    until(|| b.lock().leading && sleeps(&b) > before);
+    until(|| b.lock().is_led() && sleeps(&b) > before);
     let mut core = a.lock();
     core.pump(None);
     core.engine.start(theirs.call());
@@ -250,7 +250,7 @@ fn who_waits_for_a_place_and_never_sleeps_is_told_though_another_thread_waits_as
         let a = Arc::clone(&a);
         move || a.start(TARGET, &nothing(), &mut Deadline::None).map(drop)
     });
-    until(|| a.lock().leader_is_blocked);
+    until(|| a.lock().leader_is_blocked());
     std::thread::sleep(Duration::from_millis(20));
     // Another thread waits for something else, and leads as well, as one does that never sleeps.
     let other = std::thread::spawn({

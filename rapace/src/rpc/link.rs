@@ -113,12 +113,9 @@ pub(crate) struct Core {
     /// What is to happen to the handler of a call, by the call's index, when it is cancelled.
     #[cfg(feature = "tokio")]
     pub(super) handlers: Vec<Option<tokio::task::AbortHandle>>,
-    /// A thread looks at the ring or sleeps where the peer rings.
-    pub(crate) leading: bool,
-    /// How many do; more than one only where they never sleep.
+    /// Threads that look at the ring or sleep where the peer rings; more than one only where they never sleep.
     pub(super) leaders: usize,
-    /// One of those waits for room, or for its turn to send.
-    pub(crate) leader_is_blocked: bool,
+    /// How many of those wait for room, or for their turn to send.
     pub(super) leaders_blocked: usize,
     /// It waits for requests, and sleeps or is about to.
     pub(super) serving_sleeps: bool,
@@ -186,9 +183,7 @@ impl Link {
             leave: Leave::default(),
             #[cfg(feature = "tokio")]
             handlers: Vec::new(),
-            leading: false,
             leaders: 0,
-            leader_is_blocked: false,
             leaders_blocked: 0,
             serving_sleeps: false,
             beside: Beside::Nobody,
@@ -416,7 +411,7 @@ impl Core {
             // Its cancel is not needed any more.
             self.owed.retain(|(owed, _)| owed.kind() != Kind::Cancel || owed.call() != head.call());
         }
-        if self.leader_is_blocked || !self.blocked.is_empty() {
+        if self.leader_is_blocked() || !self.blocked.is_empty() {
             // One more call can be begun.
             self.wake_blocked();
         }

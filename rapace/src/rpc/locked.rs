@@ -88,7 +88,7 @@ impl Locked<'_> {
         if self.beside == Beside::Done {
             self.end_beside();
         }
-        if !self.leading && !self.standby.is_empty() {
+        if !self.is_led() && !self.standby.is_empty() {
             let next = self.standby.swap_remove(0);
             self.after.push(After::Unpark(next));
         }

@@ -51,7 +51,7 @@ impl Core {
         let has_tasks = self.has_waiting_tasks() || self.inbox.shared.bell.has_waiters();
         #[cfg(not(feature = "tokio"))]
         let has_tasks = false;
-        self.leading || has_tasks
+        self.is_led() || has_tasks
     }
 
     /// Whether nothing is owed of calls any more. What the streams of a call that is over had on their way is free before its
@@ -145,7 +145,7 @@ mod tests {
         owe_while(|b| {
             let link = Arc::clone(b);
             serving = Some(std::thread::spawn(move || link.request(&mut None)));
-            until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+            until(|| b.lock().is_led() && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
         });
         assert!(!serving.unwrap().join().unwrap());
     }

@@ -157,7 +157,7 @@ impl Core {
             Some(None) => {}
             Some(Some(thread)) => {
                 self.do_after(After::Unpark(thread));
-                if self.leading {
+                if self.is_led() {
                     // That may be the leader.
                     self.nudge_leader();
                 }
@@ -197,7 +197,7 @@ impl Core {
         if !self.requests.is_empty() {
             self.wake_serving();
             // Who leads may be the one that serves.
-            if self.leading {
+            if self.is_led() {
                 self.nudge_leader();
             }
         }

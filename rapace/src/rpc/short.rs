@@ -36,7 +36,7 @@ impl Core {
     }
 
     fn looks_ordinary(&self) -> bool {
-        let is_blocked = self.leader_is_blocked || !self.blocked.is_empty();
+        let is_blocked = self.leader_is_blocked() || !self.blocked.is_empty();
         !(self.owes || is_blocked || self.end.is_some() || self.leave.is_heard())
     }
 

@@ -309,7 +309,7 @@ impl Link {
     /// Looks for a while for room, beside whoever leads.
     fn look_for_room<'a>(&'a self, core: Locked<'a>, freed: u64, deadline: Option<Instant>) -> Locked<'a> {
         let (shared, next) = (&self.shared, core.inbox.next());
-        if !core.leading || self.instead_of_waiting.get().is_some() {
+        if !core.is_led() || self.instead_of_waiting.get().is_some() {
             return core;
         }
         drop(core);

@@ -427,7 +427,7 @@ impl Link {
             return self.lock();
         }
         // One that never sleeps is not woken either, so it looks for itself.
-        if core.leading && self.shared.spin != Spin::Forever {
+        if core.is_led() && self.shared.spin != Spin::Forever {
             return match self.look_beside(core, &awaited, deadline) {
                 Ok(core) => core,
                 Err(core) => self.follow(core, awaited, deadline),
@@ -435,19 +435,15 @@ impl Link {
         }
         // Of those that never sleep several lead at once, and end in any order.
         core.leaders = core.leaders.saturating_add(1);
-        core.leading = true;
         let spinner = std::mem::replace(&mut core.spinner, Spinner::new());
         let blocked = usize::from(awaited.freed.is_some());
         core.leaders_blocked = core.leaders_blocked.saturating_add(blocked);
-        core.leader_is_blocked = core.leaders_blocked > 0;
         let at_end = usize::from(awaited.end.is_some());
         core.leaders_at_ends = core.leaders_at_ends.saturating_add(at_end);
         let mut core = self.lead(core, spinner, awaited, deadline);
         core.leaders_at_ends = core.leaders_at_ends.saturating_sub(at_end);
         core.leaders = core.leaders.saturating_sub(1);
-        core.leading = core.leaders > 0;
         core.leaders_blocked = core.leaders_blocked.saturating_sub(blocked);
-        core.leader_is_blocked = core.leaders_blocked > 0;
         core.note_room();
         core
     }
@@ -600,7 +596,7 @@ mod tests {
                 b.call(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None)
             }
         });
-        until(|| b.lock().leading);
+        until(|| b.lock().is_led());
         let serving = std::thread::spawn({
             let b = Arc::clone(&b);
             move || b.request(&mut None)
@@ -617,7 +613,7 @@ mod tests {
                 let nothing = Outgoing::short(Inline::default());
                 a.start(back, &nothing, &mut Deadline::None).unwrap();
                 assert!(a.lock().reply(&mut Replying::new(outer.call, Status::Ok), &nothing));
-                until(|| b.lock().requests.len() == 1 && b.lock().leading);
+                until(|| b.lock().requests.len() == 1 && b.lock().is_led());
                 std::thread::sleep(Duration::from_millis(50));
             }
         });
@@ -658,7 +654,7 @@ mod tests {
                 b.call(Target { method: 1, parent: 0 }, &nothing, &mut Deadline::None)
             }
         });
-        until(|| b.lock().leading && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
+        until(|| b.lock().is_led() && b.shared.own.words().noted.sleeps.load(Ordering::Relaxed) > 0);
         let outer = a.lock().take_any_request().unwrap();
         let back = Target { method: 1, parent: outer.call.0 };
         let first = a.start(back, &nothing, &mut Deadline::None).unwrap();

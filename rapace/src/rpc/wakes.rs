@@ -14,9 +14,21 @@ impl Core {
     pub(crate) fn wake_blocked(&mut self) {
         let blocked = std::mem::take(&mut self.blocked);
         self.do_all_after(blocked.into_iter().map(After::Wake));
-        if self.leader_is_blocked {
+        if self.leader_is_blocked() {
             self.nudge_leader();
         }
+    }
+
+    /// Whether a thread leads.
+    #[inline]
+    pub(crate) fn is_led(&self) -> bool {
+        self.leaders > 0
+    }
+
+    /// Whether one that leads waits for room, or for its turn to send.
+    #[inline]
+    pub(crate) fn leader_is_blocked(&self) -> bool {
+        self.leaders_blocked > 0
     }
 
     /// Has the leader look again, once the lock is released.
