@@ -29,7 +29,7 @@ const PAUSES: u32 = 24;
 const ROUND: Duration = Duration::from_micros(10);
 /// How often one poll finds that something came just when it was about to sleep: a peer that never stops outlasts no deadline of
 /// the same task, and keeps no other task from running.
-const ROUNDS: u32 = 4;
+pub(super) const ROUNDS: u32 = 4;
 
 /// How far the wait of one future has got; nothing before its first look, with which most waits end.
 #[derive(Debug, Default)]

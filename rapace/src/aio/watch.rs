@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use rustix::io::Errno as Sys;
 use tokio::runtime::{Handle, Id};
 
+use super::polling::ROUNDS;
 use super::reactor::{ReactorError, Registered};
 use crate::doorbell::{Bed, Counter, Key, Sleeper, Turn};
 use crate::error::{Errno, Lost};
@@ -45,9 +46,6 @@ pub(super) fn keep_watch(link: &Arc<Link>) -> Result<(), RpcError> {
     runtime.spawn(watch.run());
     Ok(())
 }
-
-/// How often one look goes round, as in a [poll](super::polling) of a future.
-const ROUNDS: u32 = 4;
 
 /// What a look found.
 enum Found {

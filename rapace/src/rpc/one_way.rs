@@ -225,14 +225,8 @@ impl Link {
                 // Those that are kept are handled in their time, however much the peer takes.
                 stall = Stall::default();
             }
-            let until = match self.end_of_wait(&mut stall, deadline) {
-                Ok(until) => until,
-                Err(lost) => {
-                    core.finish(lost.into());
-                    continue;
-                }
-            };
-            core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until);
+            let awaited = Awaited { freed: Some(freed), ..Awaited::default() };
+            core = self.wait_or_stall(core, awaited, &mut stall, deadline);
         }
     }
 }

@@ -4,6 +4,7 @@ use std::thread::Thread;
 use std::time::Instant;
 
 use super::call_id::{CallId, ONE_WAY};
+use super::deadline::Deadline;
 use super::engine::Wish;
 use super::link::{After, Core, Link};
 use super::status::Status;
@@ -123,10 +124,8 @@ impl Link {
                 return;
             }
             stall.look(core.outbox.published());
-            match self.stall_end(&mut stall) {
-                Ok(until) => core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until),
-                Err(lost) => core.finish(lost.into()),
-            }
+            let awaited = Awaited { freed: Some(freed), ..Awaited::default() };
+            core = self.wait_or_stall(core, awaited, &mut stall, &mut Deadline::None);
         }
     }
 }

@@ -294,15 +294,9 @@ impl Link {
                 continue;
             }
             looks = true;
-            let until = match self.end_of_wait(&mut stall, deadline) {
-                Ok(until) => until,
-                Err(lost) => {
-                    core.finish(lost.into());
-                    continue;
-                }
-            };
             let freed = (put == Put::NoRoom).then_some(freed);
-            core = self.wait(core, Awaited { freed, end: Some(end), ..Awaited::default() }, until);
+            let awaited = Awaited { freed, end: Some(end), ..Awaited::default() };
+            core = self.wait_or_stall(core, awaited, &mut stall, deadline);
         }
     }
 

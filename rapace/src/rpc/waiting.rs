@@ -14,7 +14,7 @@ use super::serving::{Awaiting, NO_PARENT};
 use super::streams::EndKey;
 use super::tickets::Outcome;
 use crate::doorbell::Counter;
-use crate::error::{Lost, RecvError};
+use crate::error::RecvError;
 use crate::lane::Outgoing;
 use crate::layout::inline::{Lead, Several};
 use crate::ring;
@@ -242,29 +242,28 @@ impl Link {
                 core.give_up(&mut begin);
                 return Err(RpcError::DeadlineExceeded { may_have_executed: false });
             }
-            let until = match self.end_of_wait(&mut stall, deadline) {
-                Ok(until) => until,
-                Err(lost) => {
-                    core.finish(lost.into());
-                    continue;
-                }
-            };
-            core = self.wait(core, Awaited { freed: Some(freed), ..Awaited::default() }, until);
+            let awaited = Awaited { freed: Some(freed), ..Awaited::default() };
+            core = self.wait_or_stall(core, awaited, &mut stall, deadline);
         }
     }
 
-    /// When a wait for room is to be given up for good.
-    pub(super) fn stall_end(&self, stall: &mut Stall) -> Result<Option<Instant>, Lost> {
-        match self.shared.limits.stall_max {
-            None => Ok(None),
-            Some(stall_max) => stall.end(stall_max).map_err(|lost| self.shared.fail(lost)),
-        }
-    }
-
-    /// When a wait for room ends without it.
-    pub(super) fn end_of_wait(&self, stall: &mut Stall, deadline: &mut Deadline) -> Result<Option<Instant>, Lost> {
-        let stall_end = self.stall_end(stall)?;
-        Ok([deadline.instant(), stall_end].into_iter().flatten().min())
+    /// As [`wait`](Self::wait), of a send: when nothing has gone for too long, the session is over.
+    pub(super) fn wait_or_stall<'a>(
+        &'a self,
+        mut core: Locked<'a>,
+        awaited: Awaited,
+        stall: &mut Stall,
+        deadline: &mut Deadline,
+    ) -> Locked<'a> {
+        let stall_end = match self.shared.limits.stall_max.map(|stall_max| stall.end(stall_max)).transpose() {
+            Ok(end) => end.flatten(),
+            Err(lost) => {
+                core.finish(self.shared.fail(lost).into());
+                return core;
+            }
+        };
+        let until = [deadline.instant(), stall_end].into_iter().flatten().min();
+        self.wait(core, awaited, until)
     }
 
     /// Waits for the outcome of a call that was sent.
